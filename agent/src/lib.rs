@@ -1,0 +1,1 @@
+//! mlark as a library: what the program does, callable in-process.

@@ -1,0 +1,54 @@
+//! The name of one thing in a workspace: `KIND/NAME` or `KIND/NAME:VERSION`.
+
+use std::fmt;
+
+/// One thing of a kind: a name, for versioned kinds with a version.
+///
+/// `kind` is the name of a row of the table of kinds (ARM's own word, such as `models`), or of a kind that the table
+/// does not know. Names are case-sensitive, as Azure ML's are. A notebook's name is its path in the share.
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+pub struct ItemId {
+    /// The kind, in ARM's spelling: `jobs`, `models`, `notebooks`, …
+    pub kind: String,
+    /// The name within the kind.
+    pub name: String,
+    /// The version, for versioned kinds.
+    pub version: Option<String>,
+}
+
+impl ItemId {
+    /// An item of a kind without versions.
+    pub fn new(kind: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            kind: kind.into(),
+            name: name.into(),
+            version: None,
+        }
+    }
+
+    /// One version of an item.
+    pub fn versioned(
+        kind: impl Into<String>,
+        name: impl Into<String>,
+        version: impl Into<String>,
+    ) -> Self {
+        Self {
+            kind: kind.into(),
+            name: name.into(),
+            version: Some(version.into()),
+        }
+    }
+}
+
+/// Writes `KIND/NAME[:VERSION]`, the text that selectors take back in.
+impl fmt::Display for ItemId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind, self.name)?;
+        match &self.version {
+            Some(version) => write!(f, ":{version}"),
+            None => Ok(()),
+        }
+    }
+}

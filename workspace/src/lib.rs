@@ -1,0 +1,19 @@
+//! What a workspace is: the table of kinds, the grammar of references, selectors, and the clients that read and write
+//! one (Azure: ARM, blobs, file shares, run history; or a folder).
+//!
+//! This crate knows no archive and prints nothing. Documents stay JSON values from end to end: what it does not
+//! understand it keeps.
+
+pub mod document;
+pub mod error;
+pub mod file;
+pub mod item;
+pub mod kind;
+pub mod source;
+
+pub use document::{Document, Form};
+pub use error::Error;
+pub use file::{Attributes, Entry, FilePath, Location, SourceFile, Validators};
+pub use item::ItemId;
+pub use kind::{Content, Kind};
+pub use source::{ByteStream, Details, Identity, Listed, Secret, Workspace};

@@ -1,0 +1,98 @@
+//! A workspace as something to read: an Azure ML workspace or a folder.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use secrecy::SecretString;
+
+use crate::{Document, Error, FilePath, ItemId, Kind, SourceFile};
+
+/// A stream of a file's bytes, in pieces of at most 4 MiB.
+pub type ByteStream = BoxStream<'static, Result<Bytes, Error>>;
+
+/// What names a workspace, and what its own references are recognised by.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Identity {
+    /// An Azure ML workspace.
+    Azure {
+        /// The subscription's id.
+        subscription: String,
+        /// The resource group.
+        resource_group: String,
+        /// The workspace's name.
+        workspace: String,
+        /// The Azure region, such as `westeurope`.
+        region: String,
+        /// `properties.workspaceId`.
+        workspace_guid: String,
+        /// The name of its storage account.
+        storage_account: String,
+    },
+    /// A folder, by its absolute path.
+    Folder(std::path::PathBuf),
+}
+
+/// An item as its kind's listing shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// Its name.
+    pub id: ItemId,
+    /// The document that the listing carried, where the kind has documents.
+    pub document: Option<Document>,
+    /// The file that the item is, for kinds whose items are files (notebooks, files).
+    pub file: Option<SourceFile>,
+}
+
+/// What a listing does not carry, asked for item by item.
+#[derive(Clone, Debug, Default)]
+pub struct Details {
+    /// Further documents: a job's run record.
+    pub documents: Vec<Document>,
+    /// Files that no store lists: one for each metric's history (`metrics/NAME.jsonl`).
+    pub files: Vec<SourceFile>,
+    /// Items found below this one that no list shows: child runs.
+    pub children: Vec<Listed>,
+    /// What could not be had: the file or part it belongs to, and why.
+    pub gaps: Vec<(Option<FilePath>, String)>,
+}
+
+/// A credential that belongs to an item, by the JSON pointer in its document where it would stand.
+#[derive(Debug)]
+pub struct Secret {
+    /// Where it would stand: `/properties/credentials/secrets/key`.
+    pub pointer: String,
+    /// The value, as JSON text.
+    pub value: SecretString,
+}
+
+/// A workspace as something to read. Reading never changes anything in it.
+#[async_trait]
+pub trait Workspace: fmt::Debug + Send + Sync {
+    /// What names it.
+    fn identity(&self) -> &Identity;
+
+    /// The rows of the table that this workspace can have, in the order in which they are listed.
+    fn kinds(&self) -> Vec<&'static Kind>;
+
+    /// Everything of a kind, in all views, page by page. An error ends the stream: what was listed before it is good.
+    fn list(&self, kind: &'static Kind) -> BoxStream<'_, Result<Listed, Error>>;
+
+    /// One item by its name; `None` where it does not exist.
+    async fn get(&self, id: &ItemId) -> Result<Option<Listed>, Error>;
+
+    /// What the listing does not carry about an item.
+    async fn details(&self, item: &Listed) -> Result<Details, Error>;
+
+    /// The files of an item, without those of [`Details`]. An error in the stream is about one part (a place that
+    /// cannot be listed); the stream goes on after it where it can.
+    fn files<'a>(&'a self, item: &'a Listed) -> BoxStream<'a, Result<SourceFile, Error>>;
+
+    /// The bytes of a file, read again in ranges where the connection breaks. Ends in an error if the file changed
+    /// meanwhile, or if its length or Content-MD5 are not what the service stated.
+    async fn read(&self, file: &SourceFile) -> Result<ByteStream, Error>;
+
+    /// The credentials of an item, from the service.
+    async fn secrets(&self, item: &Listed) -> Result<Vec<Secret>, Error>;
+}
