@@ -1,0 +1,9 @@
+//! Behaviour of mlark as a whole, in one binary: the program's library, a repository on disk, and the simulator.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod layers;
