@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# The one test command. Installs what the tests need, runs the short form of everything, prints a table of minutes.
+#
+#   bash tests/run.sh                 everything, short form
+#   bash tests/run.sh AREA…           some areas only
+#   bash tests/run.sh --full [AREA…]  the long forms; what is done is remembered in tests/.full and not run again
+#
+# Needs a Rust toolchain and a C compiler; takes the rest (Debian packages, a Python environment, one cargo tool) itself.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+venv=$root/tests/.venv
+tools=$root/tests/.tools
+export PATH="$venv/bin:$tools/bin:$PATH"
+export CARGO_TERM_COLOR=never
+cargo_deny=0.20.2
+
+all=(packages python rust supply units interop kill demo)
+full=no
+areas=()
+for word in "$@"; do
+  case $word in
+    --full) full=yes ;;
+    -h | --help) sed -n '2,9p' "$0" | cut -c3-; exit 0 ;;
+    *) areas+=("$word") ;;
+  esac
+done
+[ ${#areas[@]} -gt 0 ] || areas=("${all[@]}")
+
+# --- areas: one function each -------------------------------------------------------------------------------------
+
+# Debian's own tar, zstd and age judge the packs; systemd-analyze judges the units; nss-myhostname resolves *.localhost.
+area_packages() {
+  local missing=() pair
+  for pair in tar:tar zstd:zstd age:age sha256sum:coreutils systemd-analyze:systemd tmux:tmux; do
+    command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
+  done
+  getent hosts a.b.localhost >/dev/null || missing+=(libnss-myhostname)
+  [ ${#missing[@]} -eq 0 ] && { echo "All Debian packages are there"; return 0; }
+  echo "Installing: ${missing[*]}"
+  as_root apt-get update -qq && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+# The official SDKs, every version stated. Made anew when the list changes.
+area_python() {
+  local list=tests/interop/requirements.txt
+  if cmp -s "$list" "$venv/installed.txt"; then echo "The Python environment is there"; return 0; fi
+  rm -rf "$venv" && python3 -m venv "$venv" &&
+    "$venv/bin/python" -m pip install -q --upgrade 'pip==26.3' &&
+    "$venv/bin/python" -m pip install -q --no-deps --only-binary :all: -r "$list" &&
+    cp "$list" "$venv/installed.txt"
+}
+
+area_rust() {
+  cargo build --workspace --all-targets --locked && cargo test --workspace --locked
+}
+
+area_supply() {
+  typos &&
+    { [ "$(cargo-deny --version 2>/dev/null)" = "cargo-deny $cargo_deny" ] ||
+      cargo install --quiet --locked --debug --root "$tools" "cargo-deny@$cargo_deny"; } &&
+    cargo-deny --log-level warn check licenses bans sources
+}
+
+area_units() { bash systemd/check.sh; }
+
+area_interop() { build_bins && (cd tests/interop && python -m unittest -v test_roundtrip test_repair); }
+
+area_kill() { build_bins && (cd tests/interop && python -m unittest -v test_kill); }
+
+area_demo() { bash tests/demo.sh; }
+
+build_bins() { cargo build --workspace --bins --locked; }
+
+# --- running and the table ----------------------------------------------------------------------------------------
+
+passed=0
+failed=0
+table=()
+run_area() {
+  local area=$1 began=$SECONDS verdict=passed
+  printf '\n=== %s\n' "$area"
+  if "area_$area"; then passed=$((passed + 1)); else verdict=FAILED; failed=$((failed + 1)); fi
+  table+=("$(printf '%-10s %6s  %s' "$area" "$(awk "BEGIN{printf \"%.1f\", ($SECONDS-$began)/60}")" "$verdict")")
+}
+
+for area in "${areas[@]}"; do
+  declare -F "area_$area" >/dev/null || { echo "There is no area $area; there are: ${all[*]}" >&2; exit 2; }
+done
+if [ "$full" = yes ]; then export MLARK_TESTS_FULL=1; fi
+for area in "${areas[@]}"; do run_area "$area"; done
+
+printf '\n%-10s %6s\n' area minutes
+printf '%s\n' "${table[@]}"
+printf '%-10s %6s\n\n' total "$(awk "BEGIN{printf \"%.1f\", $SECONDS/60}")"
+echo "areas: $passed passed, $failed failed"
+[ "$failed" -eq 0 ]
