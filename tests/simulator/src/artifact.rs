@@ -1,0 +1,20 @@
+//! Artifacts: the list of files that runs left, and where their blobs lie.
+
+use http::StatusCode;
+
+use crate::call::Call;
+use crate::reply::{Answer, Refusal};
+use crate::state::State;
+
+/// What a workspace keeps of this.
+#[derive(Debug, Default)]
+pub struct Artifacts;
+
+/// Answers a call to the data plane below `/artifact/`.
+pub fn handle(_call: &Call, _state: &mut State) -> Answer {
+    Err(Refusal::history(
+        StatusCode::NOT_FOUND,
+        "NotFound",
+        "No such route",
+    ))
+}

@@ -1,0 +1,131 @@
+//! Everything that the cloud knows, behind one lock.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rand::rngs::StdRng;
+use rand::{RngCore, SeedableRng};
+
+use crate::account::Account;
+use crate::cloud::Cloud;
+use crate::directory::{Directory, Principal};
+use crate::workspace::{Workspace, WorkspaceKey};
+
+/// How a simulator is made.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Suffix of all host names.
+    pub suffix: String,
+    /// Port in all URLs; `None` for 443, as in-process.
+    pub port: Option<u16>,
+    /// Rows of a page of a list. Small, so that paging is always exercised.
+    pub page: usize,
+    /// Seed of everything random: guids, keys, faults.
+    pub seed: u64,
+    /// Time between the states of a run: Starting, Running, Completed.
+    pub pace: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            suffix: "sim.localhost".to_owned(),
+            port: None,
+            page: 7,
+            seed: 1,
+            pace: Duration::from_secs(20),
+        }
+    }
+}
+
+/// The whole state of the simulated cloud.
+#[derive(Debug)]
+pub struct State {
+    /// Names and URLs.
+    pub cloud: Cloud,
+    /// How it was made.
+    pub settings: Settings,
+    /// Tenant, principals, tokens.
+    pub directory: Directory,
+    /// Resource groups by lower-case `subscription/group`, as `(subscription, group, location)`.
+    pub groups: BTreeMap<String, (String, String, String)>,
+    /// Workspaces, the softly deleted ones too.
+    pub workspaces: BTreeMap<WorkspaceKey, Workspace>,
+    /// Storage accounts by name.
+    pub accounts: BTreeMap<String, Account>,
+    /// Seeded randomness.
+    pub random: StdRng,
+}
+
+/// Tenant of every simulator.
+pub const TENANT: &str = "7d1f4c1e-51a4-4a3b-9b0e-6b1c0e5d0001";
+/// Client id of the principal that every simulator knows.
+pub const CLIENT_ID: &str = "5b9c6d2e-7a31-4c58-8a44-0c4f3f6d0001";
+/// Its client secret.
+pub const CLIENT_SECRET: &str = "simulated~secret.of-nobody";
+
+impl State {
+    /// A cloud with one principal and nothing else.
+    pub fn new(settings: Settings) -> Self {
+        let mut random = StdRng::seed_from_u64(settings.seed);
+        let mut key = [0u8; 32];
+        random.fill_bytes(&mut key);
+        let mut directory = Directory::new(TENANT, key);
+        let object_id = guid(&mut random);
+        directory
+            .principals
+            .push(Principal::with_secret(CLIENT_ID, object_id, CLIENT_SECRET));
+        Self {
+            cloud: Cloud::new(settings.suffix.clone(), settings.port),
+            settings,
+            directory,
+            groups: BTreeMap::new(),
+            workspaces: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            random,
+        }
+    }
+
+    /// A fresh guid (version 4 in form, from the seed).
+    pub fn guid(&mut self) -> String {
+        guid(&mut self.random)
+    }
+
+    /// Lets happen what is due by `now`.
+    pub fn advance(&mut self, now: Timestamp) {
+        for workspace in self.workspaces.values_mut() {
+            workspace.history.advance(now);
+        }
+    }
+
+    /// A workspace that is not deleted.
+    pub fn workspace(&self, key: &WorkspaceKey) -> Option<&Workspace> {
+        self.workspaces
+            .get(key)
+            .filter(|found| found.deleted.is_none())
+    }
+
+    /// The same, to change it.
+    pub fn workspace_mut(&mut self, key: &WorkspaceKey) -> Option<&mut Workspace> {
+        self.workspaces
+            .get_mut(key)
+            .filter(|found| found.deleted.is_none())
+    }
+}
+
+fn guid(random: &mut impl RngCore) -> String {
+    let mut b = [0u8; 16];
+    random.fill_bytes(&mut b);
+    b[6] = (b[6] & 0x0f) | 0x40;
+    b[8] = (b[8] & 0x3f) | 0x80;
+    let text = hex::encode(b);
+    format!(
+        "{}-{}-{}-{}-{}",
+        &text[..8],
+        &text[8..12],
+        &text[12..16],
+        &text[16..20],
+        &text[20..]
+    )
+}

@@ -1,0 +1,120 @@
+//! A workspace: its ids, its documents in ARM, its run history.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::artifact::Artifacts;
+use crate::documents::Documents;
+use crate::history::History;
+use crate::metric::Metrics;
+use crate::mlflow::Mlflow;
+
+/// Subscription, resource group and name of a workspace. ARM compares them without regard to case.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkspaceKey {
+    subscription: String,
+    group: String,
+    name: String,
+}
+
+impl WorkspaceKey {
+    /// A key; letter case does not matter.
+    pub fn new(subscription: &str, group: &str, name: &str) -> Self {
+        Self {
+            subscription: subscription.to_lowercase(),
+            group: group.to_lowercase(),
+            name: name.to_lowercase(),
+        }
+    }
+
+    /// The key of `/subscriptions/S/resourceGroups/G/providers/Microsoft.MachineLearningServices/workspaces/W[/…]`, given as
+    /// path segments, and the segments after it.
+    pub fn of_segments(segments: &[String]) -> Option<(Self, &[String])> {
+        let head: &[String; 8] = segments.first_chunk()?;
+        let fixed = [
+            (0, "subscriptions"),
+            (2, "resourceGroups"),
+            (4, "providers"),
+            (5, crate::PROVIDER),
+            (6, "workspaces"),
+        ];
+        if fixed
+            .iter()
+            .any(|(at, word)| !head[*at].eq_ignore_ascii_case(word))
+        {
+            return None;
+        }
+        Some((Self::new(&head[1], &head[3], &head[7]), &segments[8..]))
+    }
+
+    /// Whether it lies in that subscription.
+    pub fn is_in(&self, subscription: &str, group: Option<&str>) -> bool {
+        self.subscription.eq_ignore_ascii_case(subscription)
+            && group.is_none_or(|group| self.group == group.to_lowercase())
+    }
+}
+
+impl fmt::Display for WorkspaceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.subscription, self.group, self.name)
+    }
+}
+
+/// A workspace of the cloud.
+#[derive(Debug)]
+pub struct Workspace {
+    /// Subscription id.
+    pub subscription: String,
+    /// Resource group, in the letter case it was made with.
+    pub group: String,
+    /// Name, in the letter case it was made with.
+    pub name: String,
+    /// `properties.workspaceId`.
+    pub guid: String,
+    /// Region, such as `westeurope`.
+    pub location: String,
+    /// Name of its storage account.
+    pub account: String,
+    /// Container of `workspaceblobstore`.
+    pub blob_container: String,
+    /// Share of `workspaceworkingdirectory`, which holds the notebooks.
+    pub notebook_share: String,
+    /// Top-level members that clients wrote: tags, identity, kind, sku, …, and their `properties`.
+    pub body: Map<String, Value>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it was changed last.
+    pub modified: Timestamp,
+    /// When it was deleted softly.
+    pub deleted: Option<Timestamp>,
+    /// Everything below it in ARM.
+    pub documents: Documents,
+    /// Its runs.
+    pub history: History,
+    /// Metrics of its runs.
+    pub metrics: Metrics,
+    /// Artifacts of its runs.
+    pub artifacts: Artifacts,
+    /// What MLflow keeps besides.
+    pub mlflow: Mlflow,
+}
+
+impl Workspace {
+    /// Its key.
+    pub fn key(&self) -> WorkspaceKey {
+        WorkspaceKey::new(&self.subscription, &self.group, &self.name)
+    }
+
+    /// Its ARM id, without a trailing slash.
+    pub fn arm_id(&self) -> String {
+        format!(
+            "/subscriptions/{}/resourceGroups/{}/providers/{}/workspaces/{}",
+            self.subscription,
+            self.group,
+            crate::PROVIDER,
+            self.name
+        )
+    }
+}
