@@ -4,6 +4,8 @@
 //! This crate knows no archive and prints nothing. Documents stay JSON values from end to end: what it does not
 //! understand it keeps.
 
+pub mod azure;
+pub mod clock;
 pub mod document;
 pub mod error;
 pub mod file;
@@ -11,8 +13,9 @@ pub mod item;
 pub mod kind;
 pub mod source;
 
+pub use clock::Clock;
 pub use document::{Document, Form};
-pub use error::Error;
+pub use error::{Error, Refusal};
 pub use file::{Attributes, Entry, FilePath, Location, SourceFile, Validators};
 pub use item::ItemId;
 pub use kind::{Content, Kind};

@@ -1,0 +1,80 @@
+//! What a connection to a cloud is made from: plain values, read elsewhere. Nothing here reads an environment variable.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use azure_core::http::HttpClient;
+use url::Url;
+
+use super::cloud::CloudName;
+use super::credential::CredentialSource;
+use super::traffic::Observer;
+use crate::clock::Clock;
+
+/// How to reach a cloud and as whom.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Which cloud.
+    pub cloud: CloudName,
+    /// Where tokens come from.
+    pub credential: CredentialSource,
+    /// A PEM file of root certificates that are trusted besides the system's.
+    pub ca_file: Option<PathBuf>,
+    /// A proxy for everything but loopback names and the metadata service; `None`: as the environment says.
+    pub proxy: Option<Url>,
+    /// Hosts that are reached without that proxy, separated by commas.
+    pub no_proxy: Option<String>,
+    /// A transport to use instead of the network: the simulator's, in one process.
+    pub transport: Option<Arc<dyn HttpClient>>,
+    /// Is told of every request.
+    pub observer: Option<Observer>,
+    /// The time of day.
+    pub clock: Clock,
+    /// Most requests to one service at once; `None`: as many as the service bears, at most 32.
+    pub concurrency: Option<usize>,
+}
+
+/// What opens the bytes behind a datastore.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DatastoreAccess {
+    /// The connection's own token.
+    #[default]
+    Entra,
+    /// The datastore's own secret (`listSecrets`).
+    Datastore,
+}
+
+/// Which bytes of jobs [`crate::Workspace::files`] lists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum JobOutputs {
+    /// None.
+    None,
+    /// Run artifacts that are logs: below `user_logs/`, `system_logs/`, `logs/` and `azureml-logs/`.
+    Logs,
+    /// All artifacts, and named outputs on the default datastore.
+    #[default]
+    LogsAndOutputs,
+}
+
+/// Which bytes of data assets [`crate::Workspace::files`] lists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DataBytes {
+    /// None: the documents alone.
+    None,
+    /// Those that lie on the workspace's default datastore.
+    #[default]
+    DefaultDatastore,
+    /// All that can be reached.
+    All,
+}
+
+/// What is read of a workspace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// Bytes of jobs.
+    pub job_outputs: JobOutputs,
+    /// Bytes of data assets.
+    pub data: DataBytes,
+    /// What opens the bytes behind datastores.
+    pub datastore_access: DatastoreAccess,
+}
