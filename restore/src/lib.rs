@@ -1,1 +1,22 @@
-//! .
+//! Brings what a snapshot holds back into a workspace: plan, apply, verify.
+//!
+//! The plan is a value that says every step and every loss before anything is changed. Nothing but `apply` changes a
+//! target, and it writes each step's intent into the journal first. Each step may run twice.
+
+pub mod error;
+pub mod journal;
+pub mod loss;
+pub mod options;
+pub mod plan;
+pub mod progress;
+pub mod step;
+pub mod stop;
+
+pub use error::Error;
+pub use journal::{Journal, Restoration, StepState};
+pub use loss::Loss;
+pub use options::{Include, OnConflict, Options};
+pub use plan::{Estimate, OutcomeWord, Outline, Plan, Seen, Sighting};
+pub use progress::{Event, Observer, Unobserved};
+pub use step::{Action, Step, Work};
+pub use stop::Stop;

@@ -1,0 +1,115 @@
+//! What can go wrong with a restore as a whole. What goes wrong with one step is a row of its report, not an error.
+
+/// Whatever caused an error further down.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// An error of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A word that an option does not know.
+    #[error("`{value}` is no value of {option}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// What was given.
+        value: String,
+    },
+
+    /// A plan that cannot be written down.
+    #[error("Cannot write the plan as JSON")]
+    SavePlan(#[source] serde_json::Error),
+
+    /// A plan file that is none.
+    #[error("Cannot read the plan file")]
+    ReadPlan(#[source] serde_json::Error),
+
+    /// A plan file of another version.
+    #[error("The plan file has edition {found}; this version reads edition {known}")]
+    PlanEdition {
+        /// The edition in the file.
+        found: u32,
+        /// The one known.
+        known: u32,
+    },
+
+    /// The plan was made for another snapshot or target.
+    #[error("The plan is for {what} {planned}, not {given}")]
+    OtherPlan {
+        /// `snapshot` or `target`.
+        what: &'static str,
+        /// What the plan names.
+        planned: String,
+        /// What is at hand.
+        given: String,
+    },
+
+    /// The target is no longer what the plan saw.
+    #[error("{count} of the plan's items changed in the target since it was made, first {first}")]
+    Changed {
+        /// How many changed.
+        count: usize,
+        /// The first of them.
+        first: String,
+    },
+
+    /// A mapping file that cannot be used.
+    #[error("The mapping cannot be used")]
+    Mapping(#[source] Cause),
+
+    /// The snapshot cannot be read.
+    #[error("Cannot read {what} from the snapshot")]
+    Snapshot {
+        /// What was read: `the list of items`, an item, a file.
+        what: String,
+        /// The cause.
+        source: Cause,
+    },
+
+    /// The target cannot be read.
+    #[error("Cannot read {what} from the target")]
+    Target {
+        /// What was read: a kind, an item.
+        what: String,
+        /// The cause.
+        source: Cause,
+    },
+
+    /// The target's lock cannot be had.
+    #[error("Another restore works on {target}")]
+    Busy {
+        /// The target.
+        target: String,
+        /// What the lock says.
+        source: Option<Cause>,
+    },
+
+    /// The journal cannot be read or written.
+    #[error("Cannot {act} in the journal {path}")]
+    Journal {
+        /// What was done.
+        act: &'static str,
+        /// The file.
+        path: String,
+        /// The cause.
+        source: Cause,
+    },
+}
+
+impl Error {
+    /// Reading something from the snapshot failed.
+    pub(crate) fn snapshot(what: impl Into<String>, source: impl Into<Cause>) -> Self {
+        Self::Snapshot {
+            what: what.into(),
+            source: source.into(),
+        }
+    }
+
+    /// Reading something from the target failed.
+    pub(crate) fn target(what: impl Into<String>, source: impl Into<Cause>) -> Self {
+        Self::Target {
+            what: what.into(),
+            source: source.into(),
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! The record of restores: before a step its intent is written, after it what came of it. A help, not the truth:
+//! without it a restore finds what is done by comparing. It holds names, sizes, addresses and states, no document and
+//! no secret.
+//!
+//! One SQLite file in the folder that the caller gives. Every call runs on tokio's blocking threads.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::{Error, Plan};
+
+#[cfg(test)]
+mod tests;
+
+/// The name of the file in the caller's folder.
+pub const JOURNAL_FILE: &str = "restores.sqlite";
+
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS restore (
+        plan TEXT PRIMARY KEY, snapshot TEXT NOT NULL, target TEXT NOT NULL, steps INTEGER NOT NULL,
+        started TEXT NOT NULL, finished TEXT, outcome TEXT
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS step (
+        plan TEXT NOT NULL, step INTEGER NOT NULL, item TEXT NOT NULL, state TEXT NOT NULL,
+        target TEXT, reason TEXT, changed TEXT NOT NULL, PRIMARY KEY (plan, step)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS run (
+        target TEXT NOT NULL, source TEXT NOT NULL, run TEXT NOT NULL, snapshot TEXT NOT NULL,
+        PRIMARY KEY (target, source)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS place (
+        target TEXT NOT NULL, item TEXT NOT NULL, place TEXT NOT NULL, PRIMARY KEY (target, item)
+    ) STRICT, WITHOUT ROWID;
+    PRAGMA user_version = 1;
+";
+
+/// How far a step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepState {
+    /// It was about to be done; it may have been, wholly or in part.
+    Intended,
+    /// It is done.
+    Done,
+    /// It failed.
+    Failed,
+}
+
+impl StepState {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Intended => "intended",
+            Self::Done => "done",
+            Self::Failed => "failed",
+        }
+    }
+
+    fn parse(text: &str) -> Self {
+        match text {
+            "done" => Self::Done,
+            "failed" => Self::Failed,
+            _ => Self::Intended,
+        }
+    }
+}
+
+/// A restore that the journal knows.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Restoration {
+    /// The plan's id.
+    pub plan: String,
+    /// The snapshot.
+    pub snapshot: String,
+    /// The target.
+    pub target: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended; `None` while it is under way, or was cut off.
+    pub finished: Option<Timestamp>,
+    /// `complete`, `partial` or `failed`.
+    pub outcome: Option<String>,
+    /// Steps of the plan that change something.
+    pub steps: u64,
+    /// Steps done.
+    pub done: u64,
+    /// Steps that failed.
+    pub failed: u64,
+}
+
+/// The journal of one machine.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    path: PathBuf,
+    connection: Arc<Mutex<Connection>>,
+}
+
+impl Journal {
+    /// Opens or makes the journal in a folder, which must exist.
+    pub async fn open(folder: &Path) -> Result<Self, Error> {
+        let path = folder.join(JOURNAL_FILE);
+        let file = path.clone();
+        let opened = tokio::task::spawn_blocking(move || {
+            let connection = Connection::open(&file)?;
+            connection.busy_timeout(std::time::Duration::from_secs(10))?;
+            connection.pragma_update(None, "journal_mode", "WAL")?;
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            connection.execute_batch(SCHEMA)?;
+            Ok::<_, rusqlite::Error>(connection)
+        })
+        .await;
+        let connection = match opened {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(source)) => return Err(failure("open what is", &path, source)),
+            Err(source) => return Err(failure("open what is", &path, source)),
+        };
+        Ok(Self {
+            path,
+            connection: Arc::new(Mutex::new(connection)),
+        })
+    }
+
+    /// A restore begins, or goes on.
+    pub async fn begin(&self, plan: &Plan, now: Timestamp) -> Result<(), Error> {
+        let (id, snapshot, target) = (
+            plan.plan.clone(),
+            plan.snapshot.clone(),
+            plan.target.clone(),
+        );
+        let steps = i64::try_from(plan.changes()).unwrap_or(i64::MAX);
+        self.run("write the restore's begin", move |connection| {
+            connection.execute(
+                "INSERT INTO restore (plan, snapshot, target, steps, started) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (plan) DO UPDATE SET finished = NULL, outcome = NULL",
+                params![id, snapshot, target, steps, now.to_string()],
+            )
+        })
+        .await
+        .map(drop)
+    }
+
+    /// A restore ended.
+    pub async fn finish(
+        &self,
+        plan: &str,
+        outcome: &'static str,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let plan = plan.to_owned();
+        self.run("write the restore's end", move |connection| {
+            connection.execute(
+                "UPDATE restore SET finished = ?2, outcome = ?3 WHERE plan = ?1",
+                params![plan, now.to_string(), outcome],
+            )
+        })
+        .await
+        .map(drop)
+    }
+
+    /// A step is about to be done: written before anything of it is sent.
+    pub async fn intend(
+        &self,
+        plan: &str,
+        step: &crate::Step,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let entry = Entry {
+            state: StepState::Intended,
+            target: None,
+            reason: None,
+        };
+        self.step(plan, step, entry, now).await
+    }
+
+    /// A step is done; `target` is what became of the item there.
+    pub async fn done(
+        &self,
+        plan: &str,
+        step: &crate::Step,
+        target: &str,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let entry = Entry {
+            state: StepState::Done,
+            target: Some(target.to_owned()),
+            reason: None,
+        };
+        self.step(plan, step, entry, now).await
+    }
+
+    /// A step failed.
+    pub async fn failed(
+        &self,
+        plan: &str,
+        step: &crate::Step,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let entry = Entry {
+            state: StepState::Failed,
+            target: None,
+            reason: Some(reason.to_owned()),
+        };
+        self.step(plan, step, entry, now).await
+    }
+
+    async fn step(
+        &self,
+        plan: &str,
+        step: &crate::Step,
+        entry: Entry,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let (plan, number, item) = (plan.to_owned(), step.step, step.item.to_string());
+        self.run("write a step", move |connection| {
+            connection.execute(
+                "INSERT OR REPLACE INTO step (plan, step, item, state, target, reason, changed)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![
+                    plan,
+                    number,
+                    item,
+                    entry.state.as_str(),
+                    entry.target,
+                    entry.reason,
+                    now.to_string()
+                ],
+            )
+        })
+        .await
+        .map(drop)
+    }
+
+    /// The steps of a plan that were begun, by number.
+    pub async fn steps(&self, plan: &str) -> Result<BTreeMap<u32, StepState>, Error> {
+        let plan = plan.to_owned();
+        self.run("read the steps", move |connection| {
+            let mut query = connection.prepare("SELECT step, state FROM step WHERE plan = ?1")?;
+            let rows = query.query_map(params![plan], |row| {
+                Ok((
+                    row.get::<_, u32>(0)?,
+                    StepState::parse(&row.get::<_, String>(1)?),
+                ))
+            })?;
+            rows.collect()
+        })
+        .await
+    }
+
+    /// Notes which run a job became, as soon as the service said so.
+    pub async fn note_run(&self, plan: &Plan, job: &str, run: &str) -> Result<(), Error> {
+        let (target, snapshot) = (plan.target.clone(), plan.snapshot.clone());
+        let (job, run) = (job.to_owned(), run.to_owned());
+        self.run("note a run", move |connection| {
+            connection.execute(
+                "INSERT OR REPLACE INTO run (target, source, run, snapshot) VALUES (?1, ?2, ?3, ?4)",
+                params![target, job, run, snapshot],
+            )
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Where a job's run was restored: target and run, of every target.
+    pub async fn runs_of(&self, job: &str) -> Result<Vec<(String, String)>, Error> {
+        let job = job.to_owned();
+        self.run("find a run", move |connection| {
+            let mut query = connection.prepare(
+                "SELECT target, run FROM run WHERE source = ?1 OR run = ?1 ORDER BY target, run",
+            )?;
+            let rows = query.query_map(params![job], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect()
+        })
+        .await
+    }
+
+    /// Notes the place that a service gave for an item's bytes, before any is written there.
+    pub async fn note_place(&self, target: &str, item: &str, place: &str) -> Result<(), Error> {
+        let (target, item, place) = (target.to_owned(), item.to_owned(), place.to_owned());
+        self.run("note a place", move |connection| {
+            connection.execute(
+                "INSERT OR REPLACE INTO place (target, item, place) VALUES (?1, ?2, ?3)",
+                params![target, item, place],
+            )
+        })
+        .await
+        .map(drop)
+    }
+
+    /// The place that a service gave for an item's bytes in an attempt before.
+    pub async fn place(&self, target: &str, item: &str) -> Result<Option<String>, Error> {
+        let (target, item) = (target.to_owned(), item.to_owned());
+        self.run("read a place", move |connection| {
+            connection
+                .query_row(
+                    "SELECT place FROM place WHERE target = ?1 AND item = ?2",
+                    params![target, item],
+                    |row| row.get(0),
+                )
+                .optional()
+        })
+        .await
+    }
+
+    /// All restores, newest first.
+    pub async fn restorations(&self) -> Result<Vec<Restoration>, Error> {
+        self.run("read the restores", |connection| {
+            let mut query = connection.prepare(
+                "SELECT plan, snapshot, target, started, finished, outcome, steps,
+                    (SELECT count(*) FROM step s WHERE s.plan = r.plan AND s.state = 'done'),
+                    (SELECT count(*) FROM step s WHERE s.plan = r.plan AND s.state = 'failed')
+                 FROM restore r ORDER BY started DESC, plan DESC",
+            )?;
+            let rows = query.query_map([], restoration)?;
+            rows.collect()
+        })
+        .await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        act: &'static str,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let connection = Arc::clone(&self.connection);
+        let done = tokio::task::spawn_blocking(move || work(&lock(&connection))).await;
+        match done {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(source)) => Err(failure(act, &self.path, source)),
+            Err(source) => Err(failure(act, &self.path, source)),
+        }
+    }
+}
+
+struct Entry {
+    state: StepState,
+    target: Option<String>,
+    reason: Option<String>,
+}
+
+/// A panic of another call leaves SQLite itself in order, so the lock is taken all the same.
+fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn failure(act: &'static str, path: &Path, source: impl Into<crate::error::Cause>) -> Error {
+    Error::Journal {
+        act,
+        path: path.display().to_string(),
+        source: source.into(),
+    }
+}
+
+fn restoration(row: &rusqlite::Row<'_>) -> rusqlite::Result<Restoration> {
+    let count = |index| Ok::<_, rusqlite::Error>(row.get::<_, i64>(index)?.unsigned_abs());
+    Ok(Restoration {
+        plan: row.get(0)?,
+        snapshot: row.get(1)?,
+        target: row.get(2)?,
+        started: time(row.get(3)?, 3)?,
+        finished: row
+            .get::<_, Option<String>>(4)?
+            .map(|text| time(text, 4))
+            .transpose()?,
+        outcome: row.get(5)?,
+        steps: count(6)?,
+        done: count(7)?,
+        failed: count(8)?,
+    })
+}
+
+fn time(text: String, column: usize) -> rusqlite::Result<Timestamp> {
+    text.parse().map_err(|error: jiff::Error| {
+        rusqlite::Error::FromSqlConversionFailure(
+            column,
+            rusqlite::types::Type::Text,
+            Box::new(error),
+        )
+    })
+}
