@@ -33,8 +33,8 @@ impl Account {
             name: name.into(),
             arm_id: arm_id.into(),
             keys: [key(random), key(random)],
-            blobs: BlobStore::default(),
-            shares: ShareStore::default(),
+            blobs: BlobStore::new(u64::from(random.next_u32())),
+            shares: ShareStore::new(u64::from(random.next_u32())),
         }
     }
 }

@@ -1,0 +1,514 @@
+//! What a storage account's file service holds: shares with directories and files.
+//!
+//! Names keep their case and are compared without it. A directory must be there before what it holds. Synchronous and
+//! free of HTTP, as the blob store is.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::extents::Extents;
+use crate::blob::{Content, ContentHeaders, Metadata, StorageError, etag};
+
+/// The file service of one storage account.
+#[derive(Clone, Debug, Default)]
+pub struct ShareStore {
+    all: BTreeMap<String, Share>,
+    writes: u64,
+}
+
+/// A share.
+#[derive(Clone, Debug)]
+pub struct Share {
+    entries: BTreeMap<(String, String), Entry>,
+    root: Entry,
+    next_id: u64,
+    /// The entity tag.
+    pub etag: String,
+    /// When it was made.
+    pub modified: Timestamp,
+    /// Its metadata.
+    pub metadata: Metadata,
+}
+
+/// A directory or file.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its name as it was first written.
+    pub name: String,
+    /// The bytes; `None` for a directory.
+    pub file: Option<File>,
+    /// Times and attributes.
+    pub properties: Properties,
+    /// Its metadata.
+    pub metadata: Metadata,
+    /// The entity tag, without quotes.
+    pub etag: String,
+    /// When it was last written, as Last-Modified says it.
+    pub modified: Timestamp,
+    /// The number that the service knows it by.
+    pub id: u64,
+    /// A status with which every read of the content is refused.
+    pub unreadable: Option<u16>,
+}
+
+/// The content of a file.
+#[derive(Clone, Debug, Default)]
+pub struct File {
+    /// Its bytes.
+    pub bytes: Extents,
+    /// The content headers.
+    pub headers: ContentHeaders,
+}
+
+/// What the file system keeps about an entry. Times are whole multiples of 100 ns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Properties {
+    /// When it was created.
+    pub created: Timestamp,
+    /// When its content was last written.
+    pub written: Timestamp,
+    /// When anything of it changed.
+    pub changed: Timestamp,
+    /// Attribute names, such as `Archive | Hidden`.
+    pub attributes: String,
+    /// The key of its permission.
+    pub permission: String,
+}
+
+/// The permission that every entry inherits.
+const PERMISSION: &str = "14543083284386042866*10834542393117066297";
+
+impl Properties {
+    /// Those of a new file.
+    pub fn of_file(at: Timestamp) -> Self {
+        Self::new(at, "Archive")
+    }
+
+    /// Those of a new directory.
+    pub fn of_directory(at: Timestamp) -> Self {
+        Self::new(at, "Directory")
+    }
+
+    fn new(at: Timestamp, attributes: &str) -> Self {
+        let at = super::time::whole_ticks(at);
+        Self {
+            created: at,
+            written: at,
+            changed: at,
+            attributes: attributes.to_owned(),
+            permission: PERMISSION.to_owned(),
+        }
+    }
+}
+
+/// A path's parent and last part, both in the form in which names are compared; `None` for the root.
+fn key(path: &str) -> Option<(String, String)> {
+    let path = path.trim_matches('/').to_lowercase();
+    match path.rsplit_once('/') {
+        _ if path.is_empty() => None,
+        Some((parent, name)) => Some((parent.to_owned(), name.to_owned())),
+        None => Some((String::new(), path)),
+    }
+}
+
+impl ShareStore {
+    /// An empty service. `first_write` sets its ETags apart from those of an account of that name before it.
+    pub fn new(first_write: u64) -> Self {
+        Self {
+            all: BTreeMap::new(),
+            writes: first_write,
+        }
+    }
+
+    /// Makes a share; 409 where there is one of that name.
+    pub fn create(
+        &mut self,
+        name: &str,
+        metadata: Metadata,
+        at: Timestamp,
+    ) -> Result<(), StorageError> {
+        if self.all.contains_key(name) {
+            return Err(StorageError::new(
+                409,
+                "ShareAlreadyExists",
+                "The specified share already exists.",
+            ));
+        }
+        let tag = self.next_etag();
+        let share = Share {
+            entries: BTreeMap::new(),
+            root: Entry {
+                name: String::new(),
+                file: None,
+                properties: Properties::of_directory(at),
+                metadata: Metadata::new(),
+                etag: tag.clone(),
+                modified: at,
+                id: 0,
+                unreadable: None,
+            },
+            next_id: 0,
+            etag: tag,
+            modified: at,
+            metadata,
+        };
+        self.all.insert(name.to_owned(), share);
+        Ok(())
+    }
+
+    /// Makes a share where there is none of that name.
+    pub fn create_share(&mut self, name: &str, at: Timestamp) {
+        // The only refusal is that it exists.
+        let _ = self.create(name, Metadata::new(), at);
+    }
+
+    /// Removes a share with all it holds; `false` where there was none.
+    pub fn remove(&mut self, name: &str) -> bool {
+        self.all.remove(name).is_some()
+    }
+
+    /// All shares by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Share)> {
+        self.all.iter().map(|(name, it)| (name.as_str(), it))
+    }
+
+    /// A share by name.
+    pub fn share(&self, name: &str) -> Result<&Share, StorageError> {
+        self.all.get(name).ok_or_else(share_not_found)
+    }
+
+    /// An entry by share and path.
+    pub fn entry(&self, share: &str, path: &str) -> Result<&Entry, StorageError> {
+        self.share(share)?.entry(path)
+    }
+
+    /// Makes a directory. 409 where anything of that name exists, 404 where its parent does not.
+    pub fn create_directory(
+        &mut self,
+        share: &str,
+        path: &str,
+        properties: Properties,
+        metadata: Metadata,
+        at: Timestamp,
+    ) -> Result<&Entry, StorageError> {
+        let exists = match self.entry(share, path) {
+            Ok(_) => true,
+            Err(refusal) if refusal.code == "ShareNotFound" => return Err(refusal),
+            Err(_) => false,
+        };
+        if exists {
+            return Err(already_exists());
+        }
+        self.insert(share, path, None, properties, metadata, at)
+    }
+
+    /// Makes a directory and those above it, where they are missing.
+    pub fn ensure_directory(
+        &mut self,
+        share: &str,
+        path: &str,
+        at: Timestamp,
+    ) -> Result<(), StorageError> {
+        let mut made = String::new();
+        for part in path.split('/').filter(|part| !part.is_empty()) {
+            if !made.is_empty() {
+                made.push('/');
+            }
+            made.push_str(part);
+            match self.create_directory(
+                share,
+                &made,
+                Properties::of_directory(at),
+                Metadata::new(),
+                at,
+            ) {
+                Err(refusal) if refusal.code != "ResourceAlreadyExists" => return Err(refusal),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a file, or replaces one. 404 where its directory is missing, 409 where a directory has its name.
+    pub fn create_file(
+        &mut self,
+        share: &str,
+        path: &str,
+        file: File,
+        properties: Properties,
+        metadata: Metadata,
+        at: Timestamp,
+    ) -> Result<&Entry, StorageError> {
+        if let Ok(Entry { file: None, .. }) = self.entry(share, path) {
+            return Err(type_mismatch());
+        }
+        self.insert(share, path, Some(file), properties, metadata, at)
+    }
+
+    /// Writes a whole file with its directories: what the world builder does.
+    pub fn write(
+        &mut self,
+        share: &str,
+        path: &str,
+        content: Content,
+        at: Timestamp,
+    ) -> Result<&Entry, StorageError> {
+        if let Some((directory, _)) = path.rsplit_once('/') {
+            self.ensure_directory(share, directory, at)?;
+        }
+        let file = File {
+            bytes: Extents::whole(content),
+            headers: ContentHeaders {
+                content_type: Some("application/octet-stream".to_owned()),
+                ..ContentHeaders::default()
+            },
+        };
+        self.create_file(
+            share,
+            path,
+            file,
+            Properties::of_file(at),
+            Metadata::new(),
+            at,
+        )
+    }
+
+    /// Changes an entry in place: a write, with a new ETag and time.
+    pub fn change<T>(
+        &mut self,
+        share: &str,
+        path: &str,
+        at: Timestamp,
+        change: impl FnOnce(&mut Entry) -> Result<T, StorageError>,
+    ) -> Result<&Entry, StorageError> {
+        let tag = self.next_etag();
+        let share = self.all.get_mut(share).ok_or_else(share_not_found)?;
+        let entry = match key(path) {
+            None => &mut share.root,
+            Some(key) => share.entries.get_mut(&key).ok_or_else(not_found)?,
+        };
+        change(entry)?;
+        entry.etag = tag;
+        entry.modified = at;
+        entry.properties.changed = super::time::whole_ticks(at);
+        Ok(entry)
+    }
+
+    /// Removes a file.
+    pub fn delete_file(&mut self, share: &str, path: &str) -> Result<(), StorageError> {
+        if self.entry(share, path)?.file.is_none() {
+            return Err(type_mismatch());
+        }
+        self.take(share, path).map(drop)
+    }
+
+    /// Removes an empty directory.
+    pub fn delete_directory(&mut self, share: &str, path: &str) -> Result<(), StorageError> {
+        let held = self.share(share)?;
+        if held.entry(path)?.file.is_some() {
+            return Err(type_mismatch());
+        }
+        if held.children(path).next().is_some() {
+            return Err(StorageError::new(
+                409,
+                "DirectoryNotEmpty",
+                "The specified directory is not empty.",
+            ));
+        }
+        self.take(share, path).map(drop)
+    }
+
+    /// Removes an entry with everything below it and says how many there were: an accident, not a request.
+    pub fn delete_tree(&mut self, share: &str, path: &str) -> usize {
+        let Some(held) = self.all.get_mut(share) else {
+            return 0;
+        };
+        let Some(top) = key(path) else { return 0 };
+        let below = path.trim_matches('/').to_lowercase();
+        let inside = format!("{below}/");
+        let before = held.entries.len();
+        held.entries
+            .retain(|key, _| *key != top && key.0 != below && !key.0.starts_with(&inside));
+        before - held.entries.len()
+    }
+
+    /// Gives a file another path. The target is replaced only when `replace` says so.
+    pub fn rename_file(
+        &mut self,
+        share: &str,
+        from: &str,
+        to: &str,
+        replace: bool,
+        at: Timestamp,
+    ) -> Result<&Entry, StorageError> {
+        let held = self.share(share)?;
+        if held.entry(from)?.file.is_none() {
+            return Err(type_mismatch());
+        }
+        held.parent(to)?;
+        match held.entry(to) {
+            Ok(Entry { file: None, .. }) => return Err(type_mismatch()),
+            Ok(_) if !replace && key(from) != key(to) => return Err(already_exists()),
+            _ => {}
+        }
+        let moved = self.take(share, from)?;
+        let file = moved.file.unwrap_or_default();
+        self.insert(share, to, Some(file), moved.properties, moved.metadata, at)
+    }
+
+    /// Makes every read of a file fail with a status, or readable again with `None`. No write: its ETag stays.
+    pub fn set_unreadable(
+        &mut self,
+        share: &str,
+        path: &str,
+        status: Option<u16>,
+    ) -> Result<(), StorageError> {
+        let share = self.all.get_mut(share).ok_or_else(share_not_found)?;
+        let entry = key(path).and_then(|key| share.entries.get_mut(&key));
+        entry.ok_or_else(not_found)?.unreadable = status;
+        Ok(())
+    }
+
+    fn insert(
+        &mut self,
+        share: &str,
+        path: &str,
+        file: Option<File>,
+        properties: Properties,
+        metadata: Metadata,
+        at: Timestamp,
+    ) -> Result<&Entry, StorageError> {
+        let tag = self.next_etag();
+        let share = self.all.get_mut(share).ok_or_else(share_not_found)?;
+        share.parent(path)?;
+        let Some(key) = key(path) else {
+            return Err(already_exists());
+        };
+        let name = path
+            .trim_matches('/')
+            .rsplit('/')
+            .next()
+            .unwrap_or_default();
+        share.next_id += 1;
+        // A replaced file keeps the spelling of its name, as NTFS does.
+        let name = match share.entries.remove(&key) {
+            Some(old) => old.name,
+            None => name.to_owned(),
+        };
+        let entry = Entry {
+            name,
+            file,
+            properties,
+            metadata,
+            etag: tag,
+            modified: at,
+            id: share.next_id,
+            unreadable: None,
+        };
+        Ok(share.entries.entry(key).or_insert(entry))
+    }
+
+    fn take(&mut self, share: &str, path: &str) -> Result<Entry, StorageError> {
+        let share = self.all.get_mut(share).ok_or_else(share_not_found)?;
+        key(path)
+            .and_then(|key| share.entries.remove(&key))
+            .ok_or_else(not_found)
+    }
+
+    fn next_etag(&mut self) -> String {
+        self.writes += 1;
+        etag(self.writes)
+    }
+}
+
+impl Share {
+    /// An entry by path; the empty path is the root.
+    pub fn entry(&self, path: &str) -> Result<&Entry, StorageError> {
+        match key(path) {
+            None => Ok(&self.root),
+            Some(key) => {
+                self.parent(path)?;
+                self.entries.get(&key).ok_or_else(not_found)
+            }
+        }
+    }
+
+    /// What a directory holds, by name without regard to case.
+    pub fn children(&self, path: &str) -> impl Iterator<Item = &Entry> {
+        let parent = path.trim_matches('/').to_lowercase();
+        let first = (parent.clone(), String::new());
+        self.entries
+            .range(first..)
+            .take_while(move |((of, _), _)| *of == parent)
+            .map(|(_, entry)| entry)
+    }
+
+    /// Every entry with its path, directories before what they hold.
+    pub fn walk(&self) -> Vec<(String, &Entry)> {
+        let mut found = Vec::new();
+        let mut open = vec![String::new()];
+        while let Some(directory) = open.pop() {
+            for entry in self.children(&directory) {
+                let path = if directory.is_empty() {
+                    entry.name.clone()
+                } else {
+                    format!("{directory}/{}", entry.name)
+                };
+                if entry.file.is_none() {
+                    open.push(path.clone());
+                }
+                found.push((path, entry));
+            }
+        }
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        found
+    }
+
+    fn parent(&self, path: &str) -> Result<(), StorageError> {
+        let Some((parent, _)) = key(path) else {
+            return Ok(());
+        };
+        let found = match key(&parent) {
+            None => return Ok(()),
+            Some(key) => self.entries.get(&key),
+        };
+        match found {
+            Some(entry) if entry.file.is_none() => Ok(()),
+            _ => Err(StorageError::new(
+                404,
+                "ParentNotFound",
+                "The specified parent path does not exist.",
+            )),
+        }
+    }
+}
+
+fn share_not_found() -> StorageError {
+    StorageError::new(404, "ShareNotFound", "The specified share does not exist.")
+}
+
+fn not_found() -> StorageError {
+    StorageError::new(
+        404,
+        "ResourceNotFound",
+        "The specified resource does not exist.",
+    )
+}
+
+fn already_exists() -> StorageError {
+    StorageError::new(
+        409,
+        "ResourceAlreadyExists",
+        "The specified resource already exists.",
+    )
+}
+
+/// A file where a directory is wanted, or the other way round.
+pub(super) fn type_mismatch() -> StorageError {
+    StorageError::new(
+        409,
+        "ResourceTypeMismatch",
+        "The specified resource type does not match the type of the existing resource.",
+    )
+}
