@@ -1,1 +1,46 @@
-//! .
+//! The archive format of mlark: objects, packs, manifests, the signed log, keys, the repository and its catalogue.
+//!
+//! `FORMAT.md` beside this crate is its contract. This crate knows no Azure, no terminal and no environment variable: it
+//! is handed a [`Storage`], keys as values and a folder for its cache, and it tells what happens through values and
+//! events. It never prints, never deletes from a repository, and never overwrites a file of one.
+
+mod address;
+pub mod catalogue;
+pub mod check;
+mod chunk;
+pub mod content;
+mod error;
+pub mod json;
+pub mod keys;
+pub mod log;
+pub mod magic;
+pub mod manifest;
+pub mod pack;
+pub mod planes;
+pub mod read;
+pub mod record;
+pub mod repository;
+mod secret;
+pub mod snapshot;
+pub mod storage;
+pub mod write;
+
+pub use address::{Address, Digest, EntryHash, Mac, PackName, RepositoryId, Signer};
+pub use catalogue::{Catalogue, GapSeen, Run, RunId, RunOutcome};
+pub use check::{CheckReport, Damage, Depth, Event as CheckEvent, check};
+pub use chunk::ChunkParameters;
+pub use content::{Chunk, ChunkList, Content};
+pub use error::{Error, KeyLack};
+pub use keys::{Identity, KeyChain, MachineKey, Recipient};
+pub use manifest::{
+    Attributes, DocumentEntry, EntryKind, FileEntry, FilePath, GapEntry, Item, Line, LineKey,
+    SecretEntry, Validators,
+};
+pub use read::SnapshotReader;
+pub use record::Record;
+pub use repository::{InitOptions, Initialised, Notice, OpenOptions, Part, Repository};
+pub use snapshot::{
+    ByteCounts, FileCounts, KindCounts, Outcome, Resolved, SnapshotId, SnapshotRecord,
+};
+pub use storage::{FileName, LocalStorage, Storage, StorageError};
+pub use write::{Commit, FileError, Lifetime, SecretPlace, SnapshotWriter, Stored};

@@ -1,0 +1,67 @@
+//! Canonical JSON: keys in RFC 8785's order, no spaces, numbers as they were written; and a strict reader for it.
+//!
+//! RFC 8785 would also write every number anew as an ECMAScript double. That would change what a service returned, so
+//! numbers stay as they are.
+
+mod parse;
+mod write;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::Error;
+
+/// Reads JSON strictly: one value, no duplicate key, nothing but white space around it, at most `limit` bytes, at most
+/// 128 levels. `what` names it in errors.
+pub fn parse(bytes: &[u8], limit: usize, what: &str) -> Result<Value, Error> {
+    if bytes.len() > limit {
+        return Err(Error::Limit {
+            what: what.to_owned(),
+            limit: limit as u64,
+            found: bytes.len() as u64,
+        });
+    }
+    parse::parse(bytes).map_err(|error| Error::Json {
+        what: what.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+/// The canonical text of a value.
+pub fn canonical(value: &Value) -> Vec<u8> {
+    let mut out = Vec::new();
+    write::write(value, &mut out);
+    out
+}
+
+/// The canonical text of a record.
+pub(crate) fn to_canonical(record: &impl Serialize, what: &str) -> Result<Vec<u8>, Error> {
+    let value = serde_json::to_value(record).map_err(|error| Error::Json {
+        what: what.to_owned(),
+        reason: error.to_string(),
+    })?;
+    Ok(canonical(&value))
+}
+
+/// Reads a record that was written canonically, and refuses any other spelling of it.
+pub(crate) fn from_canonical<T: DeserializeOwned>(
+    bytes: &[u8],
+    limit: usize,
+    what: &str,
+) -> Result<T, Error> {
+    let value = parse(bytes, limit, what)?;
+    if canonical(&value) != bytes {
+        return Err(Error::Json {
+            what: what.to_owned(),
+            reason: "it is not in canonical form".to_owned(),
+        });
+    }
+    serde_json::from_value(value).map_err(|error| Error::Json {
+        what: what.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,203 @@
+//! A repository: made by `init`, opened with keys, and from then on the place from which snapshots are written and read.
+
+mod history;
+mod init;
+mod open;
+mod resolve;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::{
+    Catalogue, EntryHash, Error, KeyChain, MachineKey, Recipient, Record, RepositoryId, Resolved,
+    Signer, SnapshotId, SnapshotReader, SnapshotRecord, SnapshotWriter, Storage,
+};
+
+/// What `init` is told.
+#[derive(Clone, Debug)]
+pub struct InitOptions {
+    /// For whom contents are encrypted. At least one, unless `unencrypted`.
+    pub owners: Vec<Recipient>,
+    /// Whether nothing is encrypted. Signatures stay.
+    pub unencrypted: bool,
+    /// A pack is closed at about this size; 64 MiB is usual.
+    pub pack_bytes: u64,
+    /// This machine's name, for people.
+    pub label: String,
+    /// The program, such as `mlark 0.1.0`.
+    pub program: String,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// A repository just made.
+#[derive(Debug)]
+pub struct Initialised {
+    /// What it is.
+    pub record: Record,
+    /// This machine's key: to be written to `key_file` before anything else.
+    pub machine_key: MachineKey,
+}
+
+/// How a repository is opened.
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    /// The folder for caches: the catalogue lies in `<cache>/<repository id>/`, temporary packs too.
+    pub cache: PathBuf,
+    /// Signers to trust. Empty: those that the repository's own owners introduced.
+    pub trusted_signers: Vec<Signer>,
+    /// An entry that the log must hold, from a place outside.
+    pub expect_head: Option<(u64, EntryHash)>,
+    /// Whether a log with damaged entries is opened all the same, for reading what is left.
+    pub tolerate_damage: bool,
+    /// The program, such as `mlark 0.1.0`.
+    pub program: String,
+}
+
+/// Something that happened while opening, to be told to the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notice {
+    /// The catalogue was broken: it was moved aside to this path, and made anew.
+    CatalogueRebuilt {
+        /// Where the broken one lies now.
+        moved_to: PathBuf,
+        /// What was wrong.
+        reason: String,
+    },
+    /// A file of the repository is damaged or of no use; reading went on without it.
+    Damaged {
+        /// The file.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// What this process can do with the repository, by the keys that it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// Sign and write; read names and sizes.
+    Agent,
+    /// Read contents.
+    Owner,
+}
+
+/// An open repository. Cloning it is cheap.
+#[derive(Clone, Debug)]
+pub struct Repository {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    storage: Arc<dyn Storage>,
+    record: Record,
+    catalogue: Catalogue,
+    notices: Vec<Notice>,
+    part: Part,
+}
+
+const LATER: Error = Error::Worker { what: "this build" };
+
+impl Repository {
+    /// Makes a repository. Refuses a place where one is, and a store that does not keep to create-only writes.
+    pub async fn init(
+        storage: Arc<dyn Storage>,
+        options: InitOptions,
+    ) -> Result<Initialised, Error> {
+        let _ = (storage, options);
+        Err(LATER)
+    }
+
+    /// Opens a repository: reads its record, its keys, the new entries of its log, and brings the catalogue up to date.
+    pub async fn open(
+        storage: Arc<dyn Storage>,
+        keys: KeyChain,
+        options: OpenOptions,
+    ) -> Result<Self, Error> {
+        let _ = (storage, keys, options);
+        Err(LATER)
+    }
+
+    /// Its id.
+    pub fn id(&self) -> RepositoryId {
+        self.inner.record.id
+    }
+
+    /// Its record.
+    pub fn record(&self) -> &Record {
+        &self.inner.record
+    }
+
+    /// Where it lies.
+    pub fn storage(&self) -> &Arc<dyn Storage> {
+        &self.inner.storage
+    }
+
+    /// What opening it had to tell.
+    pub fn notices(&self) -> &[Notice] {
+        &self.inner.notices
+    }
+
+    /// What the keys at hand allow.
+    pub fn part(&self) -> Part {
+        self.inner.part
+    }
+
+    /// The database of this machine about the repository.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.inner.catalogue
+    }
+
+    /// The newest entry of the log that is known here: its number and its hash.
+    pub async fn head(&self) -> Result<(u64, EntryHash), Error> {
+        Err(LATER)
+    }
+
+    /// Reads entries that others wrote since, and index files.
+    pub async fn refresh(&self) -> Result<(), Error> {
+        Err(LATER)
+    }
+
+    /// All snapshots that are not forgotten, oldest first.
+    pub async fn history(&self) -> Result<Vec<SnapshotRecord>, Error> {
+        Err(LATER)
+    }
+
+    /// Suspect snapshots that a person accepted.
+    pub async fn accepted(&self) -> Result<Vec<SnapshotId>, Error> {
+        Err(LATER)
+    }
+
+    /// The snapshot that a name means: an id, a unique prefix of one, `latest`, `latest:W`, `latest-any:W`, `W@TIME`.
+    /// `W@TIME` is the newest not after that time (any that is not suspect).
+    pub async fn resolve(&self, name: &str) -> Result<Resolved, Error> {
+        let _ = name;
+        Err(LATER)
+    }
+
+    /// Reads a snapshot.
+    pub fn snapshot(&self, record: &SnapshotRecord) -> SnapshotReader {
+        SnapshotReader::new(self.clone(), record.clone())
+    }
+
+    /// Begins a snapshot of a workspace. Needs this machine's key.
+    pub async fn begin(
+        &self,
+        workspace: &str,
+        identity: Value,
+        started: Timestamp,
+    ) -> Result<SnapshotWriter, Error> {
+        let _ = (workspace, identity, started);
+        Err(LATER)
+    }
+
+    /// How many bytes its packs take, by what the index says.
+    pub async fn stored_bytes(&self) -> Result<u64, Error> {
+        Err(LATER)
+    }
+}

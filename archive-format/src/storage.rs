@@ -1,0 +1,103 @@
+//! Where a repository lies: few methods, each with what a store must guarantee.
+
+mod local;
+mod name;
+mod probe;
+
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+
+pub use local::LocalStorage;
+pub use name::FileName;
+pub(crate) use probe::probe;
+
+/// What became of a create.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// The file was not there and is now there, whole and durable.
+    New,
+    /// A file of this name is there already; it was not touched.
+    Exists,
+}
+
+/// A file in a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredFile {
+    /// Its name.
+    pub name: FileName,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+/// How a storage failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StorageFault {
+    /// There is no such file.
+    NotFound,
+    /// Access was refused.
+    Denied,
+    /// It is not known whether the write took place. Only a create may fail so.
+    Unclear,
+    /// The file is larger than the caller allows.
+    TooLarge,
+    /// Anything else; nothing was written.
+    Other,
+}
+
+/// An error of a storage.
+#[derive(Debug, thiserror::Error)]
+#[error("Failed to {act} {name} in {place}")]
+pub struct StorageError {
+    /// What was done: `create`, `read`, `list`, `delete`.
+    pub act: &'static str,
+    /// On which file or prefix.
+    pub name: String,
+    /// In which storage, as it describes itself; no secret, no query of a URL.
+    pub place: String,
+    /// How it failed.
+    pub fault: StorageFault,
+    /// Why.
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// A store of files that are written once.
+///
+/// Every store is strongly consistent: what one call wrote, every later call of anybody sees. Retries of an
+/// implementation never repeat a create, unless it can tell its own file from another's.
+#[async_trait]
+pub trait Storage: fmt::Debug + Send + Sync {
+    /// A name for people, such as a path or a URL, without secrets.
+    fn describe(&self) -> String;
+
+    /// Creates a file with these bytes, all or nothing: a reader sees no file or the whole of it. Of several who create
+    /// the same name at once exactly one gets [`Created::New`]. After it the bytes are durable.
+    /// Where the answer was lost the error says [`StorageFault::Unclear`], and the caller settles it by reading.
+    async fn create(&self, name: &FileName, bytes: Bytes) -> Result<Created, StorageError>;
+
+    /// The same with the bytes of a local file, which is not changed and may be removed afterwards.
+    async fn create_from_file(&self, name: &FileName, file: &Path)
+    -> Result<Created, StorageError>;
+
+    /// A whole file, at most `limit` bytes; larger is [`StorageFault::TooLarge`], found out before it is read.
+    async fn read(&self, name: &FileName, limit: u64) -> Result<Bytes, StorageError>;
+
+    /// Bytes of a file. Exactly the range, or an error: a file that ends before it is [`StorageFault::Other`].
+    async fn read_range(&self, name: &FileName, range: Range<u64>) -> Result<Bytes, StorageError>;
+
+    /// The length of a file, none where it does not exist.
+    async fn size(&self, name: &FileName) -> Result<Option<u64>, StorageError>;
+
+    /// Every file whose name begins with `prefix` (a folder with its `/`, or empty), in any order, page by page.
+    /// Temporary files of the store are not listed.
+    fn list(&self, prefix: &str) -> BoxStream<'_, Result<StoredFile, StorageError>>;
+
+    /// Deletes a file; one that is not there counts as deleted. Only a stored sweep entry, or a superseding key file or
+    /// checkpoint, allows it (removal rules 5), and nothing that writes snapshots ever calls it.
+    async fn delete(&self, name: &FileName) -> Result<(), StorageError>;
+}
