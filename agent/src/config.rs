@@ -1,0 +1,388 @@
+//! The configuration: one TOML file, environment variables and flags, in rising order of precedence. Everything is
+//! checked when it is read; what is not served is refused by name rather than read and ignored.
+
+pub mod environment;
+pub mod keys;
+pub mod read;
+pub mod value;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use value::{Percent, Size, Span};
+
+/// The whole file.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where backups go.
+    pub repository: Repository,
+    /// How Azure is reached, for every workspace and target.
+    pub azure: Azure,
+    /// What is backed up.
+    pub workspace: Vec<Workspace>,
+    /// Places to restore into.
+    pub target: Vec<Target>,
+    /// What is kept.
+    pub retention: Retention,
+    /// What the process may use.
+    pub limits: Limits,
+    /// How the network is reached.
+    pub network: Network,
+    /// The daemon.
+    pub daemon: Daemon,
+}
+
+/// `[repository]`
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Repository {
+    /// A path or `file://` URL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Folder of catalogue, journals and temporary packs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<PathBuf>,
+    /// This machine's keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<PathBuf>,
+    /// An owner's age identity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity_file: Option<PathBuf>,
+    /// Signers to trust; empty: those that the first owner introduced.
+    pub trusted_signers: Vec<String>,
+    /// Not served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// Not served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<toml::Value>,
+    /// Not served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sas_file: Option<PathBuf>,
+    /// Not served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_key_file: Option<PathBuf>,
+    /// Not served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_tier: Option<String>,
+    /// Size at which a pack is closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pack_size: Option<Size>,
+}
+
+/// `[azure]`, and the overrides of a workspace or target: a key that is absent there is taken from `[azure]`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Azure {
+    /// A cloud's name or the URL of an ARM endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cloud: Option<String>,
+    /// Further root certificates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+    /// How to sign in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<CredentialKind>,
+    /// Tenant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<String>,
+    /// Application or user-assigned identity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// File with the application's secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_secret_file: Option<PathBuf>,
+    /// Not served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_certificate_file: Option<PathBuf>,
+}
+
+impl Azure {
+    /// These settings where they are made, `default`'s elsewhere.
+    pub fn over(&self, default: &Self) -> Self {
+        fn first<T: Clone>(own: &Option<T>, default: &Option<T>) -> Option<T> {
+            own.clone().or_else(|| default.clone())
+        }
+        Self {
+            cloud: first(&self.cloud, &default.cloud),
+            ca_file: first(&self.ca_file, &default.ca_file),
+            credential: self.credential.or(default.credential),
+            tenant_id: first(&self.tenant_id, &default.tenant_id),
+            client_id: first(&self.client_id, &default.client_id),
+            client_secret_file: first(&self.client_secret_file, &default.client_secret_file),
+            client_certificate_file: first(
+                &self.client_certificate_file,
+                &default.client_certificate_file,
+            ),
+        }
+    }
+}
+
+/// How to sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CredentialKind {
+    /// Environment, workload identity, managed identity, `az`: the first that answers.
+    Default,
+    /// The machine's identity.
+    ManagedIdentity,
+    /// A federated token.
+    WorkloadIdentity,
+    /// An application's secret.
+    ClientSecret,
+    /// An application's certificate: not served.
+    ClientCertificate,
+    /// Whoever is signed in with `az`.
+    AzureCli,
+}
+
+/// `[[workspace]]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Workspace {
+    /// The name in snapshots and commands.
+    pub name: String,
+    /// Where it is.
+    pub url: String,
+    /// When it is backed up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
+    /// The schedule's time zone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timezone: Option<String>,
+    /// What is left out.
+    #[serde(default)]
+    pub exclude: Vec<String>,
+    /// Bytes of data assets.
+    #[serde(default)]
+    pub data: DataPolicy,
+    /// Larger data assets keep only their document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_max: Option<Size>,
+    /// Files of jobs.
+    #[serde(default)]
+    pub job_outputs: JobOutputs,
+    /// Whether credentials are stored.
+    #[serde(default)]
+    pub secrets: bool,
+    /// What opens datastores.
+    #[serde(default)]
+    pub datastore_access: DatastoreAccess,
+    /// Overrides of `[azure]`.
+    #[serde(default)]
+    pub azure: Azure,
+    /// How often everything is asked again.
+    #[serde(default = "thirty_days")]
+    pub full_every: Span,
+    /// How long after its end a job may still change.
+    #[serde(default = "one_day")]
+    pub settling: Span,
+    /// What makes a snapshot suspect.
+    #[serde(default)]
+    pub guard: Guard,
+    /// Gaps that are accepted.
+    #[serde(default)]
+    pub known_gap: Vec<KnownGap>,
+    /// Overrides of `[retention]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Retention>,
+}
+
+impl Workspace {
+    /// A workspace that no configuration describes.
+    pub fn unnamed(name: &str, url: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            url: url.to_owned(),
+            schedule: None,
+            timezone: None,
+            exclude: Vec::new(),
+            data: DataPolicy::default(),
+            data_max: None,
+            job_outputs: JobOutputs::default(),
+            secrets: false,
+            datastore_access: DatastoreAccess::default(),
+            azure: Azure::default(),
+            full_every: thirty_days(),
+            settling: one_day(),
+            guard: Guard::default(),
+            known_gap: Vec::new(),
+            retention: None,
+        }
+    }
+}
+
+fn thirty_days() -> Span {
+    Span(std::time::Duration::from_secs(30 * 86_400))
+}
+
+fn one_day() -> Span {
+    Span(std::time::Duration::from_secs(86_400))
+}
+
+/// Which data assets are kept with their bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DataPolicy {
+    /// Documents only.
+    None,
+    /// Those on the workspace's default datastore.
+    #[default]
+    DefaultDatastore,
+    /// All.
+    All,
+}
+
+/// Which files of jobs are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JobOutputs {
+    /// None.
+    None,
+    /// Logs.
+    Logs,
+    /// Logs and outputs.
+    #[default]
+    LogsAndOutputs,
+}
+
+/// What opens datastores.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DatastoreAccess {
+    /// mlark's own identity.
+    #[default]
+    Entra,
+    /// The datastore's own secret: not served.
+    Datastore,
+}
+
+/// When a snapshot is suspect.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Guard {
+    /// A kind lost more than this.
+    pub lost: Percent,
+    /// And at least so many items.
+    pub at_least: u64,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self {
+            lost: Percent(20),
+            at_least: 10,
+        }
+    }
+}
+
+/// A gap that is accepted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnownGap {
+    /// Which.
+    pub selector: String,
+    /// Why.
+    pub reason: String,
+    /// Until the end of this day, UTC; for ever where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<toml::value::Datetime>,
+}
+
+/// `[[target]]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// The name in commands.
+    pub name: String,
+    /// Where it is.
+    pub url: String,
+    /// Overrides of `[azure]`.
+    #[serde(default)]
+    pub azure: Azure,
+}
+
+/// `[retention]`: read and checked; nothing is forgotten so far, so everything is kept.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retention {
+    /// Newest snapshots.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_last: Option<u32>,
+    /// Hours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_hourly: Option<u32>,
+    /// Days.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_daily: Option<u32>,
+    /// Weeks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_weekly: Option<u32>,
+    /// Months.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_monthly: Option<u32>,
+    /// Years.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_yearly: Option<u32>,
+    /// Everything younger.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_within: Option<Span>,
+    /// How long forgotten content stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grace: Option<Span>,
+}
+
+/// `[limits]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Resident memory of the process.
+    pub memory: Size,
+    /// `unlimited`.
+    pub upload: String,
+    /// `unlimited`.
+    pub download: String,
+    /// `auto`.
+    pub concurrency: String,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory: Size(256 << 20),
+            upload: "unlimited".to_owned(),
+            download: "unlimited".to_owned(),
+            concurrency: "auto".to_owned(),
+        }
+    }
+}
+
+/// `[network]`: not served.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Network {
+    /// Not served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
+    /// Not served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_proxy: Option<toml::Value>,
+}
+
+/// `[daemon]`
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Daemon {
+    /// Address of `/metrics` and `/healthz`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<std::net::SocketAddr>,
+    /// Not served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ping_url_file: Option<PathBuf>,
+    /// Not served.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub hooks: BTreeMap<String, Vec<String>>,
+}

@@ -1,0 +1,415 @@
+//! Every key that the configuration may hold, as one table: unknown keys, keys that are not served, and the page that
+//! documents them all run from it. The types in `config` hold the values; a test compares the two both ways.
+
+/// Whether a key has its effect today.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// It has.
+    Yes,
+    /// It has not, and a user would rely on it: refused, with what to do instead.
+    No(&'static str),
+    /// Only these values; any other is refused, with what to do instead.
+    Only(&'static [&'static str], &'static str),
+}
+
+/// One key.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Its place, from the root, without the brackets of array tables: `workspace.azure.cloud`.
+    pub path: &'static str,
+    /// What it says, for the documentation.
+    pub says: &'static str,
+    /// Whether it is served.
+    pub served: Served,
+}
+
+const fn key(path: &'static str, says: &'static str) -> Key {
+    Key {
+        path,
+        says,
+        served: Served::Yes,
+    }
+}
+
+const fn no(path: &'static str, says: &'static str, instead: &'static str) -> Key {
+    Key {
+        path,
+        says,
+        served: Served::No(instead),
+    }
+}
+
+const fn only(
+    path: &'static str,
+    says: &'static str,
+    values: &'static [&'static str],
+    instead: &'static str,
+) -> Key {
+    Key {
+        path,
+        says,
+        served: Served::Only(values, instead),
+    }
+}
+
+const LOCAL: &str = "repositories lie on a local disk so far; leave the key out";
+const CERTIFICATE: &str =
+    "use credential = \"client-secret\", \"workload-identity\" or \"managed-identity\"";
+const CREDENTIALS: &[&str] = &[
+    "default",
+    "managed-identity",
+    "workload-identity",
+    "client-secret",
+    "azure-cli",
+];
+
+/// The table, by section, in the order of the documentation.
+pub const KEYS: &[Key] = &[
+    key(
+        "repository.url",
+        "where the repository lies: a path or file:// URL",
+    ),
+    key(
+        "repository.cache",
+        "folder of the catalogue, journals and temporary packs",
+    ),
+    key(
+        "repository.key_file",
+        "this machine's keys; default <cache>/agent.key",
+    ),
+    key(
+        "repository.identity_file",
+        "an owner's age identity, for restore and show",
+    ),
+    key(
+        "repository.trusted_signers",
+        "signers to trust instead of those that the first owner introduced",
+    ),
+    no("repository.endpoint", "address of the object store", LOCAL),
+    no(
+        "repository.credential",
+        "credential for the object store",
+        LOCAL,
+    ),
+    no(
+        "repository.sas_file",
+        "file with a shared access signature",
+        LOCAL,
+    ),
+    no(
+        "repository.account_key_file",
+        "file with the account's key",
+        LOCAL,
+    ),
+    no("repository.data_tier", "access tier of data packs", LOCAL),
+    key("repository.pack_size", "size at which a pack is closed"),
+    key(
+        "azure.cloud",
+        "\"public\", \"usgovernment\", \"china\", or the URL of an ARM endpoint",
+    ),
+    key(
+        "azure.ca_file",
+        "PEM file of root certificates that are trusted besides the system's",
+    ),
+    only(
+        "azure.credential",
+        "how to sign in",
+        CREDENTIALS,
+        CERTIFICATE,
+    ),
+    key("azure.tenant_id", "tenant of the application or identity"),
+    key(
+        "azure.client_id",
+        "application, or user-assigned managed identity",
+    ),
+    key(
+        "azure.client_secret_file",
+        "file with the application's secret",
+    ),
+    no(
+        "azure.client_certificate_file",
+        "file with the application's certificate and key",
+        CERTIFICATE,
+    ),
+    key("workspace.name", "the name in snapshots and commands"),
+    key(
+        "workspace.url",
+        "azureml:// URL or ARM id of a workspace, or a folder",
+    ),
+    key("workspace.schedule", "cron pattern of five fields"),
+    key(
+        "workspace.timezone",
+        "IANA time zone of the schedule; default UTC",
+    ),
+    key("workspace.exclude", "selectors of what is left out"),
+    key(
+        "workspace.data",
+        "bytes of data assets: \"none\", \"default-datastore\", \"all\"",
+    ),
+    key(
+        "workspace.data_max",
+        "data assets larger than this keep only their document",
+    ),
+    key(
+        "workspace.job_outputs",
+        "files of jobs: \"none\", \"logs\", \"logs-and-outputs\"",
+    ),
+    key(
+        "workspace.secrets",
+        "store credentials, in an encrypted repository only",
+    ),
+    only(
+        "workspace.datastore_access",
+        "what opens datastores",
+        &["entra"],
+        "give mlark's identity a data role on the storage account and leave the key out",
+    ),
+    key("workspace.azure.cloud", "overrides azure.cloud"),
+    key("workspace.azure.ca_file", "overrides azure.ca_file"),
+    only(
+        "workspace.azure.credential",
+        "overrides azure.credential",
+        CREDENTIALS,
+        CERTIFICATE,
+    ),
+    key("workspace.azure.tenant_id", "overrides azure.tenant_id"),
+    key("workspace.azure.client_id", "overrides azure.client_id"),
+    key(
+        "workspace.azure.client_secret_file",
+        "overrides azure.client_secret_file",
+    ),
+    no(
+        "workspace.azure.client_certificate_file",
+        "overrides azure.client_certificate_file",
+        CERTIFICATE,
+    ),
+    key(
+        "workspace.full_every",
+        "how often everything is asked again; default 30d",
+    ),
+    key(
+        "workspace.settling",
+        "how long after its end a job may still change; default 24h",
+    ),
+    key(
+        "workspace.guard.lost",
+        "share of a kind that may vanish before a snapshot is suspect; default 20%",
+    ),
+    key(
+        "workspace.guard.at_least",
+        "and at least so many items; default 10",
+    ),
+    key("workspace.known_gap.selector", "gaps that are accepted"),
+    key("workspace.known_gap.reason", "why"),
+    key("workspace.known_gap.until", "until this day"),
+    key(
+        "workspace.retention.keep_last",
+        "overrides retention.keep_last",
+    ),
+    key(
+        "workspace.retention.keep_hourly",
+        "overrides retention.keep_hourly",
+    ),
+    key(
+        "workspace.retention.keep_daily",
+        "overrides retention.keep_daily",
+    ),
+    key(
+        "workspace.retention.keep_weekly",
+        "overrides retention.keep_weekly",
+    ),
+    key(
+        "workspace.retention.keep_monthly",
+        "overrides retention.keep_monthly",
+    ),
+    key(
+        "workspace.retention.keep_yearly",
+        "overrides retention.keep_yearly",
+    ),
+    key(
+        "workspace.retention.keep_within",
+        "overrides retention.keep_within",
+    ),
+    key("workspace.retention.grace", "overrides retention.grace"),
+    key("target.name", "the name in commands"),
+    key(
+        "target.url",
+        "azureml:// URL or ARM id of a workspace, or a folder",
+    ),
+    key("target.azure.cloud", "overrides azure.cloud"),
+    key("target.azure.ca_file", "overrides azure.ca_file"),
+    only(
+        "target.azure.credential",
+        "overrides azure.credential",
+        CREDENTIALS,
+        CERTIFICATE,
+    ),
+    key("target.azure.tenant_id", "overrides azure.tenant_id"),
+    key("target.azure.client_id", "overrides azure.client_id"),
+    key(
+        "target.azure.client_secret_file",
+        "overrides azure.client_secret_file",
+    ),
+    no(
+        "target.azure.client_certificate_file",
+        "overrides azure.client_certificate_file",
+        CERTIFICATE,
+    ),
+    key(
+        "retention.keep_last",
+        "newest snapshots to keep; nothing is forgotten so far",
+    ),
+    key("retention.keep_hourly", "hours of which the newest is kept"),
+    key("retention.keep_daily", "days of which the newest is kept"),
+    key("retention.keep_weekly", "weeks of which the newest is kept"),
+    key(
+        "retention.keep_monthly",
+        "months of which the newest is kept",
+    ),
+    key("retention.keep_yearly", "years of which the newest is kept"),
+    key("retention.keep_within", "everything younger is kept"),
+    key("retention.grace", "how long forgotten content stays"),
+    key(
+        "limits.memory",
+        "resident memory of the process; default 256 MiB",
+    ),
+    only(
+        "limits.upload",
+        "bytes a second towards the repository",
+        &["unlimited"],
+        "limit the unit instead (systemd's IPAccounting and tc), or leave the key out",
+    ),
+    only(
+        "limits.download",
+        "bytes a second from the workspace",
+        &["unlimited"],
+        "limit the machine's network instead, or leave the key out",
+    ),
+    only(
+        "limits.concurrency",
+        "requests at once",
+        &["auto"],
+        "mlark steers the pace by what the service says; leave the key out",
+    ),
+    no(
+        "network.proxy",
+        "proxy for everything but the metadata service",
+        "set HTTPS_PROXY in the unit's environment",
+    ),
+    no(
+        "network.no_proxy",
+        "hosts that are reached without the proxy",
+        "set NO_PROXY in the unit's environment",
+    ),
+    key("daemon.listen", "address of /metrics and /healthz"),
+    no(
+        "daemon.ping_url_file",
+        "file with the address of a health-check service",
+        "watch mlark_last_success_timestamp_seconds at /metrics instead",
+    ),
+    no(
+        "daemon.hooks.before_backup",
+        "command to run before a backup",
+        "use the unit's ExecStartPre= or a timer of your own",
+    ),
+    no(
+        "daemon.hooks.after_backup",
+        "command to run after a backup",
+        "watch /metrics, or run `mlark backup` from a script",
+    ),
+    no(
+        "daemon.hooks.on_failure",
+        "command to run when a backup failed",
+        "use the unit's OnFailure=, or watch /metrics",
+    ),
+];
+
+/// What stands at a path.
+#[derive(Clone, Copy, Debug)]
+pub enum Place {
+    /// A key.
+    Key(&'static Key),
+    /// A table that holds keys.
+    Table,
+}
+
+/// Finds what stands at a path, if anything may.
+pub fn at(path: &str) -> Option<Place> {
+    if let Some(key) = KEYS.iter().find(|key| key.path == path) {
+        return Some(Place::Key(key));
+    }
+    KEYS.iter()
+        .any(|key| below(key.path, path).is_some())
+        .then_some(Place::Table)
+}
+
+/// The names that may stand directly in a table; the root's path is empty.
+pub fn names_in(table: &str) -> Vec<&'static str> {
+    let mut names: Vec<&'static str> = KEYS
+        .iter()
+        .filter_map(|key| below(key.path, table))
+        .map(|rest| rest.split('.').next().unwrap_or(rest))
+        .collect();
+    names.dedup();
+    names
+}
+
+fn below(path: &'static str, table: &str) -> Option<&'static str> {
+    if table.is_empty() {
+        return Some(path);
+    }
+    path.strip_prefix(table)?.strip_prefix('.')
+}
+
+/// The known key nearest to an unknown name: among its neighbours first, then a key of that name anywhere.
+pub fn nearest(table: &str, name: &str) -> Option<String> {
+    let neighbour = names_in(table)
+        .into_iter()
+        .map(|known| (strsim::damerau_levenshtein(known, name), known))
+        .filter(|(distance, known)| *distance <= 1 + known.len() / 3)
+        .min_by_key(|(distance, _)| *distance);
+    if let Some((_, known)) = neighbour {
+        return Some(known.to_owned());
+    }
+    KEYS.iter()
+        .find(|key| key.path.rsplit('.').next() == Some(name))
+        .map(|key| key.path.to_owned())
+        .or_else(|| {
+            names_in(table)
+                .into_iter()
+                .max_by(|a, b| {
+                    strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name))
+                })
+                .map(str::to_owned)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_key_is_a_neighbour_or_lies_in_the_section_where_it_belongs() {
+        assert_eq!(nearest("workspace", "shedule").as_deref(), Some("schedule"));
+        assert_eq!(nearest("", "repositry").as_deref(), Some("repository"));
+        assert_eq!(
+            nearest("repository", "listen").as_deref(),
+            Some("daemon.listen")
+        );
+        assert_eq!(
+            nearest("workspace.guard", "atleast").as_deref(),
+            Some("at_least")
+        );
+    }
+
+    #[test]
+    fn no_key_stands_in_the_table_twice() {
+        for (place, key) in KEYS.iter().enumerate() {
+            assert!(
+                KEYS[place + 1..].iter().all(|other| other.path != key.path),
+                "{}",
+                key.path
+            );
+        }
+    }
+}

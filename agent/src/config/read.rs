@@ -1,0 +1,276 @@
+//! Reads the configuration file: finds it, checks every key against the table, then its values.
+
+use std::fmt::Display;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::config::environment::Environment;
+use crate::config::keys::{self, Place, Served};
+use crate::config::value::Schedule;
+use crate::config::{Azure, Config, CredentialKind, Workspace};
+use crate::failure::Failure;
+
+/// The largest file that is taken.
+const BYTES_MAX: u64 = 1 << 20;
+
+/// The system's file.
+pub const SYSTEM_FILE: &str = "/etc/mlark/mlark.toml";
+
+/// A configuration, and the file that it came from.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// What it says.
+    pub config: Config,
+    /// The file; `None` where none was found, which is an empty configuration.
+    pub file: Option<PathBuf>,
+}
+
+/// Reads the file that the flag or `MLARK_CONFIG` names, or else the first that exists of the usual places.
+pub fn load(
+    flag: Option<&Path>,
+    environment: &Environment,
+    now: Timestamp,
+) -> Result<Loaded, Failure> {
+    let named = flag
+        .map(Path::to_path_buf)
+        .or_else(|| environment.path("MLARK_CONFIG"));
+    let file = match named {
+        Some(file) => Some(file),
+        None => usual_places(environment)
+            .into_iter()
+            .find(|file| file.exists()),
+    };
+    let Some(file) = file else {
+        return Ok(Loaded::default());
+    };
+    let text = read(&file)?;
+    let config = parse(&text, &file, now)?;
+    Ok(Loaded {
+        config,
+        file: Some(file),
+    })
+}
+
+fn usual_places(environment: &Environment) -> Vec<PathBuf> {
+    let own = environment.configuration_folder();
+    [PathBuf::from(SYSTEM_FILE)]
+        .into_iter()
+        .chain(own.map(|folder| folder.join("mlark.toml")))
+        .collect()
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
+    let refused = |error: io::Error| {
+        let failure = Failure::usage("The configuration cannot be read").on(file.display());
+        match error.kind() {
+            io::ErrorKind::NotFound => failure.why("there is no such file").next(
+                "name another with --config, or write it: /usr/share/doc/mlark or `mlark config show` has an example",
+            ),
+            _ => failure.why(error),
+        }
+    };
+    let size = fs::metadata(file).map_err(refused)?.len();
+    if size > BYTES_MAX {
+        return Err(Failure::usage("The configuration is too large")
+            .on(file.display())
+            .why("more than 1 MiB is no configuration"));
+    }
+    fs::read_to_string(file).map_err(refused)
+}
+
+/// Reads the text of a configuration; `file` is for messages.
+pub fn parse(text: &str, file: &Path, now: Timestamp) -> Result<Config, Failure> {
+    let page = Page { text, file };
+    let table = DeTable::parse(text).map_err(|error| page.syntax(&error))?;
+    page.check_table("", table.get_ref())?;
+    let config: Config = toml::from_str(text).map_err(|error| page.syntax(&error))?;
+    page.check_values(&config, now)?;
+    Ok(config)
+}
+
+/// The text under examination.
+struct Page<'a> {
+    text: &'a str,
+    file: &'a Path,
+}
+
+impl Page<'_> {
+    fn place(&self, at: usize) -> String {
+        let before = self.text.as_bytes().iter().take(at);
+        let line = 1 + before.filter(|byte| **byte == b'\n').count();
+        format!("{}, line {line}", self.file.display())
+    }
+
+    fn syntax(&self, error: &toml::de::Error) -> Failure {
+        let at = error.span().map_or(0, |span| span.start);
+        Failure::usage("The configuration is not understood")
+            .on(self.place(at))
+            .why(error.message().replace('\n', ", "))
+            .next("correct that line; `mlark config check` tells whether the whole file is good")
+    }
+
+    fn check_table(&self, path: &str, table: &DeTable<'_>) -> Result<(), Failure> {
+        for (name, value) in table {
+            let own = join(path, name.get_ref());
+            match keys::at(&own) {
+                None => return Err(self.unknown(path, name)),
+                Some(Place::Table) => self.check_below(&own, value)?,
+                Some(Place::Key(key)) => {
+                    let at = self.place(name.span().start);
+                    check_served(key, value.get_ref(), &at)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_below(&self, path: &str, value: &Spanned<DeValue<'_>>) -> Result<(), Failure> {
+        match value.get_ref() {
+            DeValue::Table(table) => self.check_table(path, table),
+            DeValue::Array(tables) => tables
+                .iter()
+                .try_for_each(|element| self.check_below(path, element)),
+            _ => Err(
+                Failure::usage(format!("The configuration's `{path}` must be a table"))
+                    .on(self.place(value.span().start))
+                    .next(format!("write it as [{path}], with its keys below")),
+            ),
+        }
+    }
+
+    fn unknown(&self, table: &str, name: &Spanned<toml::de::DeString<'_>>) -> Failure {
+        let key: &str = name.get_ref();
+        let failure = Failure::usage(format!(
+            "The configuration has an unknown key `{}`",
+            join(table, key)
+        ))
+        .on(self.place(name.span().start));
+        match keys::nearest(table, key) {
+            Some(near) => failure.next(format!("did you mean `{near}`?")),
+            None => failure,
+        }
+    }
+
+    /// What the types alone do not say.
+    fn check_values(&self, config: &Config, now: Timestamp) -> Result<(), Failure> {
+        let mut names: Vec<&str> = Vec::new();
+        for workspace in &config.workspace {
+            self.check_workspace(workspace, now)?;
+            names.push(&workspace.name);
+        }
+        names.extend(config.target.iter().map(|target| target.name.as_str()));
+        for (place, name) in names.iter().enumerate() {
+            if names[..place].contains(name) {
+                return Err(self.bad("name", name, "two workspaces or targets have that name"));
+            }
+        }
+        if let Some(url) = &config.repository.url {
+            check_repository_url(url).map_err(|why| self.bad("repository.url", url, why))?;
+        }
+        let of_workspaces = config.workspace.iter().map(|workspace| &workspace.azure);
+        let of_targets = config.target.iter().map(|target| &target.azure);
+        for overrides in [&Azure::default()]
+            .into_iter()
+            .chain(of_workspaces)
+            .chain(of_targets)
+        {
+            self.check_azure(&overrides.over(&config.azure))?;
+        }
+        Ok(())
+    }
+
+    fn check_azure(&self, azure: &Azure) -> Result<(), Failure> {
+        if azure.credential == Some(CredentialKind::ClientCertificate) {
+            return Err(self.bad(
+                "azure.credential",
+                "client-certificate",
+                "it is not served so far",
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_workspace(&self, workspace: &Workspace, now: Timestamp) -> Result<(), Failure> {
+        let of = |key: &str| format!("{key} of the workspace `{}`", workspace.name);
+        if !name_is_good(&workspace.name) {
+            let why = "a name has letters, digits, `-`, `_` and `.` only, at most 100, and begins with a letter or digit";
+            return Err(self.bad("workspace.name", &workspace.name, why));
+        }
+        if workspace.url.starts_with("azureml:") && workspace.url.contains('*') {
+            let why = "patterns are not served so far; write one [[workspace]] for each";
+            return Err(self.bad(&of("url"), &workspace.url, why));
+        }
+        if let Some(pattern) = &workspace.schedule {
+            Schedule::new(pattern, workspace.timezone.as_deref(), now)
+                .map_err(|why| self.bad(&of("schedule"), pattern, why))?;
+        }
+        Ok(())
+    }
+
+    fn bad(&self, key: &str, value: &str, why: impl Display) -> Failure {
+        Failure::usage(format!("The configuration's {key} is refused"))
+            .on(format!("`{value}` in {}", self.file.display()))
+            .why(why)
+    }
+}
+
+/// Refuses the address of a repository in a kind of store that is not served.
+pub fn check_repository_url(url: &str) -> Result<(), String> {
+    match url.split_once("://") {
+        None | Some(("file", _)) => Ok(()),
+        Some((scheme @ ("az" | "s3" | "gs"), _)) => Err(format!(
+            "repositories in object storage ({scheme}://) are not served so far; use a path on a local disk"
+        )),
+        Some((scheme, _)) => Err(format!(
+            "{scheme}:// names no store that mlark knows; use a path on a local disk"
+        )),
+    }
+}
+
+fn check_served(key: &keys::Key, value: &DeValue<'_>, at: &str) -> Result<(), Failure> {
+    let refused = |what: String, instead: &str| {
+        Err(Failure::usage(what)
+            .on(at)
+            .why("mlark would read it and do nothing, so it refuses it")
+            .next(instead))
+    };
+    match key.served {
+        Served::Yes => Ok(()),
+        Served::No(instead) => refused(
+            format!("The key `{}` is not served so far", key.path),
+            instead,
+        ),
+        Served::Only(values, instead) => match value {
+            DeValue::String(text) if !values.contains(&text.as_ref()) => refused(
+                format!("The value `{text}` of `{}` is not served so far", key.path),
+                instead,
+            ),
+            _ => Ok(()),
+        },
+    }
+}
+
+/// Names stand in file names, URLs and `latest:NAME`.
+fn name_is_good(name: &str) -> bool {
+    name.len() <= 100
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}
+
+fn join(table: &str, name: &str) -> String {
+    if table.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{table}.{name}")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+//! The configuration as people get it wrong, and as they get it right.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failed test says where"
+)]
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
+
+use super::*;
+use crate::config;
+
+fn now() -> Timestamp {
+    "2026-11-23T00:00:00Z".parse().unwrap()
+}
+
+fn refused(text: &str) -> Failure {
+    let failure = parse(text, Path::new("mlark.toml"), now()).expect_err(text);
+    assert_eq!(failure.status.code(), 2);
+    failure
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_line_and_the_nearest_known_one() {
+    let failure = refused(
+        "[repository]\nurl = \"/srv\"\n\n[[workspace]]\nname = \"a\"\nshedule = \"0 2 * * *\"\n",
+    );
+    let lines = failure.lines();
+    assert!(
+        lines.contains("workspace.shedule") && lines.contains("line 6"),
+        "{lines}"
+    );
+    assert!(lines.contains("did you mean `schedule`"), "{lines}");
+}
+
+#[test]
+fn a_key_that_is_not_served_is_refused_by_name_with_what_to_do_instead() {
+    for (text, names) in [
+        ("[repository]\ndata_tier = \"cool\"", "repository.data_tier"),
+        ("[repository]\nsas_file = \"/x\"", "repository.sas_file"),
+        ("[repository]\nurl = \"az://account/container\"", "az://"),
+        (
+            "[azure]\ncredential = \"client-certificate\"",
+            "client-certificate",
+        ),
+        (
+            "[azure]\nclient_certificate_file = \"/x\"",
+            "client_certificate_file",
+        ),
+        ("[network]\nproxy = \"http://x\"", "network.proxy"),
+        ("[limits]\nupload = \"1 MiB\"", "limits.upload"),
+        (
+            "[daemon.hooks]\non_failure = [\"x\"]",
+            "daemon.hooks.on_failure",
+        ),
+        ("[daemon]\nping_url_file = \"/x\"", "daemon.ping_url_file"),
+        (
+            "[[workspace]]\nname = \"a\"\nurl = \"/x\"\ndatastore_access = \"datastore\"",
+            "datastore_access",
+        ),
+        (
+            "[[workspace]]\nname = \"a\"\nurl = \"azureml://subscriptions/s/resourceGroups/*/workspaces/*\"",
+            "patterns are not served",
+        ),
+        (
+            "[[target]]\nname = \"a\"\nurl = \"/x\"\nazure = { credential = \"client-certificate\" }",
+            "target.azure.credential",
+        ),
+    ] {
+        let lines = refused(text).lines();
+        assert!(lines.contains(names), "{text}: {lines}");
+    }
+}
+
+#[test]
+fn wrong_values_are_refused_with_their_place() {
+    for (text, says) in [
+        ("[repository]\npack_size = \"many\"", "64 MiB"),
+        ("[[workspace]]\nname = \"a b\"\nurl = \"/x\"", "letters"),
+        (
+            "[[workspace]]\nname = \"a\"\nurl = \"/x\"\nschedule = \"0 2 31 2 *\"",
+            "never comes",
+        ),
+        (
+            "[[workspace]]\nname = \"a\"\nurl = \"/x\"\n[[target]]\nname = \"a\"\nurl = \"/y\"",
+            "two workspaces or targets",
+        ),
+        (
+            "[[workspace]]\nname = \"a\"\nurl = \"/x\"\ndata = \"some\"",
+            "default-datastore",
+        ),
+        ("[[workspace]]\nname = \"a\"", "url"),
+        ("repository = 3", "[repository]"),
+        ("[repository\n", "line 1"),
+    ] {
+        let lines = refused(text).lines();
+        assert!(lines.contains(says), "{text}: {lines}");
+        assert!(lines.contains("mlark.toml"), "{text}: {lines}");
+    }
+}
+
+#[test]
+fn the_packaged_example_is_good() {
+    let text = include_str!("../../../../systemd/mlark.toml");
+    let config = parse(text, Path::new("systemd/mlark.toml"), now()).unwrap();
+    assert_eq!(config.workspace.len(), 1);
+    // Its commented lines are keys too: taken alone, each is known to the table.
+    let commented = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# "))
+        .filter(|line| line.contains(" = "));
+    for line in commented {
+        let key = line.split(" = ").next().unwrap_or_default();
+        assert!(
+            keys::KEYS
+                .iter()
+                .any(|known| known.path.contains(&format!(".{key}"))),
+            "the example names `{key}`"
+        );
+    }
+}
+
+#[test]
+fn a_configuration_that_is_shown_reads_back() {
+    let text = include_str!("../../../../systemd/mlark.toml");
+    let config = parse(text, Path::new("x"), now()).unwrap();
+    let shown = toml::to_string_pretty(&config).unwrap();
+    parse(&shown, Path::new("shown"), now()).unwrap();
+}
+
+/// A deserializer that only asks a type for the names of its fields.
+struct Ask<'a>(&'a mut Vec<&'static str>);
+
+impl<'de> Deserializer<'de> for Ask<'_> {
+    type Error = de::value::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(de::Error::custom("no structure"))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        _: V,
+    ) -> Result<V::Value, Self::Error> {
+        self.0.extend_from_slice(fields);
+        Err(de::Error::custom("asked"))
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+fn fields<T: Deserialize<'static>>() -> BTreeSet<String> {
+    let mut names = Vec::new();
+    let _ = T::deserialize(Ask(&mut names));
+    names.into_iter().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_table_of_keys_and_the_types_agree_both_ways() {
+    let of_table = |table: &str| -> BTreeSet<String> {
+        keys::names_in(table)
+            .into_iter()
+            .map(str::to_owned)
+            .collect()
+    };
+    assert_eq!(fields::<Config>(), of_table(""));
+    assert_eq!(fields::<config::Repository>(), of_table("repository"));
+    assert_eq!(fields::<config::Workspace>(), of_table("workspace"));
+    assert_eq!(fields::<config::Target>(), of_table("target"));
+    for table in ["azure", "workspace.azure", "target.azure"] {
+        assert_eq!(fields::<config::Azure>(), of_table(table));
+    }
+    for table in ["retention", "workspace.retention"] {
+        assert_eq!(fields::<config::Retention>(), of_table(table));
+    }
+    assert_eq!(fields::<config::Guard>(), of_table("workspace.guard"));
+    assert_eq!(
+        fields::<config::KnownGap>(),
+        of_table("workspace.known_gap")
+    );
+    assert_eq!(fields::<config::Limits>(), of_table("limits"));
+    assert_eq!(fields::<config::Network>(), of_table("network"));
+    assert_eq!(fields::<config::Daemon>(), of_table("daemon"));
+}

@@ -1,0 +1,165 @@
+//! One run of the program: its configuration, its user, its world. Where flag, variable and file say different things,
+//! the flag wins over the variable and the variable over the file; that is decided here and nowhere else.
+
+use std::path::{Path, PathBuf};
+
+use url::Url;
+
+use crate::cli::Global;
+use crate::config::Config;
+use crate::config::read::{self, Loaded};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::ui::Ui;
+
+/// One run.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// The configuration.
+    pub config: Config,
+    /// The file that it came from.
+    pub config_file: Option<PathBuf>,
+    /// Options of the command line that every command takes.
+    pub global: Global,
+    /// Clock, variables, transport, wish to stop.
+    pub context: Context,
+    /// The user.
+    pub ui: Ui,
+}
+
+impl Session {
+    /// Reads the configuration.
+    pub fn open(global: Global, context: Context, ui: Ui) -> Result<Self, Failure> {
+        let Loaded { config, file } = read::load(
+            global.config.as_deref(),
+            &context.environment,
+            context.clock.now(),
+        )?;
+        Ok(Self {
+            config,
+            config_file: file,
+            global,
+            context,
+            ui,
+        })
+    }
+
+    /// The folder of the repository.
+    pub fn repository_folder(&self) -> Result<PathBuf, Failure> {
+        let environment = &self.context.environment;
+        let url = self
+            .global
+            .repository
+            .as_deref()
+            .or_else(|| environment.get("MLARK_REPOSITORY"))
+            .or(self.config.repository.url.as_deref())
+            .ok_or_else(|| self.no_repository_named())?;
+        local_folder(url)
+    }
+
+    fn no_repository_named(&self) -> Failure {
+        let failure = Failure::usage("No repository is named");
+        match &self.config_file {
+            Some(file) => failure
+                .on(file.display())
+                .why("it has no `url` under [repository]")
+                .next("add url = \"/srv/mlark\" under [repository], or give --repository PATH"),
+            None => failure
+                .why(format!(
+                    "there is no configuration at {} or ~/.config/mlark/mlark.toml",
+                    read::SYSTEM_FILE
+                ))
+                .next("write one, name it with --config FILE, or give --repository PATH"),
+        }
+    }
+
+    /// An owner's identity file, where one is named.
+    pub fn identity_file(&self) -> Option<PathBuf> {
+        self.global
+            .identity_file
+            .clone()
+            .or_else(|| self.context.environment.path("MLARK_IDENTITY_FILE"))
+            .or_else(|| self.config.repository.identity_file.clone())
+    }
+
+    /// This machine's key file: as named, else systemd's credential `mlark.key`, else `agent.key` in the cache.
+    pub fn key_file(&self, cache: &Path) -> PathBuf {
+        let environment = &self.context.environment;
+        let credential = environment
+            .path("CREDENTIALS_DIRECTORY")
+            .map(|folder| folder.join("mlark.key"))
+            .filter(|file| file.exists());
+        environment
+            .path("MLARK_KEY_FILE")
+            .or(credential)
+            .or_else(|| self.config.repository.key_file.clone())
+            .unwrap_or_else(|| cache.join("agent.key"))
+    }
+
+    /// The folder of catalogue, journals and temporary packs of a repository.
+    pub fn cache_folder(&self, repository_id: &str) -> Result<PathBuf, Failure> {
+        if let Some(folder) = &self.config.repository.cache {
+            return Ok(folder.clone());
+        }
+        self.context
+            .environment
+            .cache_folder()
+            .map(|folder| folder.join(repository_id))
+            .ok_or_else(|| {
+                Failure::usage("No place for the catalogue is known")
+                    .why("neither `cache` under [repository] nor XDG_CACHE_HOME nor HOME is set")
+                    .next("add cache = \"/var/lib/mlark\" under [repository]")
+            })
+    }
+}
+
+/// The folder that a repository's URL names.
+fn local_folder(url: &str) -> Result<PathBuf, Failure> {
+    read::check_repository_url(url).map_err(|why| {
+        Failure::usage("The repository's address is refused")
+            .on(url)
+            .why(why)
+    })?;
+    if !url.starts_with("file:") {
+        return Ok(PathBuf::from(url));
+    }
+    Some(url)
+        .filter(|url| url.starts_with("file:///"))
+        .and_then(|url| Url::parse(url).ok())
+        .and_then(|url| url.to_file_path().ok())
+        .ok_or_else(|| {
+            Failure::usage("The repository's address is refused")
+                .on(url)
+                .why("a file:// URL has an absolute path and no host, like file:///srv/mlark")
+        })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed test says where")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repository_is_a_path_or_a_file_url() {
+        assert_eq!(
+            local_folder("/srv/mlark").unwrap(),
+            PathBuf::from("/srv/mlark")
+        );
+        assert_eq!(
+            local_folder("file:///srv/ml%20ark").unwrap(),
+            PathBuf::from("/srv/ml ark")
+        );
+        for refused in [
+            "az://account/container",
+            "s3://bucket",
+            "ftp://x/y",
+            "file:relative",
+        ] {
+            assert_eq!(
+                local_folder(refused).unwrap_err().status.code(),
+                2,
+                "{refused}"
+            );
+        }
+    }
+}
