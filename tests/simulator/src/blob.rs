@@ -10,9 +10,8 @@ mod content;
 mod copy;
 mod error;
 pub(crate) mod headers;
-mod list;
+pub(crate) mod list;
 mod read;
-pub mod sas;
 mod store;
 mod write;
 pub(crate) mod xml;
@@ -66,7 +65,6 @@ fn route(call: &Call, state: &mut State) -> Answer {
 }
 
 fn account_level(call: &Call, state: &mut State) -> Answer {
-    access::check(call, state, access::Need::List, "")?;
     match (call.query.get("restype"), call.query.get("comp")) {
         (None, Some("list")) => list::containers(call, state),
         (Some("account"), Some("properties")) => Ok(account_information()),

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use url::Url;
 
-use super::access::{self, Need};
+use super::access;
 use super::error::StorageError;
 use super::headers;
 use super::read::readable;
@@ -15,7 +15,6 @@ use crate::state::State;
 
 /// Copies a blob of the same account. Metadata and tier come from the request where it has them, else from the source.
 pub(super) fn copy(call: &Call, state: &mut State, container: &str, name: &str) -> Answer {
-    access::check(call, state, Need::Write, container)?;
     let (from_container, from_name) = source(call, state)?;
     let id = state.guid();
     let blobs = &mut access::account_mut(call, state)?.blobs;

@@ -103,6 +103,15 @@ impl StorageError {
         .with("Content-Range", format!("bytes */{size}"))
     }
 
+    /// A caller who is known and may not do this.
+    pub fn permission_mismatch() -> Self {
+        Self::new(
+            403,
+            "AuthorizationPermissionMismatch",
+            "This request is not authorized to perform this operation using this permission.",
+        )
+    }
+
     /// A digest that does not belong to the body.
     pub fn md5_mismatch() -> Self {
         Self::new(

@@ -2,7 +2,7 @@
 
 use http::{Method, StatusCode};
 
-use super::access::{self, Need};
+use super::access;
 use super::error::StorageError;
 use super::headers::{
     base64, condition, range, wants_range_md5, with_content_headers, with_metadata,
@@ -15,7 +15,6 @@ use crate::state::State;
 
 /// Get Blob and Get Blob Properties.
 pub(super) fn content(call: &Call, state: &State, container: &str, name: &str) -> Answer {
-    access::check(call, state, Need::Read, container)?;
     let blob = access::account(call, state)?.blobs.blob(container, name)?;
     if !condition(call, Some((&blob.etag, blob.modified)))? {
         return Ok(access::tagged(
@@ -52,7 +51,6 @@ pub(super) fn content(call: &Call, state: &State, container: &str, name: &str) -
 
 /// Get Blob Metadata.
 pub(super) fn metadata(call: &Call, state: &State, container: &str, name: &str) -> Answer {
-    access::check(call, state, Need::Read, container)?;
     let blob = access::account(call, state)?.blobs.blob(container, name)?;
     let reply = access::tagged(StatusCode::OK, &blob.etag, blob.modified);
     Ok(with_metadata(reply, &blob.metadata))
@@ -72,7 +70,7 @@ fn properties(blob: &Blob) -> Reply {
 /// Refuses what cannot be read: an archived blob, or one that a test made unreadable.
 pub(super) fn readable(blob: &Blob) -> Result<(), StorageError> {
     match blob.unreadable {
-        Some(403) => return Err(super::sas::permission_mismatch()),
+        Some(403) => return Err(StorageError::permission_mismatch()),
         Some(404) => return Err(StorageError::blob_not_found()),
         Some(status) => {
             return Err(StorageError::new(

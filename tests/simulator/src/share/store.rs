@@ -288,10 +288,14 @@ impl ShareStore {
             None => &mut share.root,
             Some(key) => share.entries.get_mut(&key).ok_or_else(not_found)?,
         };
-        change(entry)?;
+        let before = entry.properties.changed;
+        entry.properties.changed = super::time::whole_ticks(at);
+        if let Err(refused) = change(entry) {
+            entry.properties.changed = before;
+            return Err(refused);
+        }
         entry.etag = tag;
         entry.modified = at;
-        entry.properties.changed = super::time::whole_ticks(at);
         Ok(entry)
     }
 
