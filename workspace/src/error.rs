@@ -196,6 +196,58 @@ pub enum Error {
         /// Why.
         source: Cause,
     },
+
+    /// A kind that the table does not have.
+    #[error("`{name}` is no kind{}", nearest_text(.nearest))]
+    UnknownKind {
+        /// What was written.
+        name: String,
+        /// The nearest one.
+        nearest: Option<&'static str>,
+    },
+
+    /// An attribute that no selector has.
+    #[error("`{name}` is no attribute{}", nearest_text(.nearest))]
+    UnknownAttribute {
+        /// What was written.
+        name: String,
+        /// The nearest one.
+        nearest: Option<&'static str>,
+    },
+
+    /// A selector or an item's name that cannot be read.
+    #[error("The selector `{text}` cannot be read: {reason}")]
+    Selector {
+        /// What was written.
+        text: String,
+        /// Why.
+        reason: &'static str,
+    },
+
+    /// A mapping file that cannot be read.
+    #[error("The mapping file cannot be read")]
+    Mapping {
+        /// What the reader says, with line and column.
+        source: Cause,
+    },
+
+    /// An entry of a folder with which something could not be done.
+    #[error("{act} `{path}` failed")]
+    Folder {
+        /// What was tried: `Reading`, `Listing`.
+        act: &'static str,
+        /// The path.
+        path: std::path::PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+
+    /// Something else stands where an entry of a folder was to be written.
+    #[error("`{path}` is there already")]
+    Exists {
+        /// The path.
+        path: std::path::PathBuf,
+    },
 }
 
 impl Error {
@@ -221,4 +273,10 @@ impl Error {
             _ => None,
         }
     }
+}
+
+fn nearest_text(nearest: &Option<&'static str>) -> String {
+    nearest.map_or_else(String::new, |nearest| {
+        format!("; the nearest one is `{nearest}`")
+    })
 }

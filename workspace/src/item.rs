@@ -1,6 +1,10 @@
 //! The name of one thing in a workspace: `KIND/NAME` or `KIND/NAME:VERSION`.
 
 use std::fmt;
+use std::str::FromStr;
+
+use crate::Error;
+use crate::select::{Escaped, read_item};
 
 /// One thing of a kind: a name, for versioned kinds with a version.
 ///
@@ -42,13 +46,34 @@ impl ItemId {
     }
 }
 
-/// Writes `KIND/NAME[:VERSION]`, the text that selectors take back in.
+/// Writes `KIND/NAME[:VERSION]`, with a `\` before each character that selectors would not take literally: what is
+/// printed here is read back as the same item, and selects it and nothing else but its versions.
 impl fmt::Display for ItemId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.kind, self.name)?;
+        let colon = crate::Kind::find(&self.kind).is_none_or(|kind| kind.versioned);
+        let name = Escaped {
+            text: &self.name,
+            colon,
+        };
+        write!(f, "{}/{name}", self.kind)?;
         match &self.version {
-            Some(version) => write!(f, ":{version}"),
+            Some(version) => {
+                let version = Escaped {
+                    text: version,
+                    colon: false,
+                };
+                write!(f, ":{version}")
+            }
             None => Ok(()),
         }
+    }
+}
+
+/// Reads what [`ItemId`]'s `Display` writes. A pattern, a file or an empty part is refused.
+impl FromStr for ItemId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        read_item(text)
     }
 }

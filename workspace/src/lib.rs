@@ -11,6 +11,10 @@ pub mod error;
 pub mod file;
 pub mod item;
 pub mod kind;
+pub mod pointer;
+pub mod quantity;
+pub mod reference;
+pub mod select;
 pub mod source;
 
 pub use clock::Clock;
@@ -19,4 +23,7 @@ pub use error::{Error, Refusal};
 pub use file::{Attributes, Entry, FilePath, Location, SourceFile, Validators};
 pub use item::ItemId;
 pub use kind::{Content, Kind};
+pub use quantity::{ByteSize, Period};
+pub use reference::{Mapping, Reference, Rewriter};
+pub use select::{Selection, Verdict};
 pub use source::{ByteStream, Details, Identity, Listed, Secret, Workspace};

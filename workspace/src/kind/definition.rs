@@ -1,0 +1,65 @@
+//! What documents that hold the definition of a job have in common: jobs, schedules (`jobDefinition`), components
+//! (`componentSpec`). Below them lie untyped copies with snake_case keys, nested as deep as pipelines are.
+
+use super::BareName;
+
+/// Free text at any depth. An input that happens to be called `command` is an object, and its `uri` is none of these.
+pub(super) const FREE_TEXT: &[&str] = &[
+    "/properties/tags/**",
+    "/properties/**/jobs/*/tags/**",
+    "/properties/componentSpec/tags/**",
+    "/properties/action/jobDefinition/tags/**",
+    "/properties/**/description",
+    "/properties/**/displayName",
+    "/properties/**/display_name",
+    "/properties/**/experimentName",
+    "/properties/**/experiment_name",
+    "/properties/**/command",
+    "/properties/**/args",
+    "/properties/**/conf/**",
+    "/properties/**/entry/**",
+    "/properties/**/condaFile",
+    "/properties/**/conda_file",
+    "/properties/**/scoringScript",
+    "/properties/**/program_arguments",
+];
+
+/// Words that stand for no compute of the workspace.
+const NO_COMPUTE: &[&str] = &["serverless", "local"];
+
+/// Bare names at any depth.
+pub(super) const BARE_NAMES: &[BareName] = &[
+    compute("/properties/**/computeId"),
+    compute("/properties/**/compute"),
+    compute("/properties/**/default_compute"),
+    compute("/properties/**/defaultCompute"),
+    named("/properties/**/default_datastore", &["datastores"]),
+    named("/properties/**/defaultDatastore", &["datastores"]),
+    named("/properties/**/sourceJobId", &["jobs"]),
+    named("/properties/**/checkpointRunId", &["jobs"]),
+    BareName {
+        at: "/properties/**/outputs/*/assetName",
+        kinds: &["data", "models"],
+        except: &[],
+        must_exist: false,
+    },
+];
+
+const fn compute(at: &'static str) -> BareName {
+    BareName {
+        at,
+        kinds: &["computes"],
+        except: NO_COMPUTE,
+        must_exist: true,
+    }
+}
+
+/// A field that names something which must exist.
+pub(super) const fn named(at: &'static str, kinds: &'static [&'static str]) -> BareName {
+    BareName {
+        at,
+        kinds,
+        except: &[],
+        must_exist: true,
+    }
+}

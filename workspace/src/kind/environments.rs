@@ -1,0 +1,79 @@
+//! Environments: an image, a conda file, or a folder with a build context.
+
+use serde_json::Value;
+
+use super::{ALL_VIEWS, ARM_API_VERSIONS, Container, Content, Kind, Restore, attribute};
+use crate::ItemId;
+
+pub(super) static ROW: Kind = Kind {
+    name: "environments",
+    singular: "environment",
+    collection: Some("environments"),
+    versioned: true,
+    container: Some(Container {
+        versions: "versions",
+        list_query: ALL_VIEWS,
+        read_only: attribute::CONTAINER_READ_ONLY,
+        order: 120,
+    }),
+    named_by_path: false,
+    list_query: ALL_VIEWS,
+    api_versions: ARM_API_VERSIONS,
+    content: Content::Uri("/properties/build/contextUri"),
+    free_text: &[
+        "/properties/tags/**",
+        "/properties/description",
+        "/properties/stage",
+        "/properties/condaFile",
+        "/properties/build/dockerfilePath",
+        "/properties/inferenceConfig/**",
+    ],
+    bare_names: &[],
+    store: None,
+    read_only: &[
+        "/id",
+        "/name",
+        "/type",
+        "/systemData",
+        "/properties/provisioningState",
+        "/properties/environmentType",
+    ],
+    create_only: &[
+        "/properties/isAnonymous",
+        "/properties/autoRebuild",
+        "/properties/build",
+        "/properties/condaFile",
+        "/properties/image",
+        "/properties/inferenceConfig",
+        "/properties/osType",
+    ],
+    untyped: &[],
+    volatile: &[],
+    secrets: None,
+    mapped_by_name,
+    has_children: super::no_children,
+    terminal: &[],
+    attribute: attribute::of_resource,
+    held_back: None,
+    restore: Restore::Put,
+    order: 30,
+    order_reason: "components, jobs and deployments name environments, which name nothing but a datastore",
+    losses: &[
+        attribute::CREATOR_LOSS,
+        (
+            "the built image",
+            "it lies in the source's container registry and belongs to no item",
+            "the service builds it again at first use",
+        ),
+    ],
+};
+
+/// Curated environments belong to Microsoft: every workspace has them by the same names.
+fn mapped_by_name(id: &ItemId, document: &Value) -> Option<&'static str> {
+    let curated = document
+        .pointer("/properties/environmentType")
+        .and_then(Value::as_str)
+        == Some("Curated");
+    (curated || id.name.starts_with("AzureML-"))
+        .then_some("curated by Microsoft: every workspace has it by the same name")
+}

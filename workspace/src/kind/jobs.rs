@@ -1,0 +1,92 @@
+//! Jobs: specification from ARM, run record, metrics, logs and outputs from the data plane.
+//!
+//! A PUT of a job starts it and costs money, so a finished job comes back as an MLflow run and never as a job.
+
+use serde_json::Value;
+
+use super::{ALL_VIEWS, ARM_API_VERSIONS, Content, Kind, Restore, attribute, definition};
+
+pub(super) static ROW: Kind = Kind {
+    name: "jobs",
+    singular: "job",
+    collection: Some("jobs"),
+    versioned: false,
+    container: None,
+    named_by_path: false,
+    list_query: ALL_VIEWS,
+    api_versions: ARM_API_VERSIONS,
+    content: Content::Run,
+    free_text: definition::FREE_TEXT,
+    bare_names: definition::BARE_NAMES,
+    store: None,
+    read_only: &[
+        "/id",
+        "/name",
+        "/type",
+        "/systemData",
+        "/properties/status",
+        "/properties/services",
+        "/properties/parameters",
+        "/properties/provisioningState",
+    ],
+    create_only: &[
+        "/properties/componentId",
+        "/properties/computeId",
+        "/properties/displayName",
+        "/properties/experimentName",
+        "/properties/identity",
+        "/properties/jobType",
+        "/properties/codeId",
+        "/properties/command",
+        "/properties/distribution",
+        "/properties/environmentId",
+        "/properties/environmentVariables",
+        "/properties/inputs",
+        "/properties/outputs",
+        "/properties/limits",
+        "/properties/queueSettings",
+        "/properties/resources",
+        "/properties/jobs",
+        "/properties/settings",
+        "/properties/sourceJobId",
+    ],
+    untyped: &["/properties/jobs", "/properties/settings"],
+    volatile: &["/properties/services"],
+    secrets: None,
+    mapped_by_name: super::always_restored,
+    has_children,
+    terminal: &["Completed", "Failed", "Canceled"],
+    attribute: attribute::of_job,
+    held_back: None,
+    restore: Restore::Run,
+    order: 80,
+    order_reason: "runs name data, models and code, and nothing that is restored before them names a run",
+    losses: &[
+        (
+            "the job itself",
+            "Azure starts every job that is created; a finished one cannot be put back",
+            "an MLflow run with parameters, metrics, tags, logs and outputs, and the specification ready to submit",
+        ),
+        (
+            "its id",
+            "the service gives a new run its own id",
+            "tag `mlark.source_run`, found by `mlark find`",
+        ),
+        (
+            "creator and times of the record",
+            "the service writes them itself",
+            "tags `mlark.*`; start and end are kept",
+        ),
+    ],
+};
+
+/// Job types whose steps, trials or iterations are runs that no list shows.
+fn has_children(document: &Value) -> bool {
+    let job_type = document
+        .pointer("/properties/jobType")
+        .and_then(Value::as_str);
+    matches!(
+        job_type,
+        Some("Pipeline" | "Sweep" | "AutoML" | "FineTuning")
+    )
+}
