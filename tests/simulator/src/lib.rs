@@ -11,6 +11,7 @@ pub mod call;
 pub mod clock;
 pub mod cloud;
 pub mod directory;
+pub mod discovery;
 pub mod documents;
 pub mod history;
 pub mod identity;

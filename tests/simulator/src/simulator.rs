@@ -12,7 +12,7 @@ use crate::call::{Call, Service};
 use crate::clock::{Clock, SystemClock};
 use crate::reply::{Answer, Refusal, Reply, settle};
 use crate::state::{Settings, State};
-use crate::{artifact, blob, history, metric, mlflow, share};
+use crate::{artifact, blob, discovery, history, metric, mlflow, share};
 
 /// A stand-in for Azure, whole and in memory. Clones share their state.
 #[derive(Debug, Clone)]
@@ -91,6 +91,7 @@ fn dispatch(call: &Call, state: &mut State) -> Answer {
 
 fn data_plane(call: &Call, state: &mut State) -> Answer {
     match call.segment(0) {
+        "discovery" => discovery::handle(call, state),
         "history" => history::handle(call, state),
         "metric" => metric::handle(call, state),
         "artifact" => artifact::handle(call, state),

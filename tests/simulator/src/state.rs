@@ -10,6 +10,7 @@ use rand::{RngCore, SeedableRng};
 use crate::account::Account;
 use crate::cloud::Cloud;
 use crate::directory::{Directory, Principal};
+use crate::history::outcome;
 use crate::workspace::{Workspace, WorkspaceKey};
 
 /// How a simulator is made.
@@ -95,7 +96,11 @@ impl State {
     /// Lets happen what is due by `now`.
     pub fn advance(&mut self, now: Timestamp) {
         for workspace in self.workspaces.values_mut() {
-            workspace.history.advance(now);
+            for (run_id, at) in workspace.history.advance(now) {
+                if let Some(account) = self.accounts.get_mut(&workspace.account) {
+                    outcome::leave(workspace, account, &run_id, at);
+                }
+            }
         }
     }
 
