@@ -93,7 +93,7 @@ pub fn iso(at: Timestamp) -> String {
     format!(
         "{}.{:07}Z",
         at.strftime("%Y-%m-%dT%H:%M:%S"),
-        at.subsec_nanosecond() / 100
+        at.as_nanosecond().rem_euclid(1_000_000_000) / 100
     )
 }
 

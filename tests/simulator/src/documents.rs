@@ -23,6 +23,8 @@ pub struct Resource {
     pub created: Timestamp,
     /// When it was changed last.
     pub modified: Timestamp,
+    /// When the operation that wrote it last ends; before, it is still being made.
+    pub ready: Timestamp,
     /// Client id of who made it.
     pub created_by: String,
     /// Client id of who changed it last.
@@ -30,9 +32,33 @@ pub struct Resource {
 }
 
 impl Resource {
+    /// A resource that is ready at once.
+    pub fn new(name: &str, body: Map<String, Value>, by: &str, now: Timestamp) -> Self {
+        Self {
+            name: name.to_owned(),
+            body,
+            secrets: None,
+            sequence: 0,
+            created: now,
+            modified: now,
+            ready: now,
+            created_by: by.to_owned(),
+            modified_by: by.to_owned(),
+        }
+    }
+
     /// `properties`, empty where there are none.
     pub fn properties(&self) -> Option<&Map<String, Value>> {
         self.body.get("properties")?.as_object()
+    }
+
+    /// `provisioningState` at a moment.
+    pub fn provisioning_state(&self, now: Timestamp) -> &'static str {
+        match (now < self.ready, self.created == self.modified) {
+            (false, _) => "Succeeded",
+            (true, true) => "Creating",
+            (true, false) => "Updating",
+        }
     }
 
     /// Sets a member of `properties`.

@@ -5,25 +5,33 @@
 //! cannot share a mistake with it.
 
 pub mod account;
+pub mod arm;
 pub mod artifact;
 pub mod blob;
 pub mod call;
+mod caller;
 pub mod clock;
 pub mod cloud;
 pub mod directory;
 pub mod discovery;
 pub mod documents;
+mod gate;
 pub mod history;
 pub mod identity;
+pub mod login;
+mod metadata;
 pub mod metric;
 pub mod mlflow;
 pub mod reply;
+pub mod sas;
 pub mod share;
+mod shared_key;
 mod simulator;
 pub mod state;
 pub mod workspace;
 pub mod world;
 
+pub use caller::Caller;
 pub use simulator::Simulator;
 pub use state::Settings;
 

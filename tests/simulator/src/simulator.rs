@@ -8,11 +8,13 @@ use bytes::Bytes;
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::arm::WorkspaceSpec;
 use crate::call::{Call, Service};
 use crate::clock::{Clock, SystemClock};
 use crate::reply::{Answer, Refusal, Reply, settle};
 use crate::state::{Settings, State};
-use crate::{artifact, blob, discovery, history, metric, mlflow, share};
+use crate::workspace::WorkspaceKey;
+use crate::{arm, artifact, blob, discovery, gate, history, login, metric, mlflow, share};
 
 /// A stand-in for Azure, whole and in memory. Clones share their state.
 #[derive(Debug, Clone)]
@@ -68,16 +70,27 @@ impl Simulator {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Makes a workspace with its storage account and default datastores.
+    pub fn create_workspace(&self, spec: &WorkspaceSpec) -> WorkspaceKey {
+        let now = self.now();
+        arm::create_workspace(&mut self.state(), spec, now)
+    }
+
     /// Answers a request. Its URI or `Host` header names the service.
     pub fn handle(&self, request: http::Request<Bytes>) -> Reply {
         let now = self.now();
         let mut state = self.state();
         state.advance(now);
         match Call::parse(request, &state.cloud, now) {
-            Some(call) => settle(dispatch(&call, &mut state)),
+            Some(mut call) => settle(admit(&mut call, &mut state)),
             None => Reply::empty(StatusCode::MISDIRECTED_REQUEST),
         }
     }
+}
+
+fn admit(call: &mut Call, state: &mut State) -> Answer {
+    call.identity = gate::identify(call, state)?;
+    dispatch(call, state)
 }
 
 fn dispatch(call: &Call, state: &mut State) -> Answer {
@@ -85,7 +98,10 @@ fn dispatch(call: &Call, state: &mut State) -> Answer {
         Service::Blob => blob::handle(call, state),
         Service::File => share::handle(call, state),
         Service::Data => data_plane(call, state),
-        _ => Err(not_found()),
+        Service::Arm => arm::handle(call, state),
+        Service::Login => login::handle(call, state),
+        Service::Imds => login::imds(call, state),
+        Service::Control => Err(not_found()),
     }
 }
 

@@ -8,6 +8,7 @@ use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 
 use crate::account::Account;
+use crate::arm::Operation;
 use crate::cloud::Cloud;
 use crate::directory::{Directory, Principal};
 use crate::history::outcome;
@@ -26,6 +27,10 @@ pub struct Settings {
     pub seed: u64,
     /// Time between the states of a run: Starting, Running, Completed.
     pub pace: Duration,
+    /// How long an operation takes, unless it is polled three times before.
+    pub operation: Duration,
+    /// Whether `/metadata/endpoints` answers with an object in place of a list of one: Azure does both, by api-version.
+    pub metadata_object: bool,
 }
 
 impl Default for Settings {
@@ -36,6 +41,8 @@ impl Default for Settings {
             page: 7,
             seed: 1,
             pace: Duration::from_secs(20),
+            operation: Duration::from_secs(1),
+            metadata_object: false,
         }
     }
 }
@@ -49,14 +56,29 @@ pub struct State {
     pub settings: Settings,
     /// Tenant, principals, tokens.
     pub directory: Directory,
-    /// Resource groups by lower-case `subscription/group`, as `(subscription, group, location)`.
-    pub groups: BTreeMap<String, (String, String, String)>,
+    /// Resource groups by lower-case `subscription/group`.
+    pub groups: BTreeMap<String, ResourceGroup>,
     /// Workspaces, the softly deleted ones too.
     pub workspaces: BTreeMap<WorkspaceKey, Workspace>,
     /// Storage accounts by name.
     pub accounts: BTreeMap<String, Account>,
+    /// Long-running operations by id.
+    pub operations: BTreeMap<String, Operation>,
+    /// How many of the next operations are to fail.
+    pub failing_operations: u32,
     /// Seeded randomness.
     pub random: StdRng,
+}
+
+/// A resource group.
+#[derive(Debug, Clone)]
+pub struct ResourceGroup {
+    /// Subscription id.
+    pub subscription: String,
+    /// Name, in the letter case it was made with.
+    pub name: String,
+    /// Region.
+    pub location: String,
 }
 
 /// Tenant of every simulator.
@@ -84,6 +106,8 @@ impl State {
             groups: BTreeMap::new(),
             workspaces: BTreeMap::new(),
             accounts: BTreeMap::new(),
+            operations: BTreeMap::new(),
+            failing_operations: 0,
             random,
         }
     }
@@ -91,6 +115,22 @@ impl State {
     /// A fresh guid (version 4 in form, from the seed).
     pub fn guid(&mut self) -> String {
         guid(&mut self.random)
+    }
+
+    /// A resource group; letter case does not matter.
+    pub fn group(&self, subscription: &str, name: &str) -> Option<&ResourceGroup> {
+        self.groups.get(&group_key(subscription, name))
+    }
+
+    /// Puts a resource group in.
+    pub fn add_group(&mut self, group: ResourceGroup) {
+        self.groups
+            .insert(group_key(&group.subscription, &group.name), group);
+    }
+
+    /// Takes a resource group out.
+    pub fn remove_group(&mut self, subscription: &str, name: &str) {
+        self.groups.remove(&group_key(subscription, name));
     }
 
     /// Lets happen what is due by `now`.
@@ -117,6 +157,10 @@ impl State {
             .get_mut(key)
             .filter(|found| found.deleted.is_none())
     }
+}
+
+fn group_key(subscription: &str, name: &str) -> String {
+    format!("{subscription}/{name}").to_lowercase()
 }
 
 fn guid(random: &mut impl RngCore) -> String {

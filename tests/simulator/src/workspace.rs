@@ -87,6 +87,8 @@ pub struct Workspace {
     pub created: Timestamp,
     /// When it was changed last.
     pub modified: Timestamp,
+    /// When the operation that wrote it last ends.
+    pub ready: Timestamp,
     /// When it was deleted softly.
     pub deleted: Option<Timestamp>,
     /// Everything below it in ARM.

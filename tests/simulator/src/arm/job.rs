@@ -1,0 +1,215 @@
+//! Jobs: a PUT starts a run, and the run is what a job shows of its life.
+
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+
+use super::operation::{self, Told};
+use super::{bad_request, read, render};
+use crate::call::Call;
+use crate::cloud::Cloud;
+use crate::documents::Resource;
+use crate::history::Run;
+use crate::reply::{Answer, Reply};
+use crate::state::State;
+use crate::workspace::{Workspace, WorkspaceKey};
+
+const TRIALS: u64 = 2;
+
+/// The run of a job that is put for the first time, and the runs below it.
+pub(crate) fn runs(
+    name: &str,
+    properties: &Map<String, Value>,
+    by: &str,
+    mut guid: impl FnMut() -> String,
+) -> Vec<Run> {
+    let text = |member: &str| {
+        properties
+            .get(member)
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    };
+    let kind = text("jobType").unwrap_or_default();
+    let mut bag = strings(properties.get("properties"));
+    bag.insert("ContentSnapshotId".to_owned(), guid());
+    bag.insert(
+        "_azureml.ComputeTargetType".to_owned(),
+        "amlctrain".to_owned(),
+    );
+    let main = Run {
+        run_id: name.to_owned(),
+        experiment: text("experimentName")
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| "Default".to_owned()),
+        display_name: text("displayName").or_else(|| Some(name.to_owned())),
+        description: text("description"),
+        run_type: run_type(&kind).to_owned(),
+        tags: strings(properties.get("tags")),
+        properties: bag,
+        created_by: by.to_owned(),
+        ..Run::default()
+    };
+    let child = |id: String, display: String, kind: &str| Run {
+        run_id: id,
+        parent: Some(name.to_owned()),
+        experiment: main.experiment.clone(),
+        display_name: Some(display),
+        run_type: kind.to_owned(),
+        created_by: by.to_owned(),
+        ..Run::default()
+    };
+    let children: Vec<Run> = match (kind.as_str(), properties.get("jobs")) {
+        ("Pipeline", Some(Value::Object(nodes))) => nodes
+            .keys()
+            .map(|node| child(guid(), node.clone(), "azureml.StepRun"))
+            .collect(),
+        ("Sweep", _) => {
+            let most = properties
+                .get("limits")
+                .and_then(|limits| limits.get("maxTotalTrials"))
+                .and_then(Value::as_u64);
+            let trials = 0..most.unwrap_or(TRIALS).min(TRIALS);
+            trials
+                .map(|n| {
+                    child(
+                        format!("{name}_{n}"),
+                        format!("trial_{n}"),
+                        "azureml.commandjob",
+                    )
+                })
+                .collect()
+        }
+        _ => Vec::new(),
+    };
+    std::iter::once(main).chain(children).collect()
+}
+
+fn run_type(kind: &str) -> &'static str {
+    match kind {
+        "Pipeline" => "azureml.PipelineRun",
+        "Sweep" => "azureml.sweep",
+        "AutoML" => "automl",
+        "Spark" => "azureml.sparkjob",
+        _ => "azureml.commandjob",
+    }
+}
+
+fn strings(bag: Option<&Value>) -> std::collections::BTreeMap<String, String> {
+    let pairs = bag.and_then(Value::as_object).into_iter().flatten();
+    pairs
+        .map(|(name, value)| {
+            (
+                name.clone(),
+                value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned),
+            )
+        })
+        .collect()
+}
+
+/// Writes what the run knows over what the specification says.
+pub(crate) fn overlay(
+    workspace: &Workspace,
+    resource: &Resource,
+    properties: &mut Map<String, Value>,
+    cloud: &Cloud,
+) {
+    let Some(run) = workspace.history.run(&resource.name) else {
+        return;
+    };
+    properties.insert("status".into(), json!(run.status));
+    properties.insert("experimentName".into(), json!(run.experiment));
+    properties.insert("displayName".into(), json!(run.display_name));
+    properties.insert("description".into(), json!(run.description));
+    properties.insert("tags".into(), json!(run.tags));
+    properties.insert("properties".into(), json!(run.properties));
+    properties.insert("isArchived".into(), json!(run.hidden));
+    let tracking = format!(
+        "azureml://{}/mlflow/v1.0{}?",
+        cloud.data_host(&workspace.location),
+        workspace.arm_id()
+    );
+    let studio = format!(
+        "{}/runs/{}?wsid={}",
+        cloud.portal_url(),
+        resource.name,
+        workspace.arm_id()
+    );
+    let service = |kind: &str, endpoint: String| json!({"jobServiceType": kind, "port": null, "endpoint": endpoint, "status": null, "errorMessage": null, "properties": null, "nodes": null});
+    properties.insert(
+        "services".into(),
+        json!({"Tracking": service("Tracking", tracking), "Studio": service("Studio", studio)}),
+    );
+    let kind = properties
+        .get("jobType")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    if matches!(kind, "Command" | "Sweep") {
+        let place = format!(
+            "azureml://datastores/workspaceartifactstore/ExperimentRun/dcid.{}",
+            resource.name
+        );
+        if let Some(outputs) = properties
+            .entry("outputs")
+            .or_insert_with(|| json!({}))
+            .as_object_mut()
+        {
+            outputs.entry("default").or_insert_with(|| {
+                json!({"description": null, "uri": place, "mode": "ReadWriteMount", "jobOutputType": "uri_folder"})
+            });
+        }
+    }
+}
+
+/// What a later PUT may change goes into the run.
+pub(crate) fn update(run: &mut Run, properties: &Map<String, Value>) {
+    if let Some(tags) = properties.get("tags").filter(|tags| tags.is_object()) {
+        run.tags = strings(Some(tags));
+    }
+    if let Some(text) = properties.get("description").and_then(Value::as_str) {
+        run.description = Some(text.to_owned());
+    }
+    if let Some(archived) = properties.get("isArchived").and_then(Value::as_bool) {
+        run.hidden = archived;
+    }
+    for (name, value) in strings(properties.get("properties")) {
+        run.properties.entry(name).or_insert(value); // run properties are written once
+    }
+}
+
+/// `POST …/cancel`.
+pub(crate) fn cancel(call: &Call, state: &mut State, key: &WorkspaceKey, name: &str) -> Answer {
+    let workspace = state
+        .workspace_mut(key)
+        .ok_or_else(|| super::no_workspace(call))?;
+    let place = render::place_of("jobs");
+    let (subscription, location) = (workspace.subscription.clone(), workspace.location.clone());
+    let run = workspace
+        .history
+        .run_mut(name)
+        .ok_or_else(|| read::not_found(&place, name))?;
+    if run.is_terminal() {
+        return Err(bad_request(
+            "UserError",
+            format!(
+                "Job {name} is in state {} and cannot be cancelled.",
+                run.status
+            ),
+        ));
+    }
+    run.set_status("Canceled", call.now);
+    workspace.history.hold(name);
+    let at = (
+        subscription.as_str(),
+        location.as_str(),
+        "mfeOperationsStatus",
+    );
+    Ok(operation::start(
+        call,
+        state,
+        Reply::empty(StatusCode::ACCEPTED),
+        at,
+        Told::ByLocation,
+        None,
+    ))
+}

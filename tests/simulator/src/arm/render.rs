@@ -1,0 +1,244 @@
+//! How a stored resource is shown: ids, types and times by the service, the rest as it was written.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::collection::row;
+use super::job;
+use super::place::Place;
+use crate::clock::iso;
+use crate::cloud::Cloud;
+use crate::documents::{Documents, Resource};
+use crate::workspace::Workspace;
+
+/// An item's document.
+pub(crate) fn resource(
+    workspace: &Workspace,
+    place: &Place,
+    resource: &Resource,
+    cloud: &Cloud,
+    now: Timestamp,
+) -> Value {
+    let mut body = resource.body.clone();
+    let properties = take_properties(&mut body);
+    let properties = properties_of(workspace, place, resource, properties, cloud, now);
+    let mut document = Map::new();
+    document.insert(
+        "id".into(),
+        json!(format!(
+            "{}/{}/{}",
+            workspace.arm_id(),
+            place.collection,
+            resource.name
+        )),
+    );
+    document.insert("name".into(), json!(resource.name));
+    document.insert("type".into(), json!(place.resource_type()));
+    if place.row.tracked {
+        document.insert("location".into(), json!(workspace.location));
+        document.insert("tags".into(), json!({}));
+    }
+    document.append(&mut body);
+    document.insert("properties".into(), Value::Object(properties));
+    document.insert("systemData".into(), system_data(resource));
+    Value::Object(document)
+}
+
+fn take_properties(body: &mut Map<String, Value>) -> Map<String, Value> {
+    match body.remove("properties") {
+        Some(Value::Object(properties)) => properties,
+        _ => Map::new(),
+    }
+}
+
+fn properties_of(
+    workspace: &Workspace,
+    place: &Place,
+    resource: &Resource,
+    mut properties: Map<String, Value>,
+    cloud: &Cloud,
+    now: Timestamp,
+) -> Map<String, Value> {
+    let kind: Vec<&str> = place.kind.iter().map(String::as_str).collect();
+    if place.row.versioned {
+        let versions = format!("{}/{}/versions", place.collection, resource.name);
+        let (latest, next) = version_numbers(&workspace.documents, &versions);
+        properties.insert("latestVersion".into(), json!(latest));
+        properties.insert("nextVersion".into(), json!(next));
+    }
+    if place.row.provisioning {
+        properties.insert(
+            "provisioningState".into(),
+            json!(resource.provisioning_state(now)),
+        );
+    }
+    match kind.as_slice() {
+        ["jobs"] => job::overlay(workspace, resource, &mut properties, cloud),
+        ["environments", "versions"] => {
+            insert_default(&mut properties, "environmentType", json!("UserCreated"))
+        }
+        ["computes"] => compute(resource, &mut properties),
+        ["onlineEndpoints" | "batchEndpoints" | "serverlessEndpoints"] => {
+            endpoint(workspace, resource, &mut properties)
+        }
+        _ => {}
+    }
+    properties
+}
+
+fn insert_default(properties: &mut Map<String, Value>, name: &str, value: Value) {
+    properties.entry(name).or_insert(value);
+}
+
+fn compute(resource: &Resource, properties: &mut Map<String, Value>) {
+    properties.insert("createdOn".into(), json!(iso(resource.created)));
+    properties.insert("modifiedOn".into(), json!(iso(resource.modified)));
+    properties.insert("isAttachedCompute".into(), json!(false));
+    properties.insert("provisioningErrors".into(), Value::Null);
+    let cluster = properties.get("computeType").and_then(Value::as_str) == Some("AmlCompute");
+    if let Some(Value::Object(inner)) = properties.get_mut("properties").filter(|_| cluster) {
+        let state = [
+            ("allocationState", json!("Steady")),
+            ("currentNodeCount", json!(0)),
+            ("targetNodeCount", json!(0)),
+            ("errors", Value::Null),
+        ];
+        inner.extend(state.map(|(name, value)| (name.to_owned(), value)));
+    }
+}
+
+fn endpoint(workspace: &Workspace, resource: &Resource, properties: &mut Map<String, Value>) {
+    let host = format!(
+        "https://{}.{}.inference.simulated",
+        resource.name, workspace.location
+    );
+    properties.insert("scoringUri".into(), json!(format!("{host}/score")));
+    properties.insert("swaggerUri".into(), json!(format!("{host}/swagger.json")));
+}
+
+/// Latest version by time of creation, and the number that a client takes next.
+pub(crate) fn version_numbers(documents: &Documents, versions: &str) -> (Option<String>, String) {
+    let all = documents.list(versions);
+    let latest = all.last().map(|version| version.name.clone());
+    let greatest = all
+        .iter()
+        .filter_map(|version| version.name.parse::<u64>().ok())
+        .max();
+    (
+        latest,
+        greatest
+            .map_or(1, |number| number.saturating_add(1))
+            .to_string(),
+    )
+}
+
+fn system_data(resource: &Resource) -> Value {
+    json!({
+        "createdAt": iso(resource.created), "createdBy": resource.created_by, "createdByType": "Application",
+        "lastModifiedAt": iso(resource.modified), "lastModifiedBy": resource.modified_by, "lastModifiedByType": "Application",
+    })
+}
+
+/// A workspace's document.
+pub(crate) fn workspace(
+    workspace: &Workspace,
+    cloud: &Cloud,
+    tenant: &str,
+    now: Timestamp,
+) -> Value {
+    let mut body = workspace.body.clone();
+    let mut properties = take_properties(&mut body);
+    let group = format!(
+        "/subscriptions/{}/resourceGroups/{}/providers",
+        workspace.subscription, workspace.group
+    );
+    insert_default(&mut properties, "friendlyName", json!(workspace.name));
+    insert_default(
+        &mut properties,
+        "keyVault",
+        json!(format!(
+            "{group}/Microsoft.KeyVault/vaults/kv{}",
+            &workspace.guid[..8]
+        )),
+    );
+    insert_default(
+        &mut properties,
+        "applicationInsights",
+        json!(format!(
+            "{group}/Microsoft.Insights/components/ai-{}",
+            workspace.name
+        )),
+    );
+    insert_default(&mut properties, "publicNetworkAccess", json!("Enabled"));
+    insert_default(&mut properties, "v1LegacyMode", json!(false));
+    let ready = now >= workspace.ready;
+    let host = cloud.data_host(&workspace.location);
+    let server = [
+        (
+            "storageAccount",
+            json!(format!(
+                "{group}/Microsoft.Storage/storageAccounts/{}",
+                workspace.account
+            )),
+        ),
+        ("workspaceId", json!(workspace.guid)),
+        ("discoveryUrl", json!(format!("https://{host}/discovery"))),
+        (
+            "mlFlowTrackingUri",
+            json!(format!(
+                "azureml://{host}/mlflow/v1.0{}",
+                workspace.arm_id()
+            )),
+        ),
+        (
+            "provisioningState",
+            json!(if ready { "Succeeded" } else { "Creating" }),
+        ),
+        ("tenantId", json!(tenant)),
+        ("storageHnsEnabled", json!(false)),
+        ("privateLinkCount", json!(0)),
+        ("privateEndpointConnections", json!([])),
+        (
+            "notebookInfo",
+            json!({"resourceId": workspace.guid.replace('-', ""), "fqdn": format!("ml-{}.notebooks.simulated", workspace.name)}),
+        ),
+        ("systemDatastoresAuthMode", json!("AccessKey")),
+    ];
+    properties.extend(server.map(|(name, value)| (name.to_owned(), value)));
+    let mut document = Map::new();
+    document.insert("id".into(), json!(workspace.arm_id()));
+    document.insert("name".into(), json!(workspace.name));
+    document.insert(
+        "type".into(),
+        json!(format!("{}/workspaces", crate::PROVIDER)),
+    );
+    document.insert("location".into(), json!(workspace.location));
+    document.insert("tags".into(), json!({}));
+    document.insert("kind".into(), json!("Default"));
+    document.insert("sku".into(), json!({"name": "Basic", "tier": "Basic"}));
+    document.insert("etag".into(), Value::Null);
+    document.append(&mut body);
+    document.insert("properties".into(), Value::Object(properties));
+    document.insert("systemData".into(), json!({
+        "createdAt": iso(workspace.created), "createdBy": "simulator", "createdByType": "Application",
+        "lastModifiedAt": iso(workspace.modified), "lastModifiedBy": "simulator", "lastModifiedByType": "Application",
+    }));
+    Value::Object(document)
+}
+
+/// The place of a resource that the simulator itself names, such as `models/churn/versions`.
+pub(crate) fn place_of(collection: &str) -> Place {
+    let kind: Vec<String> = collection
+        .split('/')
+        .step_by(2)
+        .map(str::to_owned)
+        .collect();
+    let path: Vec<&str> = kind.iter().map(String::as_str).collect();
+    Place {
+        row: row(&path),
+        kind,
+        collection: collection.to_owned(),
+        name: None,
+        action: None,
+    }
+}

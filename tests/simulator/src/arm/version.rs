@@ -1,0 +1,109 @@
+//! The api-version that every ARM call must carry, and the versions that the resource provider knows.
+
+use http::StatusCode;
+use serde_json::json;
+
+use crate::call::Call;
+use crate::reply::{Refusal, Reply};
+
+/// Versions of Azure Machine Learning's resource provider, oldest first.
+const KNOWN: [&str; 33] = [
+    "2020-08-01",
+    "2021-03-01-preview",
+    "2021-07-01",
+    "2021-10-01",
+    "2022-01-01-preview",
+    "2022-02-01-preview",
+    "2022-05-01",
+    "2022-06-01-preview",
+    "2022-10-01",
+    "2022-10-01-preview",
+    "2022-12-01-preview",
+    "2023-02-01-preview",
+    "2023-04-01",
+    "2023-04-01-preview",
+    "2023-06-01-preview",
+    "2023-08-01-preview",
+    "2023-10-01",
+    "2024-01-01-preview",
+    "2024-04-01",
+    "2024-04-01-preview",
+    "2024-07-01-preview",
+    "2024-10-01",
+    "2024-10-01-preview",
+    "2025-01-01-preview",
+    "2025-04-01",
+    "2025-04-01-preview",
+    "2025-06-01",
+    "2025-07-01-preview",
+    "2025-09-01",
+    "2025-10-01-preview",
+    "2025-12-01",
+    "2019-05-01",
+    "2018-11-19",
+];
+
+/// Refuses a call without an api-version, or with one that the provider does not know.
+pub(crate) fn check(call: &Call) -> Result<(), Refusal> {
+    let version = call
+        .query
+        .get("api-version")
+        .filter(|version| !version.is_empty())
+        .ok_or_else(missing)?;
+    if !well_formed(version) {
+        let text = format!(
+            "The api-version '{version}' is invalid. The api-version query parameter must be either date format 'yyyy-MM-dd' or 'yyyy-MM-dd-preview'."
+        );
+        return Err(Refusal::arm(
+            StatusCode::BAD_REQUEST,
+            "InvalidApiVersionParameter",
+            text,
+        ));
+    }
+    let ours = call
+        .segments
+        .iter()
+        .any(|segment| segment.eq_ignore_ascii_case(crate::PROVIDER));
+    if !ours || KNOWN.contains(&version) {
+        return Ok(());
+    }
+    let text = format!(
+        "No registered resource provider found for location 'westeurope' and API version '{version}' for type 'workspaces'. The supported api-versions are '{}'. The supported locations are 'eastus, westeurope, northeurope'.",
+        KNOWN.join(", ")
+    );
+    Err(Refusal::arm(
+        StatusCode::BAD_REQUEST,
+        "NoRegisteredProviderFound",
+        text,
+    ))
+}
+
+fn well_formed(version: &str) -> bool {
+    let date = version.strip_suffix("-preview").unwrap_or(version);
+    date.len() == 10 && date.parse::<jiff::civil::Date>().is_ok()
+}
+
+/// The refusal of a call without api-version.
+pub(crate) fn missing() -> Refusal {
+    let text = "The api-version query parameter (?api-version=) is required for all requests.";
+    Refusal::arm(StatusCode::BAD_REQUEST, "MissingApiVersionParameter", text)
+}
+
+/// `GET /subscriptions/S/providers/Microsoft.MachineLearningServices`: which types with which versions.
+pub(crate) fn provider(subscription: &str) -> Reply {
+    let mut newest: Vec<&str> = KNOWN.to_vec();
+    newest.sort_unstable();
+    newest.reverse();
+    let of = |kind: &str| json!({"resourceType": kind, "locations": ["East US", "West Europe", "North Europe"], "apiVersions": newest});
+    let mut types = vec![of("workspaces")];
+    types.extend(
+        super::collection::rows()
+            .iter()
+            .map(|row| of(&format!("workspaces/{}", row.path.join("/")))),
+    );
+    let body = json!({
+        "id": format!("/subscriptions/{subscription}/providers/{}", crate::PROVIDER), "namespace": crate::PROVIDER,
+        "registrationState": "Registered", "resourceTypes": types,
+    });
+    Reply::json(StatusCode::OK, &body)
+}
