@@ -1,7 +1,13 @@
 //! The commands, a file each: its options, then what it does, then what it shows.
 
+pub mod check;
 pub mod completions;
 pub mod config;
+pub mod init;
+pub mod key;
+pub mod ls;
+pub mod show;
+pub mod snapshots;
 
 use clap::Subcommand;
 
@@ -12,6 +18,18 @@ use crate::session::Session;
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Makes the repository and this machine's key
+    Init(init::Args),
+    /// Lists the snapshots
+    Snapshots(snapshots::Args),
+    /// Lists what a snapshot holds
+    Ls(ls::Args),
+    /// Shows the document of an item, or the bytes of a file
+    Show(show::Args),
+    /// Checks the repository: log, signatures, manifests, packs
+    Check(check::Args),
+    /// Makes keys
+    Key(key::Args),
     /// Checks or shows the configuration
     Config(config::Args),
     /// Prints a completion script for a shell
@@ -21,6 +39,12 @@ pub enum Command {
 /// Does it.
 pub async fn run(command: Command, session: &Session) -> Result<ExitStatus, Failure> {
     match command {
+        Command::Init(args) => init::run(&args, session).await,
+        Command::Snapshots(args) => snapshots::run(&args, session).await,
+        Command::Ls(args) => ls::run(&args, session).await,
+        Command::Show(args) => show::run(&args, session).await,
+        Command::Check(args) => check::run(&args, session).await,
+        Command::Key(args) => key::run(&args, session),
         Command::Config(args) => config::run(&args, session),
         Command::Completions(args) => Ok(completions::run(&args, session)),
     }

@@ -11,7 +11,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use value::{Percent, Size, Span};
+use value::Percent;
+use workspace::{ByteSize, Period};
 
 /// The whole file.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -70,7 +71,7 @@ pub struct Repository {
     pub data_tier: Option<String>,
     /// Size at which a pack is closed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pack_size: Option<Size>,
+    pub pack_size: Option<ByteSize>,
 }
 
 /// `[azure]`, and the overrides of a workspace or target: a key that is absent there is taken from `[azure]`.
@@ -161,7 +162,7 @@ pub struct Workspace {
     pub data: DataPolicy,
     /// Larger data assets keep only their document.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub data_max: Option<Size>,
+    pub data_max: Option<ByteSize>,
     /// Files of jobs.
     #[serde(default)]
     pub job_outputs: JobOutputs,
@@ -176,10 +177,10 @@ pub struct Workspace {
     pub azure: Azure,
     /// How often everything is asked again.
     #[serde(default = "thirty_days")]
-    pub full_every: Span,
+    pub full_every: Period,
     /// How long after its end a job may still change.
     #[serde(default = "one_day")]
-    pub settling: Span,
+    pub settling: Period,
     /// What makes a snapshot suspect.
     #[serde(default)]
     pub guard: Guard,
@@ -215,12 +216,12 @@ impl Workspace {
     }
 }
 
-fn thirty_days() -> Span {
-    Span(std::time::Duration::from_secs(30 * 86_400))
+fn thirty_days() -> Period {
+    Period::from_days(30)
 }
 
-fn one_day() -> Span {
-    Span(std::time::Duration::from_secs(86_400))
+fn one_day() -> Period {
+    Period::from_days(1)
 }
 
 /// Which data assets are kept with their bytes.
@@ -329,10 +330,10 @@ pub struct Retention {
     pub keep_yearly: Option<u32>,
     /// Everything younger.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub keep_within: Option<Span>,
+    pub keep_within: Option<Period>,
     /// How long forgotten content stays.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub grace: Option<Span>,
+    pub grace: Option<Period>,
 }
 
 /// `[limits]`
@@ -340,7 +341,7 @@ pub struct Retention {
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Resident memory of the process.
-    pub memory: Size,
+    pub memory: ByteSize,
     /// `unlimited`.
     pub upload: String,
     /// `unlimited`.
@@ -352,7 +353,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            memory: Size(256 << 20),
+            memory: ByteSize::from_bytes(256 << 20),
             upload: "unlimited".to_owned(),
             download: "unlimited".to_owned(),
             concurrency: "auto".to_owned(),

@@ -13,6 +13,7 @@ pub mod config;
 pub mod context;
 pub mod exit;
 pub mod failure;
+pub mod held;
 pub mod session;
 pub mod shutdown;
 pub mod signals;

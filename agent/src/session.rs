@@ -1,7 +1,10 @@
 //! One run of the program: its configuration, its user, its world. Where flag, variable and file say different things,
 //! the flag wins over the variable and the variable over the file; that is decided here and nowhere else.
 
-use std::path::{Path, PathBuf};
+pub mod repository;
+mod snapshot;
+
+use std::path::PathBuf;
 
 use url::Url;
 
@@ -82,29 +85,45 @@ impl Session {
             .or_else(|| self.config.repository.identity_file.clone())
     }
 
-    /// This machine's key file: as named, else systemd's credential `mlark.key`, else `agent.key` in the cache.
-    pub fn key_file(&self, cache: &Path) -> PathBuf {
+    /// This machine's key file: as the variable names it, else systemd's credential `mlark.key`, else as the file names
+    /// it, else `agent.key` in the cache.
+    pub fn key_file(&self, repository_id: &str) -> Result<PathBuf, Failure> {
         let environment = &self.context.environment;
         let credential = environment
             .path("CREDENTIALS_DIRECTORY")
             .map(|folder| folder.join("mlark.key"))
             .filter(|file| file.exists());
-        environment
-            .path("MLARK_KEY_FILE")
-            .or(credential)
-            .or_else(|| self.config.repository.key_file.clone())
-            .unwrap_or_else(|| cache.join("agent.key"))
+        match environment.path("MLARK_KEY_FILE").or(credential) {
+            Some(file) => Ok(file),
+            None => self.key_file_to_write(repository_id),
+        }
     }
 
-    /// The folder of catalogue, journals and temporary packs of a repository.
-    pub fn cache_folder(&self, repository_id: &str) -> Result<PathBuf, Failure> {
-        if let Some(folder) = &self.config.repository.cache {
-            return Ok(folder.clone());
+    /// Where `init` writes this machine's key: as named, else `agent.key` in the cache.
+    pub fn key_file_to_write(&self, repository_id: &str) -> Result<PathBuf, Failure> {
+        let named = self.named_key_file();
+        if let Some(file) = named {
+            return Ok(file);
         }
-        self.context
-            .environment
-            .cache_folder()
-            .map(|folder| folder.join(repository_id))
+        Ok(match &self.config.repository.cache {
+            Some(cache) => cache.join("agent.key"),
+            None => self.cache_root()?.join(repository_id).join("agent.key"),
+        })
+    }
+
+    /// The key file that a variable or the configuration names.
+    pub fn named_key_file(&self) -> Option<PathBuf> {
+        let environment = &self.context.environment;
+        environment
+            .path("MLARK_KEY_FILE")
+            .or_else(|| self.config.repository.key_file.clone())
+    }
+
+    /// The folder in which each repository has a folder for its catalogue, journals and temporary packs.
+    pub fn cache_root(&self) -> Result<PathBuf, Failure> {
+        let named = self.config.repository.cache.clone();
+        named
+            .or_else(|| self.context.environment.cache_folder())
             .ok_or_else(|| {
                 Failure::usage("No place for the catalogue is known")
                     .why("neither `cache` under [repository] nor XDG_CACHE_HOME nor HOME is set")

@@ -4,6 +4,7 @@
 pub mod amount;
 pub mod escape;
 pub mod progress;
+pub mod rows;
 pub mod table;
 
 use std::io;
@@ -15,6 +16,7 @@ use serde::Serialize;
 use crate::context::{Context, Sink, Terminals};
 use crate::failure::Failure;
 use progress::{Progress, Style};
+pub use rows::Rows;
 pub use table::Table;
 
 /// When to colour.

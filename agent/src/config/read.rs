@@ -6,14 +6,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use workspace::Selection;
 
 use crate::config::environment::Environment;
 use crate::config::keys::{self, Place, Served};
 use crate::config::value::Schedule;
-use crate::config::{Azure, Config, CredentialKind, Workspace};
-use crate::failure::Failure;
+use crate::config::{Azure, Config, CredentialKind, KnownGap, Workspace};
+use crate::failure::{Failure, chain};
 
 /// The largest file that is taken.
 const BYTES_MAX: u64 = 1 << 20;
@@ -205,6 +208,14 @@ impl Page<'_> {
             let why = "patterns are not served so far; write one [[workspace]] for each";
             return Err(self.bad(&of("url"), &workspace.url, why));
         }
+        Selection::parse(&workspace.exclude, now).map_err(|error| {
+            self.bad(&of("exclude"), &workspace.exclude.join(" "), chain(&error))
+        })?;
+        for gap in &workspace.known_gap {
+            Selection::parse([&gap.selector], now)
+                .map_err(|error| self.bad(&of("known_gap"), &gap.selector, chain(&error)))?;
+            known_until(gap).map_err(|why| self.bad(&of("known_gap"), &gap.selector, why))?;
+        }
         if let Some(pattern) = &workspace.schedule {
             Schedule::new(pattern, workspace.timezone.as_deref(), now)
                 .map_err(|why| self.bad(&of("schedule"), pattern, why))?;
@@ -253,6 +264,27 @@ fn check_served(key: &keys::Key, value: &DeValue<'_>, at: &str) -> Result<(), Fa
             _ => Ok(()),
         },
     }
+}
+
+/// The moment from which a known gap counts again: the end of its day in UTC.
+pub fn known_until(gap: &KnownGap) -> Result<Option<Timestamp>, String> {
+    let Some(until) = &gap.until else {
+        return Ok(None);
+    };
+    let day = until
+        .date
+        .filter(|_| until.time.is_none() && until.offset.is_none())
+        .and_then(|day| {
+            let (year, month) = (i16::try_from(day.year).ok()?, i8::try_from(day.month).ok()?);
+            Date::new(year, month, i8::try_from(day.day).ok()?).ok()
+        })
+        .ok_or_else(|| {
+            format!("`until = {until}` is no day; write it like 2027-01-01, without quotes")
+        })?;
+    day.tomorrow()
+        .and_then(|next| next.to_zoned(TimeZone::UTC))
+        .map(|moment| Some(moment.timestamp()))
+        .map_err(|error| error.to_string())
 }
 
 /// Names stand in file names, URLs and `latest:NAME`.

@@ -1,7 +1,5 @@
-//! Values of the configuration that are checked when they are read: sizes, lengths of time, percentages, schedules.
-
-use std::fmt;
-use std::time::Duration;
+//! Values of the configuration that are checked when they are read: percentages and schedules. Sizes and lengths of
+//! time are `workspace`'s, the same as in selectors.
 
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
@@ -9,124 +7,10 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use serde::{Deserialize, Serialize};
 
-/// A size in bytes, written `64 MiB`; decimal units (`MB`) are powers of 1000.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "Text", into = "String")]
-pub struct Size(pub u64);
-
-/// A length of time, written `30d`, `24h`, `15m`, `10s` or `2w`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Span(pub Duration);
-
 /// A share of a whole, written `20%`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Percent(pub u8);
-
-/// A number or text: sizes may be written as bytes without a unit.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Text {
-    Number(u64),
-    Words(String),
-}
-
-impl TryFrom<Text> for Size {
-    type Error = String;
-
-    fn try_from(text: Text) -> Result<Self, String> {
-        match text {
-            Text::Number(bytes) => Ok(Self(bytes)),
-            Text::Words(words) => words.parse(),
-        }
-    }
-}
-
-impl std::str::FromStr for Size {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (number, unit) = split(text);
-        let factor: u64 = match unit.to_ascii_lowercase().as_str() {
-            "" | "b" => 1,
-            "k" | "kib" => 1 << 10,
-            "m" | "mib" => 1 << 20,
-            "g" | "gib" => 1 << 30,
-            "t" | "tib" => 1 << 40,
-            "kb" => 1_000,
-            "mb" => 1_000_000,
-            "gb" => 1_000_000_000,
-            "tb" => 1_000_000_000_000,
-            _ => return Err(format!("`{text}` is no size; write it like \"64 MiB\"")),
-        };
-        let number: f64 = number
-            .parse()
-            .map_err(|_| format!("`{text}` is no size; write it like \"64 MiB\""))?;
-        let bytes = number * factor as f64;
-        if !(0.0..=9.0e18).contains(&bytes) {
-            return Err(format!("`{text}` is too large for a size"));
-        }
-        Ok(Self(bytes as u64))
-    }
-}
-
-impl From<Size> for String {
-    fn from(size: Size) -> Self {
-        size.to_string()
-    }
-}
-
-/// Writes the largest binary unit that leaves nothing over.
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (unit, name) in [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")] {
-            if self.0 > 0 && self.0.trailing_zeros() >= unit {
-                return write!(f, "{} {name}", self.0 >> unit);
-            }
-        }
-        write!(f, "{}", self.0)
-    }
-}
-
-impl TryFrom<String> for Span {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let (number, unit) = split(&text);
-        let seconds: u64 = match unit {
-            "s" => 1,
-            "m" | "min" => 60,
-            "h" => 3_600,
-            "d" => 86_400,
-            "w" => 7 * 86_400,
-            _ => {
-                return Err(format!(
-                    "`{text}` is no length of time; write it like \"30d\" or \"24h\""
-                ));
-            }
-        };
-        number
-            .parse::<u64>()
-            .ok()
-            .and_then(|number| number.checked_mul(seconds))
-            .filter(|seconds| *seconds <= 100 * 366 * 86_400)
-            .map(|seconds| Self(Duration::from_secs(seconds)))
-            .ok_or_else(|| format!("`{text}` is no length of time up to 100 years"))
-    }
-}
-
-impl From<Span> for String {
-    fn from(span: Span) -> Self {
-        let seconds = span.0.as_secs();
-        for (unit, name) in [(86_400, "d"), (3_600, "h"), (60, "m")] {
-            if seconds > 0 && seconds.is_multiple_of(unit) {
-                return format!("{}{name}", seconds / unit);
-            }
-        }
-        format!("{seconds}s")
-    }
-}
 
 impl TryFrom<String> for Percent {
     type Error = String;
@@ -145,15 +29,6 @@ impl From<Percent> for String {
     fn from(percent: Percent) -> Self {
         format!("{}%", percent.0)
     }
-}
-
-fn split(text: &str) -> (&str, &str) {
-    let text = text.trim();
-    let end = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(end);
-    (number, unit.trim())
 }
 
 /// A cron pattern of five fields in a time zone, known to come again.
@@ -221,20 +96,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_and_spans_are_read_and_written_alike() {
-        for text in ["64 MiB", "50 GiB", "1000", "1 TiB"] {
-            let size: Size = text.parse().unwrap();
-            assert_eq!(String::from(size), text);
+    fn a_share_is_a_percentage_up_to_all() {
+        assert_eq!(
+            Percent::try_from("20%".to_owned()).map(|share| share.0),
+            Ok(20)
+        );
+        for text in ["20", "101%", "-1%", "x%"] {
+            assert!(Percent::try_from(text.to_owned()).is_err(), "{text}");
         }
-        assert_eq!("1.5 KiB".parse::<Size>().unwrap(), Size(1536));
-        assert!("64 mibs".parse::<Size>().is_err() && "-1 MiB".parse::<Size>().is_err());
-        for text in ["30d", "24h", "90m", "1s"] {
-            let span = Span::try_from(text.to_owned()).unwrap();
-            let again = Span::try_from(String::from(span)).unwrap();
-            assert_eq!(span, again);
-        }
-        assert!(Span::try_from("30".to_owned()).is_err());
-        assert!(Span::try_from("99999999999d".to_owned()).is_err());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What each library's error means for the person at the terminal: the exit code, and what to do next. The libraries
 //! know neither.
 
+use archive_format::{Error as ArchiveError, KeyLack};
 use workspace::Error as WorkspaceError;
 
 use crate::exit::ExitStatus;
@@ -39,5 +40,91 @@ fn next_for(error: &WorkspaceError) -> Option<&'static str> {
             Some("wait for that restore to end; its mark vanishes a minute after it died")
         }
         _ => None,
+    }
+}
+
+impl Failure {
+    /// A repository that could not be read or written.
+    pub fn of_archive(error: &ArchiveError) -> Self {
+        let failure = Self::new(status_of_archive(error), error.to_string());
+        let failure = match std::error::Error::source(error) {
+            Some(cause) => failure.why(chain(cause)),
+            None => failure,
+        };
+        match next_for_archive(error) {
+            Some(next) => failure.next(next),
+            None => failure,
+        }
+    }
+}
+
+fn status_of_archive(error: &ArchiveError) -> ExitStatus {
+    match error {
+        ArchiveError::NotARepository { .. } => ExitStatus::NoRepository,
+        ArchiveError::NoKey(_) | ArchiveError::NoSigner { .. } | ArchiveError::Key { .. } => {
+            ExitStatus::NoKey
+        }
+        ArchiveError::SnapshotUnknown { .. }
+        | ArchiveError::SnapshotAmbiguous { .. }
+        | ArchiveError::WorkspaceAmbiguous { .. }
+        | ArchiveError::Forgotten { .. }
+        | ArchiveError::SecretsNeedEncryption
+        | ArchiveError::Id { .. } => ExitStatus::Usage,
+        error if error.is_damage() => ExitStatus::Damage,
+        _ => ExitStatus::Failed,
+    }
+}
+
+fn next_for_archive(error: &ArchiveError) -> Option<&'static str> {
+    Some(match error {
+        ArchiveError::NotARepository { .. } => {
+            "make one with `mlark init`, or correct `url` under [repository] or --repository"
+        }
+        ArchiveError::AlreadyARepository { .. } => "use it as it is, or name an empty folder",
+        ArchiveError::NoKey(KeyLack::MachineOnly) => {
+            "name the owner's identity with --identity-file, MLARK_IDENTITY_FILE or `identity_file`"
+        }
+        ArchiveError::NoKey(_) => {
+            "name this machine's key with `key_file`, or an owner's with --identity-file"
+        }
+        ArchiveError::NoSigner { .. } => {
+            "name the key file that `mlark init` wrote with `key_file`"
+        }
+        ArchiveError::SnapshotUnknown { .. } => "`mlark snapshots` lists them",
+        ArchiveError::SnapshotAmbiguous { .. } => "give more characters of the id",
+        ArchiveError::WorkspaceAmbiguous { .. } => "write latest:WORKSPACE",
+        ArchiveError::Rollback { .. } => {
+            "do not write to this repository; find out who changed it, or bring back its newer state"
+        }
+        ArchiveError::UnknownSigner { .. } | ArchiveError::Forged { .. } => {
+            "somebody without a trusted key wrote this; restore nothing from it before that is explained"
+        }
+        ArchiveError::LogDamaged { .. }
+        | ArchiveError::Damaged { .. }
+        | ArchiveError::Object { .. }
+        | ArchiveError::ObjectMissing { .. } => {
+            "`mlark check` says what else is damaged and what it touches"
+        }
+        ArchiveError::SecretsNeedEncryption => {
+            "leave `secrets` out, or make an encrypted repository"
+        }
+        ArchiveError::UnknownVersion { .. } | ArchiveError::UnknownFlag { .. } => {
+            "use a newer mlark"
+        }
+        ArchiveError::CreateNotExclusive { .. } => {
+            "use a local disk, or a network file system with O_EXCL"
+        }
+        _ => return None,
+    })
+}
+
+impl Failure {
+    /// A selector or an item's name that cannot be read: wrong usage.
+    pub fn of_selector(error: &WorkspaceError) -> Self {
+        let failure = Self::usage(error.to_string());
+        match error {
+            WorkspaceError::UnknownKind { .. } | WorkspaceError::UnknownAttribute { .. } => failure,
+            _ => failure.next("write KIND, KIND/NAME or KIND/NAME:VERSION; quote it for the shell"),
+        }
     }
 }

@@ -1,0 +1,210 @@
+//! `mlark init`: makes the repository and this machine's key. Whatever opens the backups is on disk, or on its way to
+//! the user's eyes, before the repository exists.
+
+use std::path::{Path, PathBuf};
+
+use archive_format::keys::write_exclusive;
+use archive_format::{Identity, InitOptions, Initialised, Recipient, Repository};
+use secrecy::ExposeSecret;
+use serde_json::json;
+use workspace::ByteSize;
+
+use crate::exit::ExitStatus;
+use crate::failure::Failure;
+use crate::session::Session;
+use crate::session::repository::{
+    PROGRAM, absolute, id_at, machine_label, make_folder, make_parent, read_identities,
+    read_key_file,
+};
+
+/// The usual size of a pack.
+const PACK_BYTES: u64 = 64 << 20;
+
+/// Options.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  mlark init                              an owner's identity is made, or taken from identity_file
+  mlark init --recipient age1…            the owner's key never comes near this machine
+  mlark init --repository /srv/mlark --unencrypted")]
+pub struct Args {
+    /// An owner: who can read contents; age1… (repeatable)
+    #[arg(long, value_name = "RECIPIENT", conflicts_with = "unencrypted")]
+    recipient: Vec<String>,
+    /// Encrypt nothing; entries stay signed
+    #[arg(long)]
+    unencrypted: bool,
+}
+
+/// Whose keys open the contents, and what of them was made here.
+struct Owners {
+    recipients: Vec<Recipient>,
+    /// An identity made here, and the file that it was written to.
+    made: Option<(Identity, Option<PathBuf>)>,
+}
+
+/// Makes the repository.
+pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
+    let storage = session.storage()?;
+    if id_at(&storage).await.is_ok() {
+        let place = storage.describe();
+        return Err(Failure::of_archive(
+            &archive_format::Error::AlreadyARepository { place },
+        ));
+    }
+    refuse_existing_key(session.named_key_file().as_deref())?;
+    session.cache_root()?;
+    let owners = find_owners(args, session)?;
+    let options = InitOptions {
+        owners: owners.recipients.clone(),
+        unencrypted: args.unencrypted,
+        pack_bytes: session
+            .config
+            .repository
+            .pack_size
+            .map_or(PACK_BYTES, ByteSize::bytes),
+        label: machine_label(),
+        program: PROGRAM.to_owned(),
+        now: session.context.clock.now(),
+    };
+    let made = Repository::init(storage, options)
+        .await
+        .map_err(|error| Failure::of_archive(&error))?;
+    let id = made.record.id.to_string();
+    let key_file = absolute(&session.key_file_to_write(&id)?);
+    make_folder(&session.cache_root()?)?;
+    make_parent(&key_file)?;
+    made.machine_key
+        .write_new(&key_file)
+        .map_err(|error| Failure::of_archive(&error))?;
+    tell(session, &made, &owners, &key_file)?;
+    Ok(ExitStatus::Done)
+}
+
+fn refuse_existing_key(file: Option<&Path>) -> Result<(), Failure> {
+    match file.filter(|file| file.exists()) {
+        None => Ok(()),
+        Some(file) => Err(Failure::usage("The key file is there already")
+            .on(file.display())
+            .why("it is the key of another repository and would be lost")
+            .next("move it away, or name another with `key_file` or MLARK_KEY_FILE")),
+    }
+}
+
+fn find_owners(args: &Args, session: &Session) -> Result<Owners, Failure> {
+    let given = |recipients| Owners {
+        recipients,
+        made: None,
+    };
+    if args.unencrypted {
+        return Ok(given(Vec::new()));
+    }
+    if !args.recipient.is_empty() {
+        return args
+            .recipient
+            .iter()
+            .map(|text| parse_recipient(text))
+            .collect::<Result<_, _>>()
+            .map(given);
+    }
+    let file = session.identity_file();
+    if let Some(file) = &file
+        && let Some(text) = read_key_file(file)?
+    {
+        let identities = read_identities(&text, file)?;
+        return Ok(given(
+            identities.iter().map(Identity::to_recipient).collect(),
+        ));
+    }
+    let identity = Identity::generate();
+    if let Some(file) = &file {
+        make_parent(file)?;
+        let text = identity.to_file_text(session.context.clock.now());
+        write_exclusive(file, &text).map_err(|error| Failure::of_archive(&error))?;
+    }
+    Ok(Owners {
+        recipients: vec![identity.to_recipient()],
+        made: Some((identity, file)),
+    })
+}
+
+fn parse_recipient(text: &str) -> Result<Recipient, Failure> {
+    Recipient::parse(text).map_err(|error| {
+        Failure::usage("The recipient is refused")
+            .on(format!("`{text}`"))
+            .because(&error)
+            .next("`mlark key generate` makes an identity and prints its recipient")
+    })
+}
+
+fn tell(
+    session: &Session,
+    made: &Initialised,
+    owners: &Owners,
+    key_file: &Path,
+) -> Result<(), Failure> {
+    let place = session.storage()?.describe();
+    let id = made.record.id.to_string();
+    let signer = made.machine_key.signer().to_string();
+    let (identity, identity_file) = match &owners.made {
+        None => (None, None),
+        Some((_, Some(file))) => (None, Some(absolute(file))),
+        Some((identity, None)) => (Some(identity), None),
+    };
+    let ui = &session.ui;
+    if ui.json() {
+        let secret = identity.map(Identity::to_secret_text);
+        ui.document(&json!({
+            "repository": id,
+            "url": place,
+            "encrypted": made.record.encryption.is_some(),
+            "recipients": owners.recipients.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "key_file": key_file,
+            "signer": signer,
+            "identity_file": identity_file,
+            "identity": secret.as_ref().map(|secret| secret.expose_secret()),
+        }));
+        return Ok(());
+    }
+    ui.line(&format!("Made the repository {id} at {place}"));
+    ui.line(&format!(
+        "  this machine's key: {} (it adds backups and reads names, no contents)",
+        key_file.display()
+    ));
+    ui.line(&format!("  its signer:         {signer}"));
+    for recipient in &owners.recipients {
+        ui.line(&format!("  owner:              {recipient}"));
+    }
+    if owners.recipients.is_empty() {
+        ui.line("Nothing is encrypted: whoever reads the repository reads the backups.");
+        ui.line("Keep safe: a copy of this machine's key file; without it nothing can be added.");
+        return Ok(());
+    }
+    match (identity, identity_file) {
+        (Some(identity), _) => {
+            ui.line("The owner's identity, printed this once and kept nowhere:");
+            ui.line("");
+            ui.lines(
+                identity
+                    .to_file_text(session.context.clock.now())
+                    .expose_secret()
+                    .trim_end(),
+            );
+            ui.line("");
+            ui.line("Keep it safe, in a file away from this machine: without it no backup can ever be read.");
+        }
+        (None, Some(file)) => {
+            ui.line(&format!(
+                "The owner's identity was made: {}",
+                file.display()
+            ));
+            ui.line(
+                "Keep a copy safe, away from this machine: without it no backup can ever be read.",
+            );
+        }
+        (None, None) => ui.line(
+            "Keep safe: the owners' identities; without one of them no backup can ever be read.",
+        ),
+    }
+    Ok(())
+}

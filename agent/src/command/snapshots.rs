@@ -1,0 +1,137 @@
+//! `mlark snapshots`: what backups there are.
+
+use std::collections::BTreeMap;
+
+use archive_format::{Outcome, SnapshotRecord};
+use serde_json::{Value, json};
+
+use crate::exit::ExitStatus;
+use crate::failure::Failure;
+use crate::session::Session;
+use crate::ui::{Table, amount};
+
+/// Options.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  mlark snapshots
+  mlark snapshots --workspace prod --latest 3")]
+pub struct Args {
+    /// Of this workspace only
+    #[arg(long, value_name = "WORKSPACE")]
+    workspace: Option<String>,
+    /// With this tag only
+    #[arg(long, value_name = "TAG")]
+    tag: Option<String>,
+    /// The newest N of each workspace
+    #[arg(long, value_name = "N")]
+    latest: Option<usize>,
+}
+
+/// Lists them, oldest first.
+pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
+    let repository = session.open_repository().await?;
+    let archive = |error| Failure::of_archive(&error);
+    let history = repository.history().await.map_err(archive)?;
+    let accepted = repository.accepted().await.map_err(archive)?;
+    let chosen = choose(args, history)?;
+    if session.ui.json() {
+        let rows: Vec<Value> = chosen.iter().map(row).collect();
+        session.ui.document(&json!({ "snapshots": rows }));
+        return Ok(ExitStatus::Done);
+    }
+    if chosen.is_empty() {
+        session
+            .ui
+            .note("There are no snapshots; `mlark backup` makes one");
+        return Ok(ExitStatus::Done);
+    }
+    let now = session.context.clock.now();
+    let mut table = Table::new(&[
+        "snapshot",
+        "workspace",
+        "time",
+        "age",
+        "outcome",
+        "items",
+        "size",
+        "tags",
+    ])
+    .right(&[5, 6]);
+    for record in &chosen {
+        let outcome = match record.outcome {
+            Outcome::Suspect if accepted.contains(&record.id) => "suspect, accepted",
+            outcome => outcome.as_str(),
+        };
+        table.row([
+            record.id.to_string(),
+            record.workspace.clone(),
+            amount::moment(record.finished),
+            amount::age(record.finished, now),
+            outcome.to_owned(),
+            amount::count(record.item_count()),
+            amount::size(record.bytes.listed),
+            record.tags.join(" "),
+        ]);
+    }
+    session.ui.table(&table);
+    Ok(ExitStatus::Done)
+}
+
+fn row(record: &SnapshotRecord) -> Value {
+    json!({
+        "id": record.id.to_string(),
+        "workspace": record.workspace,
+        "time": record.finished.to_string(),
+        "outcome": record.outcome.as_str(),
+        "items": record.item_count(),
+        "bytes": record.bytes.listed,
+        "tags": record.tags,
+    })
+}
+
+fn choose(args: &Args, history: Vec<SnapshotRecord>) -> Result<Vec<SnapshotRecord>, Failure> {
+    if let Some(wanted) = &args.workspace
+        && !history.iter().any(|record| record.workspace == *wanted)
+    {
+        return Err(unknown_workspace(
+            wanted,
+            history.iter().map(|record| record.workspace.as_str()),
+        ));
+    }
+    let mut chosen: Vec<SnapshotRecord> = history
+        .into_iter()
+        .filter(|record| {
+            args.workspace
+                .as_ref()
+                .is_none_or(|wanted| record.workspace == *wanted)
+        })
+        .filter(|record| {
+            args.tag
+                .as_ref()
+                .is_none_or(|wanted| record.tags.contains(wanted))
+        })
+        .collect();
+    if let Some(latest) = args.latest {
+        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+        chosen.reverse();
+        chosen.retain(|record| {
+            let count = seen.entry(record.workspace.clone()).or_default();
+            *count += 1;
+            *count <= latest
+        });
+        chosen.reverse();
+    }
+    Ok(chosen)
+}
+
+/// No workspace has this name; the nearest that is known.
+pub fn unknown_workspace<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -> Failure {
+    let nearest = known
+        .max_by(|a, b| strsim::jaro_winkler(a, wanted).total_cmp(&strsim::jaro_winkler(b, wanted)));
+    let failure = Failure::usage("No workspace has this name").on(format!("`{wanted}`"));
+    match nearest {
+        Some(nearest) => failure.next(format!("did you mean `{nearest}`?")),
+        None => failure.next("`mlark config show` lists those of the configuration"),
+    }
+}
