@@ -7,14 +7,17 @@
 pub mod account;
 pub mod arm;
 pub mod artifact;
+pub mod authority;
 pub mod blob;
 pub mod call;
 mod caller;
 pub mod clock;
 pub mod cloud;
+pub mod description;
 pub mod directory;
 pub mod discovery;
 pub mod documents;
+pub mod error;
 mod gate;
 pub mod history;
 pub mod identity;
@@ -24,16 +27,21 @@ pub mod metric;
 pub mod mlflow;
 pub mod reply;
 pub mod sas;
+pub mod server;
 pub mod share;
 mod shared_key;
 mod simulator;
 pub mod state;
+pub mod transport;
 pub mod workspace;
 pub mod world;
 
 pub use caller::Caller;
+pub use error::Error;
+pub use server::Server;
 pub use simulator::Simulator;
 pub use state::Settings;
+pub use transport::SimulatorTransport;
 
 /// The resource provider of Azure Machine Learning.
 pub const PROVIDER: &str = "Microsoft.MachineLearningServices";

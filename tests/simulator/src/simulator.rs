@@ -70,6 +70,11 @@ impl Simulator {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The suffix of all host names.
+    pub fn suffix(&self) -> String {
+        self.state().cloud.suffix().to_owned()
+    }
+
     /// Makes a workspace with its storage account and default datastores.
     pub fn create_workspace(&self, spec: &WorkspaceSpec) -> WorkspaceKey {
         let now = self.now();

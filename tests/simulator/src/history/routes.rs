@@ -149,10 +149,10 @@ fn add_or_modify(
             ..Run::default()
         },
     };
-    if let Some(parent) = body.get("parentRunId").and_then(Value::as_str) {
-        if history.run(parent).is_none() {
-            return Err(bad_request(format!("Parent run {parent} not found.")));
-        }
+    if let Some(parent) = body.get("parentRunId").and_then(Value::as_str)
+        && history.run(parent).is_none()
+    {
+        return Err(bad_request(format!("Parent run {parent} not found.")));
     }
     document::apply(&mut run, body, call.now)?;
     history.insert(run);
