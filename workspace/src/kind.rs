@@ -169,6 +169,9 @@ pub struct Kind {
     pub api_versions: &'static [&'static str],
     /// Where its bytes lie.
     pub content: Content,
+    /// Whether an item that names a place of its bytes, and lists no file there, has lost something. Not so where the
+    /// configuration may leave the bytes out, and where a place may be empty as yet.
+    pub must_have_files: bool,
     /// JSON pointers (`*` stands for any one part, `**` for any number) of free text, in which nothing is a reference:
     /// commands, conda files, descriptions, tags. Every other string that as a whole parses as a reference is one.
     pub free_text: &'static [&'static str],

@@ -76,6 +76,11 @@ pub trait Workspace: fmt::Debug + Send + Sync {
     /// The rows of the table that this workspace can have, in the order in which they are listed.
     fn kinds(&self) -> Vec<&'static Kind>;
 
+    /// How many requests were sent since it was opened; 0 where reading takes none.
+    fn requests(&self) -> u64 {
+        0
+    }
+
     /// Everything of a kind, in all views, page by page. An error ends the stream: what was listed before it is good.
     fn list(&self, kind: &'static Kind) -> BoxStream<'_, Result<Listed, Error>>;
 

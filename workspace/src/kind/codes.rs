@@ -18,6 +18,7 @@ pub(super) static ROW: Kind = Kind {
     list_query: &[],
     api_versions: ARM_API_VERSIONS,
     content: Content::Uri("/properties/codeUri"),
+    must_have_files: true,
     free_text: &["/properties/tags/**", "/properties/description"],
     bare_names: &[],
     store: None,

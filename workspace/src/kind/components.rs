@@ -19,6 +19,7 @@ pub(super) static ROW: Kind = Kind {
     list_query: ALL_VIEWS,
     api_versions: ARM_API_VERSIONS,
     content: Content::None,
+    must_have_files: false,
     free_text: definition::FREE_TEXT,
     bare_names: definition::BARE_NAMES,
     store: None,

@@ -13,6 +13,7 @@ pub(super) static ROW: Kind = Kind {
     list_query: &[],
     api_versions: ARM_API_VERSIONS,
     content: Content::None,
+    must_have_files: false,
     free_text: &["/tags/**", "/properties/description"],
     bare_names: &[],
     store: None,

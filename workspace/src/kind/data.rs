@@ -17,6 +17,7 @@ pub(super) static ROW: Kind = Kind {
     list_query: ALL_VIEWS,
     api_versions: ARM_API_VERSIONS,
     content: Content::Uri("/properties/dataUri"),
+    must_have_files: false,
     free_text: &[
         "/properties/tags/**",
         "/properties/description",

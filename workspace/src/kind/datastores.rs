@@ -24,6 +24,7 @@ pub(super) static ROW: Kind = Kind {
     list_query: &[("count", "100")],
     api_versions: ARM_API_VERSIONS,
     content: Content::None,
+    must_have_files: false,
     free_text: &["/properties/tags/**", "/properties/description"],
     bare_names: &[],
     store: Some(StoreFields {

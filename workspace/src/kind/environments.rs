@@ -20,6 +20,7 @@ pub(super) static ROW: Kind = Kind {
     list_query: ALL_VIEWS,
     api_versions: ARM_API_VERSIONS,
     content: Content::Uri("/properties/build/contextUri"),
+    must_have_files: true,
     free_text: &[
         "/properties/tags/**",
         "/properties/description",

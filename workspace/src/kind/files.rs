@@ -12,6 +12,7 @@ pub(super) static ROW: Kind = Kind {
     list_query: &[],
     api_versions: &[],
     content: Content::Folder,
+    must_have_files: false,
     free_text: &[],
     bare_names: &[],
     store: None,

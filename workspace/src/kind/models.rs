@@ -19,6 +19,7 @@ pub(super) static ROW: Kind = Kind {
     list_query: ALL_VIEWS,
     api_versions: ARM_API_VERSIONS,
     content: Content::Uri("/properties/modelUri"),
+    must_have_files: true,
     free_text: &[
         "/properties/tags/**",
         "/properties/description",

@@ -14,6 +14,7 @@ pub(super) static ROW: Kind = Kind {
     list_query: &[],
     api_versions: &[],
     content: Content::Share,
+    must_have_files: false,
     free_text: &[],
     bare_names: &[],
     store: None,

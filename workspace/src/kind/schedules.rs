@@ -13,6 +13,7 @@ pub(super) static ROW: Kind = Kind {
     list_query: &[("listViewType", "All")],
     api_versions: ARM_API_VERSIONS,
     content: Content::None,
+    must_have_files: false,
     free_text: definition::FREE_TEXT,
     bare_names: definition::BARE_NAMES,
     store: None,
