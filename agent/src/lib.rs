@@ -6,6 +6,7 @@
 //!
 //! Tests call [`run`] with their own clock, variables, transport and sinks; the program calls it with the process's.
 
+pub mod capture;
 pub mod cli;
 pub mod clock;
 pub mod command;

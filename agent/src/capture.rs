@@ -1,0 +1,207 @@
+//! The backup of one workspace, from its listings to the commit.
+//!
+//! ```text
+//! list kinds ─► item: compare, ask, document ─► files: compare ─► close references ─► read files ─► commit
+//! ```
+//!
+//! Everything streams: no list of items or files is ever in memory, what has to be remembered lies in a private temporary
+//! database. Nothing here prints, and nothing here changes a workspace. What cannot be saved is a gap with a reason, and
+//! the rest goes on.
+
+mod closure;
+mod counts;
+mod document;
+mod entry;
+mod error;
+mod files;
+mod item;
+mod keeping;
+mod listing;
+mod observer;
+mod policy;
+mod previous;
+mod reading;
+mod reason;
+mod report;
+mod run;
+mod secret_fields;
+mod secret_keeping;
+mod sink;
+mod staging;
+mod suspect;
+mod tally;
+
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+
+use archive_format::{GapEntry, LineKey, Outcome, Repository, RunOutcome, SnapshotRecord};
+use tokio::sync::Semaphore;
+use workspace::Workspace;
+
+pub use error::Error;
+pub use observer::{Event, Observer, Progress, Unobserved};
+pub use policy::{Guard, KnownGap, Policy};
+pub use report::{Bytes, Ending, GAPS_MAX, Gap, Report};
+pub use tally::{Miscount, Outcome as Counted, Tally};
+
+use counts::Counts;
+use previous::Previous;
+use run::{ITEMS_AT_ONCE, Run};
+use sink::Sink;
+use staging::Staging;
+
+use crate::shutdown::Shutdown;
+
+/// Backs up one workspace.
+///
+/// Ends with a report whatever was missing in the workspace. An error means that no snapshot was made, or only partial
+/// ones: nothing could be listed, or the repository failed; the catalogue then has the run as failed. When `stop` is
+/// requested, what was done so far is committed as a partial snapshot, from which the next run goes on.
+pub async fn back_up(
+    source: &dyn Workspace,
+    repository: &Repository,
+    policy: &Policy,
+    observer: &dyn Observer,
+    stop: &Shutdown,
+) -> Result<Report, Error> {
+    let run = begin(source, repository, policy, observer, stop).await?;
+    let Sink::Snapshot(writer) = &run.writer else {
+        run.list_all().await?;
+        return run.report(Ending::Counted, None);
+    };
+    let broken = |error| run.broken(error);
+    let (id, catalogue) = (writer.run(), repository.catalogue());
+    let began = catalogue.run_began(id, &policy.name, run.started).await;
+    began.map_err(broken)?;
+    let ended = run.to_its_end().await;
+    let outcome = match &ended {
+        Ok((_, record)) => RunOutcome::Snapshot(record.id, record.outcome),
+        Err(error) => RunOutcome::Failed(reason::words(error)),
+    };
+    let kept = catalogue.run_ended(id, run.now(), outcome).await;
+    let (report, _) = ended?;
+    kept.map_err(broken)?;
+    if report.ending != Ending::Partial {
+        let gaps = report.gaps.iter().map(gap_entry).collect();
+        let seen = catalogue.gaps_seen(&policy.name, report.finished, gaps);
+        seen.await.map_err(broken)?;
+    }
+    Ok(report)
+}
+
+/// Opens what a run needs: the snapshots before, the temporary database, the writer.
+async fn begin<'a>(
+    source: &'a dyn Workspace,
+    repository: &'a Repository,
+    policy: &'a Policy,
+    observer: &'a dyn Observer,
+    stop: &'a Shutdown,
+) -> Result<Run<'a>, Error> {
+    let broken = |source| Error::Repository {
+        workspace: policy.name.clone(),
+        source: Box::new(source),
+    };
+    let started = policy.clock.now();
+    let identity = source.identity().clone();
+    let named = serde_json::to_value(&identity).map_err(|source| Error::Remember { source })?;
+    let staging = Staging::new().await?;
+    let previous = Previous::open(repository, &policy.name, &named, started, staging.clone());
+    let previous = previous.await.map_err(broken)?;
+    let writer = match policy.dry_run {
+        true => Sink::Nowhere,
+        false => {
+            let begun = repository.begin(&policy.name, named, started).await;
+            Sink::Snapshot(begun.map_err(broken)?)
+        }
+    };
+    Ok(Run {
+        source,
+        repository,
+        policy,
+        observer,
+        stop,
+        writer,
+        expected_items: previous.accepted().map_or(0, SnapshotRecord::item_count),
+        previous,
+        staging,
+        counts: Counts::new(&source.kinds()),
+        identity,
+        started,
+        first_failure: Mutex::new(None),
+        kept: Mutex::new(started),
+        lost: AtomicBool::new(false),
+        named: AtomicBool::new(false),
+        touched: AtomicBool::new(false),
+        questions: Semaphore::new(ITEMS_AT_ONCE),
+    })
+}
+
+impl Run<'_> {
+    /// All stages, until the end or until the wish to stop.
+    async fn to_its_end(&self) -> Result<(Report, SnapshotRecord), Error> {
+        let stages = async {
+            self.list_all().await?;
+            self.close().await?;
+            self.read_files().await
+        };
+        let stopped = tokio::select! {
+            biased;
+            () = self.stop.wait() => true,
+            done = stages => {
+                done?;
+                false
+            }
+        };
+        if stopped || self.is_lost() {
+            let record = self.commit(Outcome::Partial, false).await?;
+            let report = self.report(Ending::Partial, Some(&record))?;
+            return Ok((report, record));
+        }
+        let suspicions = self.suspicions();
+        let (outcome, ending) = match suspicions.is_empty() {
+            true => (Outcome::Complete, Ending::Complete),
+            false => (Outcome::Suspect, Ending::Suspect(suspicions)),
+        };
+        // A count that does not add up is found before the commit, which would call the snapshot whole.
+        self.counts.tallies(true)?;
+        let record = self.commit(outcome, true).await?;
+        let report = self.report(ending, Some(&record))?;
+        Ok((report, record))
+    }
+
+    fn report(&self, ending: Ending, record: Option<&SnapshotRecord>) -> Result<Report, Error> {
+        let finished = ending != Ending::Partial;
+        let tallies = self.counts.tallies(finished)?;
+        let (listed, read) = self.counts.bytes();
+        let written = self.writer.written();
+        let (gaps, gaps_left_out) = self.counts.gaps();
+        self.progress();
+        Ok(Report {
+            snapshot: record.map(|record| record.id),
+            workspace: self.policy.name.clone(),
+            ending,
+            started: self.started,
+            finished: self.now(),
+            items: tallies.items,
+            files: tallies.files,
+            bytes: Bytes {
+                listed,
+                read,
+                new: written.new,
+                stored: written.stored,
+            },
+            requests: self.source.requests(),
+            gaps,
+            gaps_left_out,
+        })
+    }
+}
+
+fn gap_entry(gap: &Gap) -> (LineKey, GapEntry) {
+    let entry = GapEntry {
+        file: gap.file.clone(),
+        reason: gap.reason.clone(),
+        known: gap.known.is_some(),
+    };
+    (gap.key.clone(), entry)
+}

@@ -1,0 +1,179 @@
+//! The counts of a run while it goes on: by kind, items and files; bytes; gaps. It never decides anything.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use workspace::Kind;
+
+use super::Error;
+use super::observer::Progress;
+use super::report::{GAPS_MAX, Gap};
+use super::tally::{Counter, Miscount, Tally};
+
+/// The counts of one kind.
+#[derive(Debug)]
+pub(super) struct KindCounts {
+    /// Its row.
+    pub(super) kind: &'static Kind,
+    /// Its items.
+    pub(super) items: Counter,
+    /// Their files; directories are none.
+    pub(super) files: Counter,
+    /// Items of the last accepted snapshot that were seen again.
+    pub(super) seen_again: AtomicU64,
+    /// Files that the last accepted snapshot has too.
+    pub(super) files_before: AtomicU64,
+    /// Those of them that have another content now.
+    pub(super) files_changed: AtomicU64,
+    /// Whether its listing came to its end without an error.
+    pub(super) whole: AtomicBool,
+}
+
+/// All counts of a run.
+#[derive(Debug)]
+pub(super) struct Counts {
+    kinds: BTreeMap<&'static str, KindCounts>,
+    bytes_listed: AtomicU64,
+    bytes_done: AtomicU64,
+    bytes_read: AtomicU64,
+    gaps: Mutex<Gaps>,
+}
+
+#[derive(Debug, Default)]
+struct Gaps {
+    kept: Vec<Gap>,
+    left_out: u64,
+}
+
+impl Counts {
+    /// Zero for each of these kinds.
+    pub(super) fn new(kinds: &[&'static Kind]) -> Self {
+        let zero = |kind: &'static Kind| KindCounts {
+            kind,
+            items: Counter::default(),
+            files: Counter::default(),
+            seen_again: AtomicU64::new(0),
+            files_before: AtomicU64::new(0),
+            files_changed: AtomicU64::new(0),
+            whole: AtomicBool::new(false),
+        };
+        Self {
+            kinds: kinds.iter().map(|kind| (kind.name, zero(kind))).collect(),
+            bytes_listed: AtomicU64::new(0),
+            bytes_done: AtomicU64::new(0),
+            bytes_read: AtomicU64::new(0),
+            gaps: Mutex::default(),
+        }
+    }
+
+    /// Those of one kind.
+    pub(super) fn of(&self, kind: &str) -> Option<&KindCounts> {
+        self.kinds.get(kind)
+    }
+
+    /// Those of all kinds.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = &KindCounts> {
+        self.kinds.values()
+    }
+
+    /// Counts bytes of files that a listing showed.
+    pub(super) fn list_bytes(&self, count: u64) {
+        self.bytes_listed.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Counts bytes that need not be read any more.
+    pub(super) fn skip_bytes(&self, count: u64) {
+        self.bytes_done.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Takes back bytes of a file that is to be read again.
+    pub(super) fn forget_bytes(&self, count: u64) {
+        self.bytes_done.fetch_sub(count, Ordering::Relaxed);
+    }
+
+    /// Counts bytes read.
+    pub(super) fn read_bytes(&self, count: u64) {
+        self.bytes_done.fetch_add(count, Ordering::Relaxed);
+        self.bytes_read.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Bytes of all files listed, and of those read.
+    pub(super) fn bytes(&self) -> (u64, u64) {
+        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (load(&self.bytes_listed), load(&self.bytes_read))
+    }
+
+    /// Keeps a gap for the report.
+    pub(super) fn gap(&self, gap: Gap) {
+        // A panic elsewhere cannot leave a vector half pushed.
+        let mut gaps = self.gaps.lock().unwrap_or_else(PoisonError::into_inner);
+        if gaps.kept.len() < GAPS_MAX {
+            gaps.kept.push(gap);
+        } else {
+            gaps.left_out += 1;
+        }
+    }
+
+    /// The gaps in the order of items, and how many were not kept.
+    pub(super) fn gaps(&self) -> (Vec<Gap>, u64) {
+        let gaps = self.gaps.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = gaps.kept.clone();
+        kept.sort_by(|one, two| (&one.item, &one.file).cmp(&(&two.item, &two.file)));
+        (kept, gaps.left_out)
+    }
+
+    /// How far the run is.
+    pub(super) fn progress(&self, expected_items: u64) -> Progress {
+        let mut progress = Progress {
+            bytes_done: self.bytes_done.load(Ordering::Relaxed),
+            bytes: self.bytes_listed.load(Ordering::Relaxed),
+            ..Progress::default()
+        };
+        for kind in self.kinds.values() {
+            progress.items_done += kind.items.settled();
+            progress.items += kind.items.listed();
+            progress.files_done += kind.files.settled();
+            progress.files += kind.files.listed();
+        }
+        progress.items = progress.items.max(expected_items);
+        progress
+    }
+
+    /// The tallies of items and files of all kinds of which anything was listed.
+    pub(super) fn tallies(&self, finished: bool) -> Result<Tallies, Error> {
+        let take = |counter: &Counter| -> Result<Tally, Miscount> {
+            if finished {
+                counter.finished()
+            } else {
+                counter.so_far()
+            }
+        };
+        let mut tallies = Tallies::default();
+        for (name, kind) in &self.kinds {
+            let count = |what: &str, counter: &Counter| {
+                take(counter).map_err(|source| Error::Count {
+                    what: format!("{what} of {name}"),
+                    source,
+                })
+            };
+            tallies
+                .items
+                .insert((*name).to_owned(), count("items", &kind.items)?);
+            let files = count("files", &kind.files)?;
+            if files.listed() > 0 {
+                tallies.files.insert((*name).to_owned(), files);
+            }
+        }
+        Ok(tallies)
+    }
+}
+
+/// Tallies by kind.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tallies {
+    /// Of items.
+    pub(super) items: BTreeMap<String, Tally>,
+    /// Of files.
+    pub(super) files: BTreeMap<String, Tally>,
+}

@@ -1,0 +1,273 @@
+//! One item: what the listing says of it is compared with what the snapshot before has; only what differs is asked for.
+//!
+//! An error about an item is a gap of that item. Only a failure of the repository ends the run.
+
+use std::sync::atomic::Ordering;
+
+use archive_format::{DocumentEntry, Line};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt};
+use serde_json::{Value, json};
+use workspace::select::{AttributeName, AttributeValue, Verdict};
+use workspace::{Content, Details, Document, FilePath, ItemId, Kind, Listed};
+
+use super::counts::KindCounts;
+use super::observer::Event;
+use super::previous::{self, Before};
+use super::run::{ITEMS_AT_ONCE, Run, outcome_of};
+use super::tally::Outcome;
+use super::{Error, document, reason, secret_fields};
+
+/// How an item was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// In its kind's listing.
+    Listed,
+    /// By what another one says about it, and asked for by its name. `always`: taken whatever the selection says.
+    Named {
+        /// Whether the selection does not matter.
+        always: bool,
+    },
+    /// Below another item of its kind: a child run.
+    Below(String),
+}
+
+/// The field of a line that names the item below which it was found.
+pub(super) const BELOW: &str = "below";
+
+/// An item on its way into the snapshot.
+pub(super) struct Draft {
+    pub(super) kind: &'static Kind,
+    pub(super) id: ItemId,
+    pub(super) line: Line,
+    /// The documents themselves, without credentials.
+    pub(super) documents: Vec<Document>,
+    /// Whether it is taken whatever the selection says.
+    pub(super) always: bool,
+    /// Whether it is settled once all of its files are there.
+    pub(super) settles: bool,
+}
+
+impl Draft {
+    fn new(kind: &'static Kind, id: &ItemId, found: &Found) -> Self {
+        let mut line = Line::new(previous::key(id));
+        if let Found::Below(root) = found {
+            line.more.insert(BELOW.to_owned(), json!(root));
+        }
+        Self {
+            kind,
+            id: id.clone(),
+            line,
+            documents: Vec::new(),
+            always: matches!(found, Found::Named { always: true }),
+            settles: false,
+        }
+    }
+
+    /// Whether its document names a place where its bytes lie.
+    pub(super) fn names_place(&self) -> bool {
+        let Content::Uri(pointer) = self.kind.content else {
+            return false;
+        };
+        self.documents.iter().any(|document| {
+            let place = document.value.pointer(pointer).and_then(Value::as_str);
+            place.is_some_and(|place| !place.is_empty())
+        })
+    }
+}
+
+impl Run<'_> {
+    /// Takes one item, with all that lies below it.
+    pub(super) fn item(&self, listed: Listed, found: Found) -> BoxFuture<'_, Result<(), Error>> {
+        self.take_item(listed, found).boxed()
+    }
+
+    async fn take_item(&self, mut listed: Listed, found: Found) -> Result<(), Error> {
+        let Some(counts) = self.counts.of(&listed.id.kind) else {
+            return Ok(());
+        };
+        counts.items.list(1);
+        let before = self.before(&listed.id, counts).await?;
+        let mut draft = Draft::new(counts.kind, &listed.id, &found);
+        let mut taken = Vec::new();
+        if let Some(document) = &mut listed.document {
+            taken = secret_fields::take(counts.kind, &mut document.value);
+            draft.documents.push(document.clone());
+        }
+        if self.is_refused(&draft) {
+            return self.exclude(&draft, counts);
+        }
+        if let Some(before) = before.as_ref().filter(|before| self.rests(&draft, before)) {
+            self.remember_targets(&draft).await?;
+            self.carry(counts, before).await?;
+            if draft
+                .documents
+                .iter()
+                .any(|document| (counts.kind.has_children)(&document.value))
+            {
+                self.staging.parent(&draft.id.name).await?;
+            }
+            counts.items.settle(1, Outcome::Unchanged);
+            self.tell(&draft.id, Outcome::Unchanged);
+            return Ok(());
+        }
+        let details = self.ask(&mut draft, &listed).await;
+        if self.is_refused(&draft) {
+            return self.exclude(&draft, counts);
+        }
+        let files = self
+            .list_files(&mut draft, &listed, details.files, before.as_ref(), counts)
+            .await?;
+        let Some(files) = files else {
+            return self.exclude(&draft, counts);
+        };
+        self.touched.store(true, Ordering::Relaxed);
+        for document in &draft.documents {
+            let entry = self
+                .document(counts.kind, document, before.as_ref())
+                .await?;
+            draft.line.documents.push(entry);
+        }
+        if counts.kind.content == Content::Run || matches!(found, Found::Named { .. }) {
+            draft.line.asked = Some(self.now());
+        }
+        self.keep_secrets(&mut draft, &listed, taken, before.as_ref())
+            .await?;
+        self.remember_targets(&draft).await?;
+        self.lay_down(draft, files, before, counts).await?;
+        let root = match found {
+            Found::Below(root) => root,
+            Found::Listed | Found::Named { .. } => listed.id.name,
+        };
+        let children = details.children.into_iter();
+        futures::stream::iter(children)
+            .map(|child| self.item(child, Found::Below(root.clone())))
+            .buffer_unordered(ITEMS_AT_ONCE)
+            .try_for_each(|()| async { Ok(()) })
+            .await
+    }
+
+    /// What the snapshots before have of an item.
+    async fn before(&self, id: &ItemId, counts: &KindCounts) -> Result<Option<Before>, Error> {
+        let before = self.previous.item(id).await?;
+        let had = |before: &Before| {
+            before.accepted && before.item.gaps.iter().all(|gap| gap.file.is_some())
+        };
+        if before.as_ref().is_some_and(had) {
+            counts.seen_again.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(before)
+    }
+
+    fn is_refused(&self, draft: &Draft) -> bool {
+        let verdict = || {
+            self.policy
+                .verdict(draft.kind, &draft.id, &draft.documents, None)
+        };
+        !draft.always && verdict() == Verdict::No
+    }
+
+    fn exclude(&self, draft: &Draft, counts: &KindCounts) -> Result<(), Error> {
+        counts.items.settle(1, Outcome::Excluded);
+        self.tell(&draft.id, Outcome::Excluded);
+        Ok(())
+    }
+
+    pub(super) fn tell(&self, id: &ItemId, outcome: Outcome) {
+        self.observer.event(&Event::Item(id, outcome));
+    }
+
+    /// Asks for what the listing does not carry. What cannot be had is a gap.
+    async fn ask(&self, draft: &mut Draft, listed: &Listed) -> Details {
+        let permit = self.questions.acquire().await;
+        let details = self.source.details(listed).await;
+        drop(permit);
+        match details {
+            Ok(mut details) => {
+                draft.documents.append(&mut details.documents);
+                draft.settles = self.is_over(draft.kind, &draft.documents);
+                for (file, reason) in std::mem::take(&mut details.gaps) {
+                    self.add_gap(draft, file.as_ref().map(FilePath::as_str), reason);
+                }
+                details
+            }
+            Err(error) => {
+                self.add_gap(draft, None, reason::of(&error));
+                Details::default()
+            }
+        }
+    }
+
+    /// Whether nothing about an item is asked: it is settled, its document is as before, and it was asked about lately.
+    fn rests(&self, draft: &Draft, before: &Before) -> bool {
+        let lately = before.item.asked.is_some_and(|asked| {
+            self.now().duration_since(asked).unsigned_abs() < self.policy.full_every
+        });
+        let same = |listed| document::find(draft.kind, listed, &before.item.documents).is_some();
+        !self.policy.full
+            && before.item.settled
+            && lately
+            && !draft.documents.is_empty()
+            && draft.documents.iter().all(same)
+    }
+
+    /// Takes an item over from the snapshot before, whole.
+    pub(super) async fn carry(&self, counts: &KindCounts, before: &Before) -> Result<(), Error> {
+        let mut first = true;
+        for line in self.previous.lines(before).await? {
+            let contents = line.files.iter().filter(|file| file.content.is_some());
+            let (files, bytes) = contents.fold((0, 0), |(files, bytes), file| {
+                (files + 1, bytes + file.size())
+            });
+            counts.files.list(files);
+            counts.files.settle(files, Outcome::Unchanged);
+            counts.files_before.fetch_add(files, Ordering::Relaxed);
+            self.counts.list_bytes(bytes);
+            self.counts.skip_bytes(bytes);
+            self.write(line, first).await?;
+            first = false;
+        }
+        Ok(())
+    }
+
+    /// The entry of a document: the one before where nothing changed in it, else it is stored.
+    async fn document(
+        &self,
+        kind: &Kind,
+        document: &Document,
+        before: Option<&Before>,
+    ) -> Result<DocumentEntry, Error> {
+        if let Some(before) = before.filter(|_| !self.policy.full)
+            && let Some(entry) = document::find(kind, document, &before.item.documents)
+        {
+            return Ok(entry.clone());
+        }
+        let stored = self.writer.document(&document.value).await;
+        let stored = stored.map_err(|error| self.broken(error))?;
+        Ok(document::entry(kind, document, stored))
+    }
+
+    /// Whether nothing is expected to change any more: the status is a last one, and the end is long enough ago.
+    fn is_over(&self, kind: &Kind, documents: &[Document]) -> bool {
+        let attribute = |name| (kind.attribute)(documents, &name);
+        let Some(AttributeValue::Text(status)) = attribute(AttributeName::Status) else {
+            return false;
+        };
+        let Some(AttributeValue::Time(ended)) = attribute(AttributeName::Ended) else {
+            return false;
+        };
+        let ago = self.now().duration_since(ended);
+        kind.terminal.contains(&status.as_str())
+            && ago.is_positive()
+            && ago.unsigned_abs() >= self.policy.settling
+    }
+
+    /// Adds a gap to an item on its way.
+    pub(super) fn add_gap(&self, draft: &mut Draft, file: Option<&str>, reason: String) -> Outcome {
+        let gap = self.gap(draft.kind, &draft.id, file, reason);
+        let outcome = outcome_of(&gap);
+        draft.line.gaps.push(gap);
+        draft.settles = false;
+        outcome
+    }
+}

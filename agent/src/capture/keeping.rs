@@ -1,0 +1,181 @@
+//! Commits: a partial snapshot at least every hour and when the run is stopped, the whole one at the end.
+//!
+//! The commit comes last: whatever it names is stored before it. Content that was given up meanwhile (its pack was swept)
+//! is taken anew.
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use archive_format as archive;
+use archive_format::{ByteCounts, Commit, FileCounts, LineKey, SnapshotRecord};
+use serde_json::Value;
+use workspace::ItemId;
+use workspace::kind::Restore;
+
+use super::Error;
+use super::counts::{KindCounts, Tallies};
+use super::item::{BELOW, Found};
+use super::observer::Event;
+use super::run::Run;
+use super::suspect::{self, Comparison};
+use super::tally::{Outcome, Tally};
+
+/// How often content that was given up is taken anew.
+const TRIES: u32 = 3;
+
+impl Run<'_> {
+    /// Makes a partial snapshot where the last one is long enough ago and there is something new.
+    pub(super) async fn keep_if_due(&self) -> Result<(), Error> {
+        let due = {
+            let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let ago = self.now().duration_since(*kept);
+            ago.is_positive() && ago.unsigned_abs() >= self.policy.partial_every
+        };
+        if !due || self.policy.dry_run || !self.touched.swap(false, Ordering::Relaxed) {
+            return Ok(());
+        }
+        match self.commit_once(archive::Outcome::Partial, false).await {
+            // Taken anew at the end of the run; an hour's partial snapshot is no reason to begin again.
+            Ok(_) | Err(archive::Error::Gone { .. }) => {}
+            Err(error) => return Err(self.broken(error)),
+        }
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = self.now();
+        Ok(())
+    }
+
+    /// Commits, and takes anew what the repository gave up.
+    pub(super) async fn commit(
+        &self,
+        outcome: archive::Outcome,
+        finished: bool,
+    ) -> Result<SnapshotRecord, Error> {
+        for again in (0..TRIES).rev() {
+            match self.commit_once(outcome, finished).await {
+                Ok(record) => return Ok(record),
+                Err(archive::Error::Gone { items }) if again > 0 => self.take_anew(items).await?,
+                Err(error) => return Err(self.broken(error)),
+            }
+        }
+        Err(Error::Worker)
+    }
+
+    async fn commit_once(
+        &self,
+        outcome: archive::Outcome,
+        finished: bool,
+    ) -> Result<SnapshotRecord, archive::Error> {
+        let tallies = self.counts.tallies(finished).unwrap_or_default();
+        let (listed, read) = self.counts.bytes();
+        let commit = Commit {
+            outcome,
+            items: tallies
+                .items
+                .iter()
+                .map(|(kind, tally)| (kind.clone(), kind_counts(tally)))
+                .collect(),
+            files: file_counts(&tallies),
+            bytes: ByteCounts {
+                listed,
+                read,
+                ..ByteCounts::default()
+            },
+            requests: self.source.requests(),
+            tags: self.policy.tags.clone(),
+        };
+        let record = self.writer.commit(commit).await?;
+        if outcome == archive::Outcome::Partial {
+            self.observer.event(&Event::Partial(&record.id.to_string()));
+        }
+        Ok(record)
+    }
+
+    /// Takes items anew whose content the repository does not have any more.
+    async fn take_anew(&self, keys: Vec<LineKey>) -> Result<(), Error> {
+        for key in keys {
+            let staged = self
+                .writer
+                .staged(&key)
+                .await
+                .map_err(|error| self.broken(error))?;
+            let below = staged.and_then(|line| {
+                let root = line.more.get(BELOW).and_then(Value::as_str);
+                root.map(str::to_owned)
+            });
+            self.previous.distrust(&key);
+            let id = ItemId {
+                kind: key.kind,
+                name: key.name,
+                version: key.version,
+            };
+            let Some(counts) = self.counts.of(&id.kind) else {
+                continue;
+            };
+            match self.source.get(&id).await {
+                Ok(Some(listed)) => {
+                    let found = below.map_or(Found::Named { always: true }, Found::Below);
+                    self.item(listed, found).await?;
+                }
+                Ok(None) => {
+                    let reason = "It is gone, and so is what was stored of it before".to_owned();
+                    self.missing(counts, &id, reason).await?;
+                }
+                Err(error) => self.missing(counts, &id, super::reason::of(&error)).await?,
+            }
+        }
+        self.read_files().await
+    }
+
+    /// Why the snapshot looks like the result of an accident.
+    pub(super) fn suspicions(&self) -> Vec<String> {
+        if self.previous.accepted().is_none() {
+            return Vec::new();
+        }
+        let judged = self.counts.kinds().filter(|counts| {
+            counts.whole.load(Ordering::Relaxed) && counts.kind.restore != Restore::Never
+        });
+        judged
+            .filter_map(|counts| {
+                let name = counts.kind.name;
+                suspect::suspicion(name, &self.comparison(counts), &self.policy.guard)
+            })
+            .collect()
+    }
+
+    fn comparison(&self, counts: &KindCounts) -> Comparison {
+        let name = counts.kind.name;
+        Comparison {
+            listed: counts.items.listed(),
+            seen_again: counts.seen_again.load(Ordering::Relaxed),
+            before: self.previous.count(name),
+            most: self.previous.most(name),
+            files_before: counts.files_before.load(Ordering::Relaxed),
+            files_changed: counts.files_changed.load(Ordering::Relaxed),
+        }
+    }
+}
+
+fn kind_counts(tally: &Tally) -> archive::KindCounts {
+    archive::KindCounts {
+        listed: tally.listed(),
+        saved: tally.count(Outcome::Saved),
+        unchanged: tally.count(Outcome::Unchanged),
+        excluded: tally.count(Outcome::Excluded),
+        known: tally.count(Outcome::Known),
+        failed: tally.count(Outcome::Failed),
+    }
+}
+
+fn file_counts(tallies: &Tallies) -> FileCounts {
+    let total = tallies
+        .files
+        .values()
+        .fold(Tally::default(), |sum, tally| sum.plus(tally));
+    FileCounts {
+        listed: total.listed(),
+        read: total.count(Outcome::Saved),
+        unchanged: total.count(Outcome::Unchanged),
+        excluded: total.count(Outcome::Excluded),
+        known: total.count(Outcome::Known),
+        failed: total.count(Outcome::Failed),
+    }
+}

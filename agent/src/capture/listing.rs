@@ -1,0 +1,91 @@
+//! Lists the kinds one after the other and takes each item as it comes.
+//!
+//! A kind that cannot be listed to its end is a gap; what it showed before is good.
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use workspace::{Error as SourceError, Kind};
+
+use super::item::Found;
+use super::observer::Event;
+use super::reading::is_out_of_reach;
+use super::run::{ITEMS_AT_ONCE, Run};
+use super::{Error, reason};
+
+impl Run<'_> {
+    /// Lists everything that the selection can take.
+    pub(super) async fn list_all(&self) -> Result<(), Error> {
+        for kind in self.source.kinds() {
+            if self.policy.selection.may_take_kind(kind.name) && !self.is_lost() {
+                self.list_kind(kind).await?;
+            }
+        }
+        let listed: u64 = self.counts.kinds().map(|kind| kind.items.listed()).sum();
+        let refused = self
+            .first_failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        match refused {
+            Some(source) if listed == 0 => Err(self.unreadable(source)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn list_kind(&self, kind: &'static Kind) -> Result<(), Error> {
+        let Some(counts) = self.counts.of(kind.name) else {
+            return Ok(());
+        };
+        self.observer.event(&Event::Listing(kind));
+        counts.whole.store(true, Ordering::Relaxed);
+        let list = self.source.list(kind);
+        self.drive(list, ITEMS_AT_ONCE, |listed| async move {
+            match listed {
+                Ok(listed) => self.item(listed, Found::Listed).await,
+                Err(error) => {
+                    counts.whole.store(false, Ordering::Relaxed);
+                    self.listing_failed(kind, error)
+                }
+            }
+        })
+        .await?;
+        self.observer
+            .event(&Event::Listed(kind, counts.items.listed()));
+        Ok(())
+    }
+
+    /// A kind's listing ended in an error. Where nothing was ever listed and nothing can be, the run ends.
+    fn listing_failed(&self, kind: &'static Kind, error: SourceError) -> Result<(), Error> {
+        let listed = self.counts.kinds().any(|kind| kind.items.listed() > 0);
+        if is_out_of_reach(&error) {
+            if !listed {
+                return Err(self.unreadable(error));
+            }
+            self.lose(&error);
+        }
+        self.kind_gap(
+            kind,
+            format!("It could not be listed to its end: {}", reason::of(&error)),
+        );
+        self.first_failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert(error);
+        Ok(())
+    }
+
+    /// Remembers that the workspace went out of reach: nothing more is asked, and the snapshot is a partial one.
+    pub(super) fn lose(&self, error: &SourceError) {
+        if !self.lost.swap(true, Ordering::Relaxed) {
+            tracing::warn!(workspace = self.policy.name, %error, "the workspace went out of reach");
+        }
+    }
+
+    fn unreadable(&self, source: SourceError) -> Error {
+        Error::Unreadable {
+            workspace: self.policy.name.clone(),
+            source: Box::new(source),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What a run has to remember between its stages, in a private temporary database: items whose files are still to be
+//! read, and what items refer to. A workspace may have millions of either, so none of it stays in memory.
+//!
+//! It holds names, sizes, places and states, never a document and never a secret, and vanishes with the run.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use archive_format::FileEntry;
+use rusqlite::Connection;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use workspace::{ItemId, SourceFile};
+
+use super::Error;
+
+mod before;
+mod items;
+mod record;
+mod targets;
+
+/// The temporary database.
+#[derive(Clone, Debug)]
+pub(super) struct Staging(Arc<Mutex<Connection>>);
+
+/// An item whose files are not all read yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct StagedItem {
+    rank: i64,
+    item: i64,
+}
+
+/// A file that is to be read.
+#[derive(Clone, Debug)]
+pub(super) struct StagedFile {
+    /// Whose.
+    pub(super) staged: StagedItem,
+    /// Its name.
+    pub(super) item: ItemId,
+    /// What the listing said about it.
+    pub(super) file: SourceFile,
+    /// What the snapshot before says about it.
+    pub(super) before: Option<FileEntry>,
+    /// Where it stands in the order of reading.
+    pub(super) place: Place,
+}
+
+/// A place in the order of reading: rank, item, path.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    rank: i64,
+    item: i64,
+    path: String,
+}
+
+/// Something that an item refers to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Target {
+    /// What is referred to.
+    pub(super) id: ItemId,
+    /// By whom first.
+    pub(super) referrer: String,
+    /// Whether it is taken even where the selection leaves it out.
+    pub(super) always: bool,
+}
+
+/// A file has a `source` while it is to be read, then an `entry`, or none of them where it became a gap.
+const SCHEMA: &str = "
+    PRAGMA journal_mode = OFF;
+    PRAGMA synchronous = OFF;
+    PRAGMA cache_size = -4096;
+    CREATE TABLE item (
+        id INTEGER PRIMARY KEY,
+        rank INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        version TEXT,
+        head TEXT NOT NULL,
+        open INTEGER NOT NULL
+    );
+    CREATE TABLE file (
+        rank INTEGER NOT NULL,
+        item INTEGER NOT NULL,
+        path TEXT NOT NULL,
+        source TEXT,
+        before TEXT,
+        entry TEXT,
+        PRIMARY KEY (rank, item, path)
+    ) WITHOUT ROWID;
+    CREATE TABLE before (
+        item TEXT NOT NULL,
+        path TEXT NOT NULL,
+        entry TEXT NOT NULL,
+        PRIMARY KEY (item, path)
+    ) WITHOUT ROWID;
+    CREATE TABLE target (
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        version TEXT NOT NULL,
+        referrer TEXT NOT NULL,
+        always INTEGER NOT NULL,
+        done INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (kind, name, version)
+    ) WITHOUT ROWID;
+    CREATE INDEX undone ON target (done) WHERE done = 0;
+    CREATE TABLE parent (name TEXT PRIMARY KEY) WITHOUT ROWID;
+";
+
+impl Staging {
+    /// Makes an empty one. Its file, where it needs one, has no name and vanishes when it is closed.
+    pub(super) async fn new() -> Result<Self, Error> {
+        blocking(|| {
+            let connection = Connection::open("")?;
+            connection.execute_batch(SCHEMA)?;
+            Ok(Self(Arc::new(Mutex::new(connection))))
+        })
+        .await
+    }
+
+    async fn with<T, F>(&self, act: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let shared = Arc::clone(&self.0);
+        blocking(move || {
+            // Each act is one transaction or one statement, so a panic in another leaves nothing half done.
+            let mut connection = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            act(&mut connection)
+        })
+        .await
+    }
+}
+
+/// Runs database work where it may block.
+async fn blocking<T, F>(act: F) -> Result<T, Error>
+where
+    T: Send + 'static,
+    F: FnOnce() -> rusqlite::Result<T> + Send + 'static,
+{
+    match tokio::task::spawn_blocking(act).await {
+        Ok(done) => done.map_err(|source| Error::Staging { source }),
+        Err(_) => Err(Error::Worker),
+    }
+}
+
+fn text<T: Serialize>(value: &T) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|source| Error::Remember { source })
+}
+
+fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
+    serde_json::from_str(text).map_err(|source| Error::Remember { source })
+}
+
+#[cfg(test)]
+mod tests;
