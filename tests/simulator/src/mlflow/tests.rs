@@ -1,0 +1,1 @@
+//! MLflow, answered call by call.
