@@ -91,3 +91,6 @@ pub(crate) fn unsupported(call: &Call) -> Refusal {
     )
     .into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,6 +53,35 @@ impl Caller {
         self.send(method, &format!("{base}{target}"), &token, body)
     }
 
+    /// A call to a blob or file by its whole URL, with a token for storage and what a recent client sends with it. A header
+    /// given here takes the place of one that is sent by itself; an empty value leaves it out.
+    pub fn storage(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Reply {
+        let token = format!("Bearer {}", self.token("https://storage.azure.com"));
+        let own = [
+            ("authorization", token.as_str()),
+            ("x-ms-version", "2025-01-05"),
+            ("x-ms-file-request-intent", "backup"),
+        ];
+        let own = own
+            .iter()
+            .filter(|(name, _)| headers.iter().all(|(given, _)| given != name));
+        let given = headers.iter().filter(|(_, value)| !value.is_empty());
+        let mut request = Request::builder().method(method).uri(url);
+        for (name, value) in own.chain(given) {
+            request = request.header(*name, *value);
+        }
+        match request.body(body.into()) {
+            Ok(request) => self.simulator.handle(request),
+            Err(_) => Reply::empty(http::StatusCode::BAD_REQUEST),
+        }
+    }
+
     /// A JSON call with a bearer token to any address of the cloud.
     pub fn send(&self, method: Method, url: &str, token: &str, body: Option<&Value>) -> Reply {
         let mut request = Request::builder().method(method).uri(url);

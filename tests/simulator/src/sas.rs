@@ -36,14 +36,20 @@ pub fn issue(
     sign(account, service, container, None, &fields)
 }
 
-/// A signature for one blob, to be read.
-pub fn issue_blob(account: &Account, container: &str, blob: &str, expires: Timestamp) -> String {
+/// A signature for one blob.
+pub fn issue_blob(
+    account: &Account,
+    container: &str,
+    blob: &str,
+    permissions: &str,
+    expires: Timestamp,
+) -> String {
     let expires = expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let fields = [
         ("sv", VERSION),
         ("spr", "https"),
         ("sr", "b"),
-        ("sp", "r"),
+        ("sp", permissions),
         ("se", &expires),
     ];
     sign(account, Service::Blob, container, Some(blob), &fields)

@@ -130,3 +130,6 @@ fn check_bearer(call: &Call, version_min: &str) -> Result<(), StorageError> {
         None => Err(StorageError::missing_header(INTENT)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ use crate::account::Account;
 use crate::call::Call;
 use crate::clock::later;
 use crate::documents::{Documents, Resource};
+use crate::history::History;
 use crate::reply::{Answer, Refusal, Reply};
 use crate::state::{ResourceGroup, State};
 use crate::workspace::{Workspace, WorkspaceKey};
@@ -52,6 +53,7 @@ pub fn create(state: &mut State, spec: &WorkspaceSpec, now: Timestamp) -> Worksp
         });
     }
     let (guid, share_guid) = (state.guid(), state.guid());
+    let salt = state.random.random();
     let account = create_account(state, spec);
     let blob_container = format!("azureml-blobstore-{guid}");
     let notebook_share = format!("code-{share_guid}");
@@ -78,7 +80,7 @@ pub fn create(state: &mut State, spec: &WorkspaceSpec, now: Timestamp) -> Worksp
         ready: now,
         deleted: None,
         documents: Documents::default(),
-        history: Default::default(),
+        history: History::new(salt),
         metrics: Default::default(),
         artifacts: Default::default(),
         mlflow: Default::default(),

@@ -12,6 +12,7 @@ use crate::clock::{iso, later};
 use crate::history::outcome::ARTIFACTS;
 use crate::history::scope::Scope;
 use crate::reply::Refusal;
+use crate::sas;
 use crate::state::State;
 
 /// How long a signed address is good.
@@ -133,7 +134,13 @@ impl Place {
     ) -> Result<String, Refusal> {
         let account = self.account(state)?;
         let name = self.blob_name(path);
-        let query = sign(account, &name, permissions, later(now, ADDRESS_LIFE));
+        let query = sas::issue_blob(
+            account,
+            ARTIFACTS,
+            &name,
+            permissions,
+            later(now, ADDRESS_LIFE),
+        );
         let encoded: Vec<String> = name
             .split('/')
             .map(|part| {
@@ -147,10 +154,6 @@ impl Place {
             encoded.join("/")
         ))
     }
-}
-
-fn sign(account: &Account, name: &str, permissions: &str, expires: Timestamp) -> String {
-    format!("{}{name}{permissions}{expires}", account.name)
 }
 
 /// The refusal of an artifact that is not there.

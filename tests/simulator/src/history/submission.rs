@@ -1,21 +1,28 @@
 //! What the PUT of a job sets going: a run, and the runs below it.
 //!
-//! A pipeline has a child for each of its steps, a sweep one for each of a few trials, both named as the service names
-//! them (inferred). They run and end with their parent.
+//! A pipeline has a child for each of its steps, named by a guid, a sweep one for each of a few trials, numbered (inferred).
+//! They run and end with their parent.
 
-use std::time::Duration;
-
-use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::run::{Run, text_of};
-use super::store::History;
 
 /// Trials that a sweep gets, whatever its limits say.
-const TRIALS: usize = 3;
+const TRIALS: u64 = 2;
 
-/// The run that a job of these `properties` has, not yet started.
-pub fn run_of(name: &str, properties: &Map<String, Value>, by: &str) -> Run {
+/// The runs of a job of these `properties`, none of them started: its own, then those below it.
+pub fn runs(
+    name: &str,
+    properties: &Map<String, Value>,
+    by: &str,
+    mut guid: impl FnMut() -> String,
+) -> Vec<Run> {
+    let parent = run_of(name, properties, by, guid());
+    let children = children_of(&parent, properties, guid);
+    std::iter::once(parent).chain(children).collect()
+}
+
+fn run_of(name: &str, properties: &Map<String, Value>, by: &str, snapshot: String) -> Run {
     let text = |member: &str| properties.get(member).and_then(Value::as_str);
     let kind = text("jobType").unwrap_or_default();
     let mut run = Run {
@@ -44,10 +51,8 @@ pub fn run_of(name: &str, properties: &Map<String, Value>, by: &str) -> Run {
         "_azureml.ComputeTargetType".to_owned(),
         "amlctrain".to_owned(),
     );
-    run.properties.insert(
-        "ContentSnapshotId".to_owned(),
-        format!("snapshot-of-{name}"),
-    );
+    run.properties
+        .insert("ContentSnapshotId".to_owned(), snapshot);
     for (input, value) in properties
         .get("inputs")
         .and_then(Value::as_object)
@@ -97,7 +102,11 @@ fn run_type(job_type: &str) -> &'static str {
 }
 
 /// The runs below a job's: steps of a pipeline, trials of a sweep.
-pub fn children_of(parent: &Run, properties: &Map<String, Value>) -> Vec<Run> {
+fn children_of(
+    parent: &Run,
+    properties: &Map<String, Value>,
+    mut guid: impl FnMut() -> String,
+) -> Vec<Run> {
     let child = |run_id: String, name: String, kind: &str| Run {
         run_id,
         parent: Some(parent.run_id.clone()),
@@ -113,36 +122,19 @@ pub fn children_of(parent: &Run, properties: &Map<String, Value>) -> Vec<Run> {
             steps
                 .into_iter()
                 .flatten()
-                .enumerate()
-                .map(|(at, (step, _))| {
-                    let run_id = format!("{}_step{at}_{}", parent.run_id, step.to_lowercase());
-                    child(run_id, step.clone(), "azureml.StepRun")
+                .map(|(step, _)| child(guid(), step.clone(), "azureml.StepRun"))
+                .collect()
+        }
+        Some("Sweep") => {
+            let limits = properties.get("limits");
+            let most = limits.and_then(|limits| limits.get("maxTotalTrials")?.as_u64());
+            (0..most.unwrap_or(TRIALS).min(TRIALS))
+                .map(|trial| {
+                    let run_id = format!("{}_{trial}", parent.run_id);
+                    child(run_id, format!("trial_{trial}"), "azureml.commandjob")
                 })
                 .collect()
         }
-        Some("Sweep") => (0..TRIALS)
-            .map(|trial| {
-                let name = format!("{}_{trial}", parent.run_id);
-                child(name.clone(), name, "azureml.commandjob")
-            })
-            .collect(),
         _ => Vec::new(),
-    }
-}
-
-/// Starts a job's run and those below it.
-pub fn submit(
-    history: &mut History,
-    name: &str,
-    properties: &Map<String, Value>,
-    by: &str,
-    now: Timestamp,
-    pace: Duration,
-) {
-    let parent = run_of(name, properties, by);
-    let children = children_of(&parent, properties);
-    history.start(parent, now, pace);
-    for child in children {
-        history.start(child, now, pace);
     }
 }
