@@ -17,13 +17,15 @@ mod workspaces;
 mod write;
 
 use http::{Method, StatusCode};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::call::Call;
+use crate::documents::Resource;
 use crate::gate;
 use crate::reply::{Answer, Refusal, Reply};
 use crate::state::State;
-use crate::workspace::WorkspaceKey;
+use crate::workspace::{Workspace, WorkspaceKey};
 use place::Place;
 
 pub use operation::Operation;
@@ -140,6 +142,28 @@ fn act(call: &Call, state: &mut State, key: &WorkspaceKey, place: &Place, name: 
     }
 }
 
+/// A workspace's document, as GET shows it.
+pub(crate) fn show_workspace(state: &State, workspace: &Workspace, now: Timestamp) -> Value {
+    render::workspace(workspace, &state.cloud, &state.directory.tenant, now)
+}
+
+/// An item's document, as GET shows it.
+pub(crate) fn show_resource(
+    state: &State,
+    workspace: &Workspace,
+    collection: &str,
+    resource: &Resource,
+    now: Timestamp,
+) -> Value {
+    render::resource(
+        workspace,
+        &render::place_of(collection),
+        resource,
+        &state.cloud,
+        now,
+    )
+}
+
 /// The document of an ARM id, as GET would show it.
 fn show_by_id(call: &Call, state: &State, path: &str) -> Option<Value> {
     let segments: Vec<String> = path
@@ -150,12 +174,7 @@ fn show_by_id(call: &Call, state: &State, path: &str) -> Option<Value> {
     let (key, rest) = WorkspaceKey::of_segments(&segments)?;
     let workspace = state.workspace(&key)?;
     match Place::parse(rest, false) {
-        None => Some(render::workspace(
-            workspace,
-            &state.cloud,
-            &state.directory.tenant,
-            call.now,
-        )),
+        None => Some(show_workspace(state, workspace, call.now)),
         Some(place) => {
             let resource = workspace
                 .documents

@@ -5,16 +5,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::arm::WorkspaceSpec;
 use crate::call::{Call, Service};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock, http_date};
+use crate::faults::{self, Rule};
 use crate::reply::{Answer, Refusal, Reply, settle};
 use crate::state::{Settings, State};
 use crate::workspace::WorkspaceKey;
-use crate::{arm, artifact, blob, discovery, gate, history, login, metric, mlflow, share};
+use crate::{
+    arm, artifact, blob, control, discovery, gate, history, login, metric, mlflow, route, share,
+};
 
 /// A stand-in for Azure, whole and in memory. Clones share their state.
 #[derive(Debug, Clone)]
@@ -86,11 +89,77 @@ impl Simulator {
         let now = self.now();
         let mut state = self.state();
         state.advance(now);
-        match Call::parse(request, &state.cloud, now) {
-            Some(mut call) => settle(admit(&mut call, &mut state)),
-            None => Reply::empty(StatusCode::MISDIRECTED_REQUEST),
+        let Some(mut call) = Call::parse(request, &state.cloud, now) else {
+            return Reply::empty(StatusCode::MISDIRECTED_REQUEST);
+        };
+        if call.service == Service::Control {
+            drop(state);
+            return settle(control::handle(self, &call));
         }
+        let route = route::template(&call);
+        state.arrivals.came(&call);
+        let reply = serve(&mut call, &route, &mut state);
+        state.arrivals.answered(&call, &route, &reply);
+        reply
     }
+
+    /// Sets the rules of what goes wrong, in place of those that are there.
+    pub fn set_faults(&self, seed: u64, rules: Vec<Rule>) {
+        self.state().faults.set(seed, rules);
+    }
+
+    /// Panics where a client came again before `Retry-After` allowed it. For tests.
+    pub fn assert_no_early_retries(&self) {
+        let state = self.state();
+        let early = state.arrivals.early();
+        assert!(
+            early.is_empty(),
+            "{} calls came too early: {early:#?}",
+            early.len()
+        );
+    }
+}
+
+fn serve(call: &mut Call, route: &str, state: &mut State) -> Reply {
+    let fault = state.faults.strike(call, route);
+    let instead = fault
+        .as_ref()
+        .and_then(|fault| faults::instead(fault, call, call.now));
+    let reply = instead.unwrap_or_else(|| settle(admit(call, state)));
+    let reply = stamp(call, state, reply);
+    match fault {
+        Some(fault) => faults::spoil(&fault, call, reply),
+        None => reply,
+    }
+}
+
+/// Headers that all answers have: ids of the request, time, and ARM's remaining allowance.
+fn stamp(call: &Call, state: &mut State, reply: Reply) -> Reply {
+    let id = state.guid();
+    let mut reply = reply.with("date", http_date(call.now));
+    if reply.header("x-ms-request-id").is_none() {
+        reply = reply.with("x-ms-request-id", &id);
+    }
+    if let Some(client) = call.header("x-ms-client-request-id") {
+        reply = reply.with("x-ms-client-request-id", client);
+    }
+    if call.service != Service::Arm {
+        return reply;
+    }
+    let correlation = call.header("x-ms-correlation-request-id").unwrap_or(&id);
+    let allowance = match call.method {
+        Method::GET | Method::HEAD => ("x-ms-ratelimit-remaining-subscription-reads", "249"),
+        Method::DELETE => ("x-ms-ratelimit-remaining-subscription-deletes", "199"),
+        _ => ("x-ms-ratelimit-remaining-subscription-writes", "199"),
+    };
+    reply
+        .with("x-ms-correlation-request-id", correlation)
+        .with("x-ms-routing-request-id", format!("SIMULATED:{id}"))
+        .with(allowance.0, allowance.1)
+        .with(
+            "strict-transport-security",
+            "max-age=31536000; includeSubDomains",
+        )
 }
 
 fn admit(call: &mut Call, state: &mut State) -> Answer {

@@ -9,8 +9,10 @@ use rand::{RngCore, SeedableRng};
 
 use crate::account::Account;
 use crate::arm::Operation;
+use crate::arrivals::Arrivals;
 use crate::cloud::Cloud;
 use crate::directory::{Directory, Principal};
+use crate::faults::Faults;
 use crate::history::outcome;
 use crate::workspace::{Workspace, WorkspaceKey};
 
@@ -66,6 +68,10 @@ pub struct State {
     pub operations: BTreeMap<String, Operation>,
     /// How many of the next operations are to fail.
     pub failing_operations: u32,
+    /// What goes wrong.
+    pub faults: Faults,
+    /// What arrived.
+    pub arrivals: Arrivals,
     /// Seeded randomness.
     pub random: StdRng,
 }
@@ -108,6 +114,8 @@ impl State {
             accounts: BTreeMap::new(),
             operations: BTreeMap::new(),
             failing_operations: 0,
+            faults: Faults::default(),
+            arrivals: Arrivals::default(),
             random,
         }
     }

@@ -1,0 +1,158 @@
+//! What arrived: counts by route, and calls that came again before `Retry-After` allowed it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use http::StatusCode;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::call::{Call, Service};
+use crate::clock::later;
+use crate::faults::key;
+use crate::reply::Reply;
+
+/// Arrivals that are remembered one by one at most.
+const KEPT: usize = 200_000;
+
+/// One call, as it arrived.
+#[derive(Debug, Clone, Serialize)]
+pub struct Arrival {
+    /// When.
+    pub at: Timestamp,
+    /// At which service.
+    pub service: Service,
+    /// Storage account or region in its host.
+    pub label: String,
+    /// Method.
+    pub method: String,
+    /// Path and query as sent, signatures taken out.
+    pub target: String,
+    /// Route template.
+    pub route: String,
+    /// Status of the answer; 0 for a reset.
+    pub status: u16,
+}
+
+/// Calls of one route that were answered alike.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Route {
+    /// Service.
+    pub service: Service,
+    /// Method.
+    pub method: String,
+    /// Route template.
+    pub route: String,
+    /// Status of the answers; 0 for resets.
+    pub status: u16,
+}
+
+/// What arrived so far.
+#[derive(Debug, Default)]
+pub struct Arrivals {
+    counts: BTreeMap<Route, u64>,
+    log: Vec<Arrival>,
+    not_before: HashMap<String, Timestamp>,
+    early: Vec<String>,
+}
+
+impl Arrivals {
+    /// Notes a call before it is answered: did it come too early?
+    pub(crate) fn came(&mut self, call: &Call) {
+        let key = key(call);
+        let Some(moment) = self.not_before.remove(&key) else {
+            return;
+        };
+        if call.now < moment {
+            self.early
+                .push(format!("{key} came at {} and not after {moment}", call.now));
+        }
+    }
+
+    /// Notes the answer to a call.
+    pub(crate) fn answered(&mut self, call: &Call, route: &str, reply: &Reply) {
+        let reset = matches!(reply.fault, crate::reply::WireFault::Reset);
+        let status = if reset { 0 } else { reply.status.as_u16() };
+        let throttled = matches!(
+            reply.status,
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+        );
+        if let Some(wait) = reply.header("retry-after").filter(|_| throttled && !reset) {
+            self.not_before.insert(key(call), moment(wait, call.now));
+        }
+        if call.service == Service::Control {
+            return;
+        }
+        let method = call.method.to_string();
+        let counted = Route {
+            service: call.service,
+            method: method.clone(),
+            route: route.to_owned(),
+            status,
+        };
+        *self.counts.entry(counted).or_default() += 1;
+        if self.log.len() < KEPT {
+            let target = format!("{}?{}", call.raw_path, without_signature(&call.raw_query));
+            let (service, label) = (call.service, call.label.clone());
+            self.log.push(Arrival {
+                at: call.now,
+                service,
+                label,
+                method,
+                target,
+                route: route.to_owned(),
+                status,
+            });
+        }
+    }
+
+    /// Counts by route, since the last reset.
+    pub fn counts(&self) -> &BTreeMap<Route, u64> {
+        &self.counts
+    }
+
+    /// How many calls of a service, method and route there were, whatever the answer.
+    pub fn count(&self, service: Service, method: &str, route: &str) -> u64 {
+        let fits = |of: &Route| of.service == service && of.method == method && of.route == route;
+        self.counts
+            .iter()
+            .filter(|(of, _)| fits(of))
+            .map(|(_, n)| n)
+            .sum()
+    }
+
+    /// All calls in their order, up to a bound.
+    pub fn log(&self) -> &[Arrival] {
+        &self.log
+    }
+
+    /// Calls that came again too early, for people.
+    pub fn early(&self) -> &[String] {
+        &self.early
+    }
+
+    /// Forgets counts, log and early calls; what clients were told to wait for stays.
+    pub fn reset(&mut self) {
+        self.counts.clear();
+        self.log.clear();
+        self.early.clear();
+    }
+}
+
+/// The first moment that a `Retry-After` allows.
+fn moment(wait: &str, now: Timestamp) -> Timestamp {
+    let seconds = wait.parse().ok().map(std::time::Duration::from_secs);
+    let date = || {
+        jiff::fmt::rfc2822::parse(wait)
+            .ok()
+            .map(|at| at.timestamp())
+    };
+    seconds
+        .map(|wait| later(now, wait))
+        .or_else(date)
+        .unwrap_or(now)
+}
+
+fn without_signature(query: &str) -> String {
+    let parts = query.split('&').filter(|part| !part.starts_with("sig="));
+    parts.collect::<Vec<_>>().join("&")
+}

@@ -1,0 +1,328 @@
+//! Faults as data: rules that say which calls go wrong, how often and how.
+//!
+//! Whether a call is struck depends on the seed, the rule, the call and how often that call came before, and on nothing else:
+//! neither time nor the order in which concurrent calls arrive.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::call::{Call, Service};
+use crate::clock::{http_date, later};
+use crate::reply::{Refusal, Reply, WireFault};
+
+/// What goes wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Fault {
+    /// 429 (503 `ServerBusy` of the storage services) with `Retry-After`.
+    Throttle {
+        /// Seconds to wait.
+        retry_after: u64,
+        /// Whether the header is a date in place of seconds.
+        #[serde(default)]
+        date: bool,
+    },
+    /// An error answer, in the service's own form.
+    Status {
+        /// HTTP status.
+        status: u16,
+        /// Error code in the body.
+        #[serde(default)]
+        code: Option<String>,
+    },
+    /// The connection is reset before an answer.
+    Reset {
+        /// Whether the call was carried out all the same.
+        #[serde(default)]
+        executed: bool,
+    },
+    /// The body of a good answer ends early.
+    Truncate {
+        /// After how many bytes; half of them where it is not said.
+        #[serde(default)]
+        bytes: Option<usize>,
+    },
+    /// The answer takes its time.
+    Slow {
+        /// Milliseconds.
+        ms: u64,
+    },
+}
+
+/// Which calls a fault strikes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// Only calls to this service.
+    #[serde(default)]
+    pub service: Option<Service>,
+    /// Only calls with this method.
+    #[serde(default)]
+    pub method: Option<String>,
+    /// Only calls whose path (as sent) begins so.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// Only calls whose path and query contain this.
+    #[serde(default)]
+    pub contains: Option<String>,
+    /// Only calls of this route template.
+    #[serde(default)]
+    pub route: Option<String>,
+    /// Every nth matching call, counted over all of them.
+    #[serde(default)]
+    pub every: Option<u64>,
+    /// Share of matching calls, 0 to 1. Neither this nor `every`: all.
+    #[serde(default)]
+    pub probability: Option<f64>,
+    /// How many matching calls pass before.
+    #[serde(default)]
+    pub skip: u64,
+    /// How many calls are struck at most.
+    #[serde(default)]
+    pub times: Option<u64>,
+    /// What happens to them.
+    pub fault: Fault,
+}
+
+impl Rule {
+    /// A rule that strikes every call.
+    pub fn always(fault: Fault) -> Self {
+        Self {
+            service: None,
+            method: None,
+            path: None,
+            contains: None,
+            route: None,
+            every: None,
+            probability: None,
+            skip: 0,
+            times: None,
+            fault,
+        }
+    }
+
+    /// The same rule for that share of calls.
+    #[must_use]
+    pub fn with_probability(self, probability: f64) -> Self {
+        Self {
+            probability: Some(probability),
+            ..self
+        }
+    }
+
+    /// The same rule for one service.
+    #[must_use]
+    pub fn on(self, service: Service) -> Self {
+        Self {
+            service: Some(service),
+            ..self
+        }
+    }
+
+    fn matches(&self, call: &Call, route: &str) -> bool {
+        let exempt = match call.service {
+            Service::Control => true,
+            Service::Login | Service::Imds => self.service != Some(call.service),
+            // Official clients do not survive a fault there (seen from azure-ai-ml 1.35.2).
+            Service::Arm => {
+                call.raw_path.starts_with("/metadata/")
+                    && !self
+                        .path
+                        .as_deref()
+                        .is_some_and(|path| path.starts_with("/metadata/"))
+            }
+            _ => false,
+        };
+        !exempt
+            && self.service.is_none_or(|service| service == call.service)
+            && self
+                .method
+                .as_deref()
+                .is_none_or(|method| call.method.as_str().eq_ignore_ascii_case(method))
+            && self
+                .path
+                .as_deref()
+                .is_none_or(|path| call.raw_path.starts_with(path))
+            && self
+                .contains
+                .as_deref()
+                .is_none_or(|part| format!("{}?{}", call.raw_path, call.raw_query).contains(part))
+            && self.route.as_deref().is_none_or(|wanted| wanted == route)
+    }
+}
+
+/// All rules, and what they remember.
+#[derive(Debug, Default)]
+pub struct Faults {
+    seed: u64,
+    rules: Vec<(Rule, Memory)>,
+}
+
+#[derive(Debug, Default)]
+struct Memory {
+    matched: u64,
+    struck: u64,
+    attempts: HashMap<String, u64>,
+}
+
+impl Faults {
+    /// Sets all rules anew.
+    pub fn set(&mut self, seed: u64, rules: Vec<Rule>) {
+        self.seed = seed;
+        self.rules = rules
+            .into_iter()
+            .map(|rule| (rule, Memory::default()))
+            .collect();
+    }
+
+    /// Adds a rule to those that are there.
+    pub fn add(&mut self, rule: Rule) {
+        self.rules.push((rule, Memory::default()));
+    }
+
+    /// The rules, each with how many calls it struck.
+    pub fn rules(&self) -> impl Iterator<Item = (&Rule, u64)> {
+        self.rules
+            .iter()
+            .map(|(rule, memory)| (rule, memory.struck))
+    }
+
+    /// The fault that strikes a call, by the first rule that does.
+    pub(crate) fn strike(&mut self, call: &Call, route: &str) -> Option<Fault> {
+        let seed = self.seed;
+        let rules = self.rules.iter_mut().enumerate();
+        rules
+            .filter(|(_, (rule, _))| rule.matches(call, route))
+            .find_map(|(at, (rule, memory))| {
+                memory
+                    .decide(rule, (seed, at), call)
+                    .then(|| rule.fault.clone())
+            })
+    }
+}
+
+impl Memory {
+    fn decide(&mut self, rule: &Rule, salt: (u64, usize), call: &Call) -> bool {
+        self.matched += 1;
+        if self.matched <= rule.skip || rule.times.is_some_and(|most| self.struck >= most) {
+            return false;
+        }
+        let strikes = match (rule.every, rule.probability) {
+            (Some(n), _) => (self.matched - rule.skip).is_multiple_of(n.max(1)),
+            (None, Some(probability)) => {
+                let key = key(call);
+                let attempt = self.attempts.entry(key.clone()).or_default();
+                *attempt += 1;
+                chance(salt, &key, *attempt) < probability
+            }
+            (None, None) => true,
+        };
+        self.struck += u64::from(strikes);
+        strikes
+    }
+}
+
+/// A call without what differs between two tries of the same.
+pub(crate) fn key(call: &Call) -> String {
+    let steady = call
+        .query
+        .pairs()
+        .filter(|(name, _)| !["sig", "se", "st", "ske", "skt"].contains(name));
+    let query: Vec<String> = steady
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    format!(
+        "{:?} {} {} {}?{}",
+        call.service,
+        call.label,
+        call.method,
+        call.raw_path,
+        query.join("&")
+    )
+}
+
+/// A number in 0..1 that looks random.
+fn chance(salt: (u64, usize), key: &str, attempt: u64) -> f64 {
+    let digest = Sha256::digest(format!("{} {} {attempt} {key}", salt.0, salt.1));
+    let bits = digest
+        .iter()
+        .take(4)
+        .fold(0u32, |bits, byte| bits << 8 | u32::from(*byte));
+    f64::from(bits) / (f64::from(u32::MAX) + 1.0)
+}
+
+/// The answer that a fault makes without the service; `None` where the service answers first.
+pub(crate) fn instead(fault: &Fault, call: &Call, now: Timestamp) -> Option<Reply> {
+    match fault {
+        Fault::Throttle { retry_after, date } => {
+            let wait = if *date {
+                http_date(later(now, Duration::from_secs(*retry_after)))
+            } else {
+                retry_after.to_string()
+            };
+            let (status, code) = match call.service {
+                Service::Blob | Service::File => (StatusCode::SERVICE_UNAVAILABLE, "ServerBusy"),
+                _ => (StatusCode::TOO_MANY_REQUESTS, "TooManyRequests"),
+            };
+            let text = "The request is being throttled as the limit has been reached. Please retry after the time that Retry-After names.";
+            Some(
+                refuse(call, status, code, text)
+                    .with("retry-after", wait)
+                    .into_reply(),
+            )
+        }
+        Fault::Status { status, code } => {
+            let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let code = code.as_deref().unwrap_or(match status.as_u16() {
+                403 => "AuthorizationFailed",
+                404 => "ResourceNotFound",
+                503 => "ServerBusy",
+                _ => "InternalError",
+            });
+            Some(
+                refuse(
+                    call,
+                    status,
+                    code,
+                    "The service could not carry out the request.",
+                )
+                .into_reply(),
+            )
+        }
+        Fault::Reset { executed: false } => Some(Reply {
+            fault: WireFault::Reset,
+            ..Reply::empty(StatusCode::OK)
+        }),
+        Fault::Reset { .. } | Fault::Truncate { .. } | Fault::Slow { .. } => None,
+    }
+}
+
+fn refuse(call: &Call, status: StatusCode, code: &str, text: &str) -> Refusal {
+    match call.service {
+        Service::Blob | Service::File => Refusal::storage(status, code, text),
+        Service::Data => Refusal::history(status, code, text),
+        _ => Refusal::arm(status, code, text),
+    }
+}
+
+/// What a fault does to the service's own answer.
+pub(crate) fn spoil(fault: &Fault, call: &Call, mut reply: Reply) -> Reply {
+    reply.fault = match fault {
+        Fault::Reset { .. } => WireFault::Reset,
+        Fault::Slow { ms } => WireFault::Slow(Duration::from_millis(*ms)),
+        Fault::Truncate { bytes } if call.method != Method::HEAD && reply.body.len() > 1 => {
+            WireFault::Truncate(
+                bytes
+                    .unwrap_or(reply.body.len() / 2)
+                    .min(reply.body.len() - 1),
+            )
+        }
+        _ => reply.fault,
+    };
+    reply
+}
