@@ -77,6 +77,7 @@ fn properties_of(
         ["environments", "versions"] => {
             insert_default(&mut properties, "environmentType", json!("UserCreated"))
         }
+        ["models", "versions"] => insert_default(&mut properties, "flavors", json!({})),
         ["computes"] => compute(resource, &mut properties),
         ["onlineEndpoints" | "batchEndpoints" | "serverlessEndpoints"] => {
             endpoint(workspace, resource, &mut properties)
