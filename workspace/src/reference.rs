@@ -104,7 +104,7 @@ pub enum Slot {
     ArtifactContainer,
     /// A storage account.
     Account,
-    /// `blob`, `file` or `dfs`.
+    /// `blob`, `file`, `dfs`, `queue` or `table`.
     Service,
     /// What follows the service in a storage host, with its port: `core.windows.net`.
     Suffix,

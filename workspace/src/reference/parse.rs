@@ -231,7 +231,7 @@ fn tracking(mut scan: Scan<'_>) -> Option<Reference> {
     match host.split_once('.') {
         Some((region, below)) if below.starts_with("api.") => {
             scan.take(region.len(), Slot::Region);
-            scan.take(below.len(), Slot::Fixed);
+            scan.take(below.len() + 1, Slot::Fixed);
         }
         Some(_) => scan.take(host.len(), Slot::Fixed),
         None => return None,
@@ -314,7 +314,7 @@ fn storage_host(scan: &mut Scan<'_>) -> Option<()> {
         good.then(|| scan.take(zone.len(), Slot::Fixed))?;
         scan.fixed(".")?;
     }
-    let service = ["blob.", "file.", "dfs."]
+    let service = ["blob.", "file.", "dfs.", "queue.", "table."]
         .into_iter()
         .find(|service| scan.sees(service))?;
     scan.take(service.len() - 1, Slot::Service);
@@ -382,7 +382,7 @@ fn image(mut scan: Scan<'_>) -> Option<Reference> {
         return None;
     }
     scan.take(name.len(), Slot::Registry);
-    scan.take(zone.len(), Slot::Fixed);
+    scan.take(zone.len() + 1, Slot::Fixed);
     scan.fixed("/")?;
     if scan.is_done() {
         return None;

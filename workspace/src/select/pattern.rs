@@ -54,7 +54,10 @@ impl Part {
 
 /// A pattern of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Parts(Vec<Part>);
+pub(super) struct Parts {
+    parts: Vec<Part>,
+    has_empty_part: bool,
+}
 
 impl Parts {
     /// Reads a pattern; a slash at its end means nothing.
@@ -63,17 +66,22 @@ impl Parts {
             Some((('/', false), front)) => front,
             _ => marks,
         };
-        Self(split(marks, '/').map(Part::new).collect())
+        // A literal slash is part of the name, and names are compared part by part too.
+        let parts = marks.split(|(c, _)| *c == '/').map(Part::new).collect();
+        Self {
+            parts,
+            has_empty_part: split(marks, '/').any(<[Mark]>::is_empty),
+        }
     }
 
     /// Whether a part of it is empty, which no path has.
     pub(super) fn has_empty_part(&self) -> bool {
-        self.0.iter().any(|part| part.0.is_empty())
+        self.has_empty_part
     }
 
     /// Whether it takes every path.
     pub(super) fn is_everything(&self) -> bool {
-        matches!(self.0.as_slice(), [part] if part.is_any_parts())
+        matches!(self.parts.as_slice(), [part] if part.is_any_parts())
     }
 
     /// Whether the whole of a path matches.
@@ -89,7 +97,7 @@ impl Parts {
     /// Walks the parts of the path with the set of places in the pattern that are reached, so that many `**` cost no more
     /// than the product of the two lengths.
     fn reach(&self, path: &str, above: bool) -> bool {
-        let end = self.0.len();
+        let end = self.parts.len();
         let mut reached = vec![false; end + 1];
         reached[0] = true;
         self.skip(&mut reached);
@@ -98,7 +106,7 @@ impl Parts {
                 return true;
             }
             let mut next = vec![false; end + 1];
-            for (at, pattern) in self.0.iter().enumerate().filter(|(at, _)| reached[*at]) {
+            for (at, pattern) in self.parts.iter().enumerate().filter(|(at, _)| reached[*at]) {
                 if pattern.is_any_parts() {
                     next[at] = true;
                 } else if pattern.matches(part) {
@@ -113,7 +121,7 @@ impl Parts {
 
     /// `**` stands for no part too.
     fn skip(&self, reached: &mut [bool]) {
-        for (at, pattern) in self.0.iter().enumerate() {
+        for (at, pattern) in self.parts.iter().enumerate() {
             if reached[at] && pattern.is_any_parts() {
                 reached[at + 1] = true;
             }

@@ -59,8 +59,8 @@ impl Selector {
                 .map(|marks| Condition::parse(marks, text))
                 .collect::<Result<_, _>>()?,
         };
-        let empty =
-            selector.name.is_none() && (selector.version.is_some() || selector.file.is_some());
+        let empty = version.is_some_and(<[Mark]>::is_empty)
+            || selector.name.is_none() && (selector.version.is_some() || selector.file.is_some());
         let parts = [&selector.name, &selector.file];
         if empty || parts.into_iter().flatten().any(Parts::has_empty_part) {
             return Err(refused("a part of it is empty"));
@@ -141,7 +141,7 @@ fn split_conditions(all: &[Mark]) -> Result<(&[Mark], Option<&[Mark]>), &'static
         return Ok((all, None));
     };
     match all[open + 1..].split_last() {
-        Some(((']', false), conditions)) if conditions.is_empty() => Err("its brackets are empty"),
+        Some(((']', false), [])) => Err("its brackets are empty"),
         Some(((']', false), conditions)) => Ok((&all[..open], Some(conditions))),
         _ => Err("its conditions do not end with `]`"),
     }
