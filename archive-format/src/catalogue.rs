@@ -1,13 +1,25 @@
 //! The catalogue: a SQLite database of this machine about one repository. It is a cache: everything in it but the
 //! history of runs can be made anew from the repository.
 
+pub(crate) mod database;
+pub(crate) mod entries;
+mod lines;
+pub(crate) mod objects;
+mod runs;
+mod schema;
+
+use std::path::{Path, PathBuf};
+
 use jiff::Timestamp;
 
-use crate::{Error, LineKey, Outcome, SnapshotId};
+use self::database::Database;
+use crate::{Digest, Error, LineKey, Outcome, SnapshotId};
 
 /// The database. Cloning it is cheap; one thread owns the connection.
 #[derive(Clone, Debug)]
-pub struct Catalogue {}
+pub struct Catalogue {
+    database: Database,
+}
 
 /// The id of a run in the catalogue.
 pub type RunId = SnapshotId;
@@ -55,58 +67,114 @@ pub struct GapSeen {
     pub last: Timestamp,
 }
 
-const LATER: Error = Error::Worker { what: "this build" };
+/// A line of a snapshot as the catalogue keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldLine {
+    /// Its key.
+    pub key: LineKey,
+    /// How many documents it has.
+    pub documents: u32,
+    /// How many gaps.
+    pub gaps: u32,
+    /// Its files.
+    pub files: Vec<HeldFile>,
+}
+
+/// A file of a [`HeldLine`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldFile {
+    /// The path within the item.
+    pub path: String,
+    /// Its length in bytes.
+    pub size: u64,
+    /// Its SHA-256; directories and links have none.
+    pub sha256: Option<Digest>,
+}
+
+/// A catalogue that could not be used was moved aside.
+#[derive(Debug)]
+pub(crate) struct MovedAside {
+    pub(crate) to: PathBuf,
+    pub(crate) reason: String,
+}
 
 impl Catalogue {
-    /// Records that a run began.
-    pub async fn run_began(
-        &self,
-        id: RunId,
-        workspace: &str,
-        started: Timestamp,
-    ) -> Result<(), Error> {
-        let _ = (id, workspace, started);
-        Err(LATER)
+    /// Opens or makes the database at this path. One that cannot be used is moved aside, never deleted.
+    pub(crate) async fn open(path: PathBuf) -> Result<(Self, Option<MovedAside>), Error> {
+        tokio::task::spawn_blocking(move || open_blocking(&path))
+            .await
+            .map_err(|_| Error::Worker {
+                what: "the database thread",
+            })?
     }
+}
 
-    /// Records how a run ended.
-    pub async fn run_ended(
-        &self,
-        id: RunId,
-        finished: Timestamp,
-        outcome: RunOutcome,
-    ) -> Result<(), Error> {
-        let _ = (id, finished, outcome);
-        Err(LATER)
-    }
+fn open_blocking(path: &Path) -> Result<(Catalogue, Option<MovedAside>), Error> {
+    let prepared = |path: &Path| -> Result<rusqlite::Connection, schema::Unusable> {
+        let mut connection = database::open_file(path)?;
+        schema::prepare(&mut connection)?;
+        Ok(connection)
+    };
+    let (connection, moved) = match prepared(path) {
+        Ok(connection) => (connection, None),
+        Err(schema::Unusable::Sqlite(source)) if is_busy(&source) => {
+            return Err(Error::Catalogue {
+                act: "open",
+                source,
+            });
+        }
+        Err(reason) => {
+            let moved = move_aside(path, reason.to_string())?;
+            let connection = prepared(path).map_err(|error| Error::Local {
+                act: "make the catalogue",
+                path: path.to_owned(),
+                source: std::io::Error::other(error.to_string()),
+            })?;
+            (connection, Some(moved))
+        }
+    };
+    let database = Database::start(connection)?;
+    Ok((Catalogue { database }, moved))
+}
 
-    /// The newest runs of a workspace (none: of all), newest first.
-    pub async fn runs(&self, workspace: Option<&str>, limit: u32) -> Result<Vec<Run>, Error> {
-        let _ = (workspace, limit);
-        Err(LATER)
-    }
+fn is_busy(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{
+        CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, PermissionDenied, ReadOnly,
+    };
+    matches!(
+        error.sqlite_error_code(),
+        Some(DatabaseBusy | DatabaseLocked | DiskFull | CannotOpen | PermissionDenied | ReadOnly)
+    )
+}
 
-    /// Records the gaps of a finished run: those seen before get a new last sight, the others of the workspace are
-    /// closed.
-    pub async fn gaps_seen(
-        &self,
-        workspace: &str,
-        at: Timestamp,
-        gaps: Vec<(LineKey, crate::GapEntry)>,
-    ) -> Result<(), Error> {
-        let _ = (workspace, at, gaps);
-        Err(LATER)
+/// Renames the database and its journals to the first free `….broken-<n>`.
+fn move_aside(path: &Path, reason: String) -> Result<MovedAside, Error> {
+    let with = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let free = (1..10_000)
+        .map(|number| format!(".broken-{number}"))
+        .find(|suffix| !with(suffix).exists());
+    let to = with(&free.unwrap_or_else(|| ".broken".to_owned()));
+    std::fs::rename(path, &to).map_err(|source| Error::Local {
+        act: "move aside",
+        path: path.to_owned(),
+        source,
+    })?;
+    for journal in ["-wal", "-shm"] {
+        let mut target = to.as_os_str().to_owned();
+        target.push(journal);
+        if let Err(error) = std::fs::rename(with(journal), target)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(Error::Local {
+                act: "move aside",
+                path: with(journal),
+                source: error,
+            });
+        }
     }
-
-    /// The open gaps of a workspace (none: of all), as the last finished run saw them.
-    pub async fn gaps(&self, workspace: Option<&str>) -> Result<Vec<GapSeen>, Error> {
-        let _ = workspace;
-        Err(LATER)
-    }
-
-    /// Whether an object is in a pack that may be named.
-    pub async fn is_known(&self, address: crate::Address) -> Result<bool, Error> {
-        let _ = address;
-        Err(LATER)
-    }
+    Ok(MovedAside { to, reason })
 }

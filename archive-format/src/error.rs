@@ -206,6 +206,12 @@ pub enum Error {
         /// The items whose content must be stored again.
         items: Vec<LineKey>,
     },
+    /// Packs of the snapshot were swept again and again while it was being committed.
+    #[error("The snapshot's packs were swept {rounds} times while it was being committed")]
+    Outrun {
+        /// How often the commit was begun anew.
+        rounds: u32,
+    },
     /// The log holds damage, so nothing may be added before it is repaired.
     #[error("The log is damaged at entry {entry}, so nothing can be added to it")]
     LogDamaged {

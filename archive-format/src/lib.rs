@@ -20,7 +20,6 @@ pub mod planes;
 pub mod read;
 pub mod record;
 pub mod repository;
-mod secret;
 pub mod snapshot;
 pub mod storage;
 pub mod write;

@@ -1,14 +1,29 @@
 //! Reading a snapshot.
 
+pub(crate) mod chunks;
+pub(crate) mod objects;
+pub(crate) mod packs;
+pub(crate) mod walk;
+
+use std::collections::VecDeque;
+
 use bytes::Bytes;
-use futures::StreamExt;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
 use secrecy::SecretSlice;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
+use self::objects::Objects;
+use self::walk::Walk;
+use crate::magic::{OBJECT_BYTES_MAX, SECRET_SALT_BYTES};
 use crate::{
-    Content, DocumentEntry, Error, Item, Line, LineKey, Repository, SecretEntry, SnapshotRecord,
+    Address, Chunk, Content, DocumentEntry, Error, Item, Line, LineKey, Repository, SecretEntry,
+    SnapshotRecord, json,
 };
+
+/// Chunks of one file that are fetched at once.
+const CHUNKS_AHEAD: usize = 3;
 
 /// Reads one snapshot. Names, sizes and digests need the machine's key; contents an owner's.
 #[derive(Clone, Debug)]
@@ -16,8 +31,6 @@ pub struct SnapshotReader {
     repository: Repository,
     record: SnapshotRecord,
 }
-
-const LATER: Error = Error::Worker { what: "this build" };
 
 impl SnapshotReader {
     pub(crate) fn new(repository: Repository, record: SnapshotRecord) -> Self {
@@ -36,19 +49,24 @@ impl SnapshotReader {
 
     /// All lines, sorted by key. A line that is out of order ends the stream with an error.
     pub fn lines(&self) -> BoxStream<'static, Result<Line, Error>> {
-        futures::stream::iter([Err(LATER)]).boxed()
+        self.lines_while(None, |_| true)
     }
 
     /// All lines of a kind.
     pub fn lines_of_kind(&self, kind: &str) -> BoxStream<'static, Result<Line, Error>> {
-        let _ = kind;
-        self.lines()
+        let kind = kind.to_owned();
+        let from = LineKey::new(kind.clone(), "", None::<String>);
+        self.lines_while(Some(from), move |line| line.kind == kind)
     }
 
     /// The lines of one item, none where it is not in the snapshot. About two reads.
     pub fn lines_of_item(&self, key: &LineKey) -> BoxStream<'static, Result<Line, Error>> {
-        let _ = key;
-        self.lines()
+        let from = LineKey {
+            part: 0,
+            ..key.clone()
+        };
+        let key = from.clone();
+        self.lines_while(Some(from), move |line| line.key().same_item(&key))
     }
 
     /// One item, all its lines together.
@@ -58,32 +76,197 @@ impl SnapshotReader {
         name: &str,
         version: Option<&str>,
     ) -> Result<Option<Item>, Error> {
-        let _ = (kind, name, version);
-        Err(LATER)
+        let mut lines = self.lines_of_item(&LineKey::new(kind, name, version));
+        let Some(first) = lines.try_next().await? else {
+            return Ok(None);
+        };
+        let mut item = Item::from_line(first);
+        while let Some(line) = lines.try_next().await? {
+            item.append(line);
+        }
+        Ok(Some(item))
+    }
+
+    /// Lines from a key on, as long as they fit.
+    fn lines_while(
+        &self,
+        from: Option<LineKey>,
+        fits: impl Fn(&Line) -> bool + Send + 'static,
+    ) -> BoxStream<'static, Result<Line, Error>> {
+        let walk = Walk::new(self.record.manifest, from);
+        let state = (self.clone(), walk, VecDeque::<Line>::new());
+        stream::try_unfold(state, |(reader, mut walk, mut lines)| async move {
+            while lines.is_empty() {
+                let objects = &reader.repository.inner.objects;
+                let read = async {
+                    match walk.next(objects).await? {
+                        Some(piece) => walk.lines(objects, &piece).await.map(Some),
+                        None => Ok(None),
+                    }
+                };
+                match read.await {
+                    Ok(Some(more)) => lines.extend(more),
+                    Ok(None) => return Ok(None),
+                    Err(error) => return Err(reader.explain(error).await),
+                }
+            }
+            Ok(lines.pop_front().map(|line| (line, (reader, walk, lines))))
+        })
+        .try_take_while(move |line| std::future::ready(Ok(fits(line))))
+        .boxed()
+    }
+
+    /// What misses may have been forgotten by another machine meanwhile: that is no damage (removal rules, readers).
+    async fn explain(&self, error: Error) -> Error {
+        let missing = error.is_damage() || matches!(error, Error::Storage(_));
+        if !missing {
+            return error;
+        }
+        let inner = &self.repository.inner;
+        if inner.read_log(false, &mut Vec::new()).await.is_err() {
+            return error;
+        }
+        match inner.catalogue.snapshots().await {
+            Ok(live) if live.iter().all(|record| record.id != self.record.id) => {
+                Error::Forgotten { id: self.record.id }
+            }
+            _ => error,
+        }
+    }
+
+    async fn object(&self, address: Address) -> Result<Bytes, Error> {
+        match self.repository.inner.objects.get(address).await {
+            Ok(bytes) => Ok(bytes),
+            Err(error) => Err(self.explain(error).await),
+        }
+    }
+
+    async fn sized_object(&self, address: Address, size: u64) -> Result<Bytes, Error> {
+        let bytes = self.object(address).await?;
+        if bytes.len() as u64 == size {
+            Ok(bytes)
+        } else {
+            Err(Error::Object {
+                address,
+                reason: format!("it has {} bytes, and the manifest says {size}", bytes.len()),
+            })
+        }
     }
 
     /// The canonical bytes of a document.
     pub async fn document_bytes(&self, entry: &DocumentEntry) -> Result<Bytes, Error> {
-        let _ = entry;
-        Err(LATER)
+        self.sized_object(entry.address, entry.size).await
     }
 
     /// A document.
     pub async fn document(&self, entry: &DocumentEntry) -> Result<Value, Error> {
-        let _ = entry;
-        Err(LATER)
+        let bytes = self.document_bytes(entry).await?;
+        let limit = usize::try_from(OBJECT_BYTES_MAX).unwrap_or(usize::MAX);
+        json::parse(&bytes, limit, "a stored document")
     }
 
     /// The bytes of a file, chunk by chunk. Each is checked against its address before it is given out, the whole
     /// against its size and SHA-256 at the end: a stream that ends without an error is right.
     pub fn file(&self, content: &Content) -> BoxStream<'static, Result<Bytes, Error>> {
-        let _ = content;
-        futures::stream::iter([Err(LATER)]).boxed()
+        let reader = self.clone();
+        let chunks = self
+            .chunks(content)
+            .map(move |chunk| {
+                let reader = reader.clone();
+                async move {
+                    let chunk = chunk?;
+                    reader.sized_object(chunk.address, chunk.size).await
+                }
+            })
+            .buffered(CHUNKS_AHEAD)
+            .boxed();
+        let state = (chunks, Sha256::new(), 0_u64, content.clone());
+        let differs = || Error::Forged {
+            what: "A file's list of chunks".to_owned(),
+            reason: "together they do not have the size and SHA-256 that the manifest says"
+                .to_owned(),
+        };
+        stream::try_unfold(state, move |(mut chunks, hash, read, content)| async move {
+            let Some(bytes) = chunks.try_next().await? else {
+                let same =
+                    read == content.size && hash.finalize()[..] == content.sha256.as_bytes()[..];
+                return if same { Ok(None) } else { Err(differs()) };
+            };
+            let read = read + bytes.len() as u64;
+            if read > content.size {
+                return Err(differs());
+            }
+            let hashing = tokio::task::spawn_blocking(move || {
+                let mut hash = hash;
+                hash.update(&bytes);
+                (hash, bytes)
+            });
+            let (hash, bytes) = hashing
+                .await
+                .map_err(|_| Error::Worker { what: "hashing" })?;
+            Ok(Some((bytes, (chunks, hash, read, content))))
+        })
+        .boxed()
+    }
+
+    /// The chunks of a file, from its line or its chunk list.
+    pub fn chunks(&self, content: &Content) -> BoxStream<'static, Result<Chunk, Error>> {
+        let Some(list) = content.chunk_list else {
+            return stream::iter(content.chunks.clone().into_iter().map(Ok)).boxed();
+        };
+        let top = Chunk {
+            address: list.address,
+            size: content.size,
+        };
+        // The stack holds what is still to be read, the next last.
+        let state = (self.clone(), vec![(list.depth, top)]);
+        stream::try_unfold(state, |(reader, mut stack)| async move {
+            loop {
+                let Some((depth, record)) = stack.pop() else {
+                    return Ok(None);
+                };
+                if depth == 0 {
+                    return Ok(Some((record, (reader, stack))));
+                }
+                let records = chunks::parse(&reader.object(record.address).await?, depth)?;
+                stack.extend(records.into_iter().rev().map(|record| (depth - 1, record)));
+            }
+        })
+        .boxed()
     }
 
     /// A secret, without the random bytes in front of it.
     pub async fn secret(&self, entry: &SecretEntry) -> Result<SecretSlice<u8>, Error> {
-        let _ = entry;
-        Err(LATER)
+        let bytes = self.sized_object(entry.address, entry.size).await?;
+        let secret = bytes
+            .get(SECRET_SALT_BYTES..)
+            .ok_or_else(|| Error::Object {
+                address: entry.address,
+                reason: "it is too short for a secret".to_owned(),
+            })?;
+        if self.repository.inner.ring.secret_mac(secret)? != entry.hmac {
+            return Err(Error::Object {
+                address: entry.address,
+                reason: "it is not the secret that the manifest says".to_owned(),
+            });
+        }
+        Ok(secret.to_vec().into())
+    }
+
+    /// Keeps the lines of a snapshot in the catalogue.
+    pub(crate) async fn keep_lines(
+        objects: &Objects,
+        record: &SnapshotRecord,
+    ) -> Result<(), Error> {
+        let mut walk = Walk::new(record.manifest, None);
+        let mut pieces = Vec::new();
+        while let Some(piece) = walk.next(objects).await? {
+            pieces.push(piece.address);
+            if !objects.catalogue.has_piece(piece.address).await? {
+                let lines = walk.lines(objects, &piece).await?;
+                objects.catalogue.add_piece(piece.address, lines).await?;
+            }
+        }
+        objects.catalogue.hold(record.id, pieces).await
     }
 }

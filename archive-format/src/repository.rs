@@ -1,6 +1,6 @@
 //! A repository: made by `init`, opened with keys, and from then on the place from which snapshots are written and read.
 
-mod history;
+pub(crate) mod history;
 mod init;
 mod open;
 mod resolve;
@@ -11,6 +11,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::keys::ring::Ring;
+use crate::log::chain::Chain;
+use crate::read::objects::Objects;
 use crate::{
     Catalogue, EntryHash, Error, KeyChain, MachineKey, Recipient, Record, RepositoryId, Resolved,
     Signer, SnapshotId, SnapshotReader, SnapshotRecord, SnapshotWriter, Storage,
@@ -89,19 +92,24 @@ pub enum Part {
 /// An open repository. Cloning it is cheap.
 #[derive(Clone, Debug)]
 pub struct Repository {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
-struct Inner {
-    storage: Arc<dyn Storage>,
-    record: Record,
-    catalogue: Catalogue,
+pub(crate) struct Inner {
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) record: Record,
+    pub(crate) ring: Ring,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) objects: Objects,
+    pub(crate) chain: tokio::sync::Mutex<Chain>,
     notices: Vec<Notice>,
     part: Part,
+    /// This repository's folder in the cache.
+    pub(crate) folder: PathBuf,
+    pub(crate) program: String,
+    tolerate_damage: bool,
 }
-
-const LATER: Error = Error::Worker { what: "this build" };
 
 impl Repository {
     /// Makes a repository. Refuses a place where one is, and a store that does not keep to create-only writes.
@@ -109,8 +117,7 @@ impl Repository {
         storage: Arc<dyn Storage>,
         options: InitOptions,
     ) -> Result<Initialised, Error> {
-        let _ = (storage, options);
-        Err(LATER)
+        init::init(storage, options).await
     }
 
     /// Opens a repository: reads its record, its keys, the new entries of its log, and brings the catalogue up to date.
@@ -119,8 +126,7 @@ impl Repository {
         keys: KeyChain,
         options: OpenOptions,
     ) -> Result<Self, Error> {
-        let _ = (storage, keys, options);
-        Err(LATER)
+        open::open(storage, keys, options).await
     }
 
     /// Its id.
@@ -148,6 +154,13 @@ impl Repository {
         self.inner.part
     }
 
+    /// Whether this machine's signing key is at hand and introduced, so that snapshots can be written.
+    pub async fn can_write(&self) -> bool {
+        let chain = self.inner.chain.lock().await;
+        let machine = self.inner.ring.machine.as_ref();
+        machine.is_some_and(|machine| chain.knows(&machine.signer()))
+    }
+
     /// The database of this machine about the repository.
     pub fn catalogue(&self) -> &Catalogue {
         &self.inner.catalogue
@@ -155,29 +168,36 @@ impl Repository {
 
     /// The newest entry of the log that is known here: its number and its hash.
     pub async fn head(&self) -> Result<(u64, EntryHash), Error> {
-        Err(LATER)
+        let end = self.inner.catalogue.log_end().await?;
+        end.ok_or_else(|| Error::Damaged {
+            name: crate::FileName::log(1),
+            reason: "it is missing".to_owned(),
+        })
     }
 
-    /// Reads entries that others wrote since, and index files.
-    pub async fn refresh(&self) -> Result<(), Error> {
-        Err(LATER)
+    /// Reads entries that others wrote since, and index files. Gives what there is to tell.
+    pub async fn refresh(&self) -> Result<Vec<Notice>, Error> {
+        let mut notices = Vec::new();
+        self.inner.read_log(false, &mut notices).await?;
+        self.inner.write_head().await?;
+        self.inner.sync_packs(&mut notices).await?;
+        Ok(notices)
     }
 
     /// All snapshots that are not forgotten, oldest first.
     pub async fn history(&self) -> Result<Vec<SnapshotRecord>, Error> {
-        Err(LATER)
+        self.inner.catalogue.snapshots().await
     }
 
     /// Suspect snapshots that a person accepted.
     pub async fn accepted(&self) -> Result<Vec<SnapshotId>, Error> {
-        Err(LATER)
+        self.inner.catalogue.accepted().await
     }
 
-    /// The snapshot that a name means: an id, a unique prefix of one, `latest`, `latest:W`, `latest-any:W`, `W@TIME`.
-    /// `W@TIME` is the newest not after that time (any that is not suspect).
+    /// The snapshot that a name means: an id, a unique prefix of one, `latest`, `latest:W`, `latest-any:W`, `W@TIME`
+    /// (the newest not after that time). A suspect one is meant only by its id and by `latest-any`, until accepted.
     pub async fn resolve(&self, name: &str) -> Result<Resolved, Error> {
-        let _ = name;
-        Err(LATER)
+        resolve::resolve(self.history().await?, &self.accepted().await?, name)
     }
 
     /// Reads a snapshot.
@@ -192,12 +212,20 @@ impl Repository {
         identity: Value,
         started: Timestamp,
     ) -> Result<SnapshotWriter, Error> {
-        let _ = (workspace, identity, started);
-        Err(LATER)
+        SnapshotWriter::begin(self.clone(), workspace.to_owned(), identity, started).await
     }
 
     /// How many bytes its packs take, by what the index says.
     pub async fn stored_bytes(&self) -> Result<u64, Error> {
-        Err(LATER)
+        self.inner.catalogue.stored_bytes().await
+    }
+
+    /// Makes the lines and reaches of the catalogue anew where they are missing. Gives what there is to tell.
+    pub async fn rebuild_catalogue(&self) -> Result<Vec<Notice>, Error> {
+        let mut notices = Vec::new();
+        self.inner.read_log(false, &mut notices).await?;
+        self.inner.sync_packs(&mut notices).await?;
+        self.inner.rebuild_lines(&mut notices).await?;
+        Ok(notices)
     }
 }

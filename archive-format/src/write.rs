@@ -1,12 +1,28 @@
 //! Writing a snapshot.
 
+mod commit;
+mod file;
+mod filler;
+mod folder;
+mod packer;
+mod spool;
+
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures::Stream;
+use jiff::Timestamp;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
+use self::folder::RunFolder;
+use self::packer::{Packer, Setting};
+use self::spool::Spool;
+use crate::magic::SECRET_SALT_BYTES;
+use crate::pack::Class;
 use crate::{
     Address, ByteCounts, Content, Error, FileCounts, KindCounts, Line, LineKey, Outcome,
-    SecretEntry, SnapshotRecord,
+    Repository, SecretEntry, SnapshotId, SnapshotRecord, json,
 };
 
 /// How long something is likely to live: packs are filled by it, so that whole packs die together.
@@ -18,6 +34,16 @@ pub enum Lifetime {
     Files,
     /// Logs, metrics and outputs of jobs.
     Outputs,
+}
+
+impl Lifetime {
+    fn class(self) -> Class {
+        match self {
+            Self::Documents => Class::Documents,
+            Self::Files => Class::Files,
+            Self::Outputs => Class::Outputs,
+        }
+    }
 }
 
 /// An object that is in the repository, or will be by the commit.
@@ -54,6 +80,8 @@ pub enum FileError<E: std::error::Error + 'static> {
 pub struct Commit {
     /// How the run ended.
     pub outcome: Outcome,
+    /// When it ended: now.
+    pub finished: Timestamp,
     /// Items by kind.
     pub items: std::collections::BTreeMap<String, KindCounts>,
     /// Files.
@@ -69,21 +97,92 @@ pub struct Commit {
 /// Writes one run's snapshots. Every method may be called from many tasks at once; memory stays bounded.
 #[derive(Debug)]
 pub struct SnapshotWriter {
-    run: crate::SnapshotId,
+    repository: Repository,
+    workspace: String,
+    identity: Value,
+    started: Timestamp,
+    run: SnapshotId,
+    committed: tokio::sync::Mutex<bool>,
+    packer: Packer,
+    spool: Spool,
+    slots: Semaphore,
+    // The last field, since it removes the files of the others.
+    _folder: RunFolder,
 }
 
-const LATER: Error = Error::Worker { what: "this build" };
+/// Files of more than one chunk that are cut at once: each has buffers of some 16 MiB.
+const LARGE_FILES_AT_ONCE: usize = 4;
 
 impl SnapshotWriter {
+    pub(crate) async fn begin(
+        repository: Repository,
+        workspace: String,
+        identity: Value,
+        started: Timestamp,
+    ) -> Result<Self, Error> {
+        let inner = &repository.inner;
+        let (data, meta) = {
+            let chain = inner.chain.lock().await;
+            if let Some(entry) = chain.damaged {
+                return Err(Error::LogDamaged { entry });
+            }
+            let machine = inner.ring.machine.as_ref().ok_or(Error::NoSigner {
+                reason: "no machine key was given",
+            })?;
+            if !chain.knows(&machine.signer()) {
+                return Err(Error::NoSigner {
+                    reason: "the owners did not introduce it",
+                });
+            }
+            (chain.data.clone(), chain.meta.clone())
+        };
+        let run = SnapshotId::new(started)?;
+        let repository_folder = inner.folder.clone();
+        let made = tokio::task::spawn_blocking(move || {
+            let folder = RunFolder::create(&repository_folder, run)?;
+            let spool = Spool::create(&folder.path().join("lines.sqlite"))?;
+            Ok::<_, Error>((folder, spool))
+        });
+        let (folder, spool) = made.await.map_err(|_| Error::Worker {
+            what: "the run's folder",
+        })??;
+        let packer = Packer::new(Setting {
+            storage: Arc::clone(&inner.storage),
+            catalogue: inner.catalogue.clone(),
+            codecs: inner.objects.codecs.clone(),
+            data,
+            meta,
+            folder: folder.path().to_owned(),
+            pack_bytes: inner.record.pack_bytes,
+        });
+        Ok(Self {
+            workspace,
+            identity,
+            started,
+            run,
+            committed: tokio::sync::Mutex::new(false),
+            packer,
+            spool,
+            slots: Semaphore::new(LARGE_FILES_AT_ONCE),
+            _folder: folder,
+            repository,
+        })
+    }
+
     /// The run's id.
-    pub fn run(&self) -> crate::SnapshotId {
+    pub fn run(&self) -> SnapshotId {
         self.run
+    }
+
+    /// The repository.
+    pub fn repository(&self) -> &Repository {
+        &self.repository
     }
 
     /// Stores a document as canonical JSON.
     pub async fn document(&self, document: &Value) -> Result<Stored, Error> {
-        let _ = document;
-        Err(LATER)
+        let bytes = json::canonical(document);
+        self.packer.store(Class::Documents, bytes.into()).await
     }
 
     /// Stores the bytes of a file as they come, in bounded memory. Its size and SHA-256 are in the answer.
@@ -92,8 +191,7 @@ impl SnapshotWriter {
         S: Stream<Item = Result<Bytes, E>> + Send,
         E: std::error::Error + Send + 'static,
     {
-        let _ = (lifetime, stream);
-        Err(LATER.into())
+        file::store(self, lifetime.class(), stream).await
     }
 
     /// Stores a secret, unless it is the one that `previous` names. Refused in an unencrypted repository.
@@ -103,62 +201,102 @@ impl SnapshotWriter {
         secret: &[u8],
         previous: Option<&SecretEntry>,
     ) -> Result<SecretEntry, Error> {
-        let _ = (place, secret, previous);
-        Err(LATER)
+        let inner = &self.repository.inner;
+        if !inner.ring.encrypted {
+            return Err(Error::SecretsNeedEncryption);
+        }
+        let hmac = inner.ring.secret_mac(secret)?;
+        if let Some(previous) = previous
+            && previous.hmac == hmac
+            && inner.catalogue.is_known(previous.address).await?
+        {
+            return Ok(SecretEntry {
+                pointer: place.pointer,
+                form: place.form,
+                ..previous.clone()
+            });
+        }
+        let mut salted = vec![0; SECRET_SALT_BYTES];
+        getrandom::fill(&mut salted).map_err(|_| Error::Worker {
+            what: "the source of random bytes",
+        })?;
+        salted.extend_from_slice(secret);
+        let stored = self.packer.store(Class::Documents, salted.into()).await?;
+        Ok(SecretEntry {
+            pointer: place.pointer,
+            form: place.form,
+            address: stored.address,
+            size: stored.size,
+            hmac,
+        })
     }
 
     /// Whether every object that the line names is in a pack that may be named: only then may an old line be staged again.
     pub async fn reusable(&self, line: &Line) -> Result<bool, Error> {
-        let _ = line;
-        Err(LATER)
+        for address in line.addresses() {
+            if !self.repository.inner.catalogue.is_known(address).await? {
+                return Ok(false);
+            }
+        }
+        for list in line
+            .files
+            .iter()
+            .filter_map(|file| file.content.as_ref()?.chunk_list)
+        {
+            if commit::reach_of_list(&self.repository.inner, list.address, list.depth)
+                .await?
+                .is_none()
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Stages an item, in any order: its line of any length, which is cut into parts where needed. Replaces all parts
     /// that were staged for the item.
     pub async fn line(&self, line: Line) -> Result<(), Error> {
-        let _ = line;
-        Err(LATER)
+        self.spool.put(line, true).await
     }
 
     /// Stages further parts of an item, after those there.
     pub async fn append(&self, line: Line) -> Result<(), Error> {
-        let _ = line;
-        Err(LATER)
+        self.spool.put(line, false).await
     }
 
     /// Takes an item out again, with all its parts.
     pub async fn remove(&self, key: &LineKey) -> Result<(), Error> {
-        let _ = key;
-        Err(LATER)
+        self.spool.remove(key).await
     }
 
     /// Whether the item is staged.
     pub async fn has(&self, key: &LineKey) -> Result<bool, Error> {
-        let _ = key;
-        Err(LATER)
+        self.spool.has(key).await
     }
 
     /// Keys of staged items after `after`, in the manifest's order, at most `limit`; `part` is 0 in each.
     pub async fn keys(&self, after: Option<&LineKey>, limit: usize) -> Result<Vec<LineKey>, Error> {
-        let _ = (after, limit);
-        Err(LATER)
+        self.spool.items(after, limit).await
     }
 
     /// The staged lines of an item.
     pub async fn staged(&self, key: &LineKey) -> Result<Vec<Line>, Error> {
-        let _ = key;
-        Err(LATER)
+        self.spool.lines_of(key).await
     }
 
-    /// Bytes in objects that the repository did not have, and what new packs take there.
+    /// Bytes in objects that the repository did not have (`new`), and what new packs take there so far (`stored`).
     pub fn written(&self) -> ByteCounts {
-        ByteCounts::default()
+        ByteCounts {
+            new: self.packer.new_bytes(),
+            stored: self.packer.stored_bytes(),
+            ..ByteCounts::default()
+        }
     }
 
-    /// Commits what is staged as a snapshot. May be called again later in the same run, with more staged.
+    /// Commits what is staged as a snapshot. May be called again later in the same run, with more staged; items that
+    /// are being stored meanwhile go on.
     /// [`Error::Gone`] names items whose content must be stored again first.
     pub async fn commit(&self, commit: Commit) -> Result<SnapshotRecord, Error> {
-        let _ = commit;
-        Err(LATER)
+        commit::commit(self, commit).await
     }
 }

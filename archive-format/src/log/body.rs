@@ -48,6 +48,11 @@ pub enum Body {
 }
 
 impl Body {
+    /// All words that [`Body::sort`] knows.
+    pub const SORTS: [&'static str; 9] = [
+        "snapshot", "forget", "sweep", "hold", "keys", "accept", "protect", "repair", "erase",
+    ];
+
     /// The word for it in the log.
     pub fn sort(&self) -> &'static str {
         match self {

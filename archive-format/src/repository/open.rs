@@ -1,1 +1,172 @@
-//! .
+//! Opens a repository: its record, its keys, the catalogue, and the log's new entries.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{Inner, Notice, OpenOptions, Part, Repository};
+use crate::keys::ring::Ring;
+use crate::log::Body;
+use crate::log::chain::Chain;
+use crate::magic::{ENTRY_BYTES_MAX, RECORD_BYTES_MAX};
+use crate::pack::CodecPool;
+use crate::read::objects::{FrameCache, Objects};
+use crate::storage::StorageFault;
+use crate::{Catalogue, EntryHash, Error, FileName, KeyChain, Record, Storage};
+
+pub(super) async fn open(
+    storage: Arc<dyn Storage>,
+    keys: KeyChain,
+    options: OpenOptions,
+) -> Result<Repository, Error> {
+    let record = read_record(storage.as_ref()).await?;
+    let ring = Ring::open(storage.as_ref(), &record, keys).await?;
+    let folder = options.cache.join(record.id.to_string());
+    make_folder(&folder).await?;
+    let (catalogue, moved) = Catalogue::open(folder.join("catalogue.sqlite")).await?;
+    let mut notices: Vec<Notice> = moved
+        .map(|moved| Notice::CatalogueRebuilt {
+            moved_to: moved.to,
+            reason: moved.reason,
+        })
+        .into_iter()
+        .collect();
+    let mut chain = Chain::new(&record, options.trusted_signers.clone())?;
+    let fresh = remember(&catalogue, &mut chain, storage.as_ref()).await?;
+    let part = if !ring.encrypted || !ring.data.is_empty() {
+        Part::Owner
+    } else {
+        Part::Agent
+    };
+    let objects = Objects {
+        storage: Arc::clone(&storage),
+        catalogue: catalogue.clone(),
+        encrypted: ring.encrypted,
+        meta: Arc::new(ring.meta.clone()),
+        data: Arc::new(ring.data.clone()),
+        codecs: CodecPool::default(),
+        cache: FrameCache::default(),
+    };
+    let mut inner = Inner {
+        storage,
+        record,
+        ring,
+        catalogue,
+        objects,
+        chain: tokio::sync::Mutex::new(chain),
+        notices: Vec::new(),
+        part,
+        folder,
+        program: options.program.clone(),
+        tolerate_damage: options.tolerate_damage,
+    };
+    inner.read_log(fresh, &mut notices).await?;
+    inner.expect_heads(&options).await?;
+    inner.sync_packs(&mut notices).await?;
+    if fresh {
+        inner.rebuild_lines(&mut notices).await?;
+    }
+    inner.notices = notices;
+    Ok(Repository {
+        inner: Arc::new(inner),
+    })
+}
+
+async fn read_record(storage: &dyn Storage) -> Result<Record, Error> {
+    match storage.read(&FileName::record(), RECORD_BYTES_MAX).await {
+        Ok(bytes) => Record::from_bytes(&bytes),
+        Err(error) if error.fault == StorageFault::NotFound => Err(Error::NotARepository {
+            place: storage.describe(),
+        }),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn make_folder(folder: &Path) -> Result<(), Error> {
+    let mut builder = tokio::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    builder.mode(0o700);
+    builder.create(folder).await.map_err(|source| Error::Local {
+        act: "make",
+        path: folder.to_owned(),
+        source,
+    })
+}
+
+/// Takes up the log where the catalogue ends, and makes sure that it still ends so. Says whether nothing is remembered.
+async fn remember(
+    catalogue: &Catalogue,
+    chain: &mut Chain,
+    storage: &dyn Storage,
+) -> Result<bool, Error> {
+    let Some((number, hash)) = catalogue.log_end().await? else {
+        return Ok(true);
+    };
+    let rolled_back = |found| Error::Rollback {
+        remembered: number,
+        found,
+    };
+    match storage.read(&FileName::log(number), ENTRY_BYTES_MAX).await {
+        Ok(bytes) if EntryHash::of(&bytes) == hash => {}
+        Ok(_) => return Err(rolled_back("another one")),
+        Err(error) if error.fault == StorageFault::NotFound => return Err(rolled_back("missing")),
+        Err(error) => return Err(error.into()),
+    }
+    for (_, _, entry) in catalogue.entries_of("keys").await? {
+        if let Body::Keys(keys) = &entry.body {
+            chain.apply_keys(keys)?;
+        }
+    }
+    for (number, signer, sort) in catalogue.signers().await? {
+        chain.trusts(number, &signer, &sort)?;
+    }
+    chain.damaged = catalogue.first_hole(number).await?;
+    chain.resume(number, hash);
+    Ok(false)
+}
+
+impl Inner {
+    /// The file that remembers the log's head beside the catalogue, for the day when that is lost.
+    fn head_file(&self) -> PathBuf {
+        self.folder.join("head")
+    }
+
+    /// The heads that were seen before, here or outside, must be in the log.
+    async fn expect_heads(&self, options: &OpenOptions) -> Result<(), Error> {
+        let remembered = tokio::fs::read_to_string(self.head_file()).await.ok();
+        let remembered = remembered.and_then(|text| {
+            let (number, hash) = text.trim().split_once(':')?;
+            Some((number.parse().ok()?, hash.parse().ok()?))
+        });
+        for (number, hash) in remembered.into_iter().chain(options.expect_head) {
+            let found = match self.catalogue.entry_hash(number).await? {
+                Some(found) if found == hash => continue,
+                Some(_) => "another one",
+                None => "missing",
+            };
+            return Err(Error::Rollback {
+                remembered: number,
+                found,
+            });
+        }
+        self.write_head().await
+    }
+
+    /// Remembers the head.
+    pub(crate) async fn write_head(&self) -> Result<(), Error> {
+        let Some((number, hash)) = self.catalogue.log_end().await? else {
+            return Ok(());
+        };
+        let (path, new) = (self.head_file(), self.folder.join("head.new"));
+        let local = |act, path: &Path| {
+            let path = path.to_owned();
+            move |source| Error::Local { act, path, source }
+        };
+        tokio::fs::write(&new, format!("{number}:{hash}\n"))
+            .await
+            .map_err(local("write", &new))?;
+        tokio::fs::rename(&new, &path)
+            .await
+            .map_err(local("rename", &path))
+    }
+}

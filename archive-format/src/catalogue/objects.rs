@@ -1,0 +1,297 @@
+//! Where each object lies, and which packs may be named.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::Catalogue;
+use crate::pack::index::Index;
+use crate::pack::{Class, Frame, ObjectRow};
+use crate::planes::Encoding;
+use crate::{Address, Error, PackName};
+
+/// A row of `pack`.
+pub(crate) type PackId = i64;
+
+/// Everything needed to read one object out of its pack.
+#[derive(Clone, Debug)]
+pub(crate) struct Location {
+    pub(crate) pack: PackName,
+    pub(crate) class: Class,
+    pub(crate) stored_bytes: u64,
+    pub(crate) header: Vec<u8>,
+    /// Where the first frame begins, before encryption.
+    pub(crate) at: u64,
+    pub(crate) frames: Vec<Frame>,
+    /// `frame` counts from the first of `frames`.
+    pub(crate) row: ObjectRow,
+}
+
+/// SQLite has no unsigned 64-bit numbers; sizes here never come near the limit.
+pub(crate) fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+impl Catalogue {
+    /// Adds a pack with its table. One that is there already becomes usable again, unless it was swept.
+    pub(crate) async fn add_pack(&self, index: Index) -> Result<(), Error> {
+        self.database
+            .call("add a pack", move |connection| add_pack(connection, &index))
+            .await
+    }
+
+    /// The names of all packs, with whether they are usable, after `after`, at most `limit`: in order.
+    pub(crate) async fn pack_names(
+        &self,
+        after: Option<PackName>,
+        limit: u32,
+    ) -> Result<Vec<(PackName, bool, u64)>, Error> {
+        self.database
+            .call("list packs", move |connection| {
+                let after = after.map_or(Vec::new(), |name| name.as_bytes().to_vec());
+                let mut query = connection
+                    .prepare_cached("SELECT name, state, stored_bytes FROM pack WHERE name > ?1 ORDER BY name LIMIT ?2")?;
+                query
+                    .query_map(params![after, limit], |row| {
+                        Ok((
+                            PackName::from_bytes(row.get(0)?),
+                            row.get::<_, i64>(1)? == 0,
+                            unsigned(row.get(2)?),
+                        ))
+                    })?
+                    .collect()
+            })
+            .await
+    }
+
+    /// Marks packs as gone: nothing may be named in them until their index is seen again.
+    pub(crate) async fn packs_gone(&self, names: Vec<PackName>) -> Result<(), Error> {
+        self.database
+            .call("mark packs", move |connection| {
+                let transaction = connection.transaction()?;
+                for name in &names {
+                    transaction
+                        .prepare_cached("UPDATE pack SET state = 1 WHERE name = ?1")?
+                        .execute([name.as_bytes()])?;
+                }
+                transaction.commit()
+            })
+            .await
+    }
+
+    /// Whether an object is in a pack that may be named.
+    pub async fn is_known(&self, address: Address) -> Result<bool, Error> {
+        Ok(self.usable_pack(address).await?.is_some())
+    }
+
+    /// A pack that may be named and holds the object.
+    pub(crate) async fn usable_pack(&self, address: Address) -> Result<Option<PackId>, Error> {
+        self.database
+            .call("look an object up", move |connection| {
+                usable_pack(connection, &address)
+            })
+            .await
+    }
+
+    /// Where an object lies: every copy, usable packs first.
+    pub(crate) async fn locate(&self, address: Address) -> Result<Vec<Location>, Error> {
+        self.database
+            .call("look an object up", move |connection| {
+                locate(connection, address)
+            })
+            .await
+    }
+
+    /// The stored bytes of all usable packs.
+    pub(crate) async fn stored_bytes(&self) -> Result<u64, Error> {
+        self.database
+            .call("add up packs", |connection| {
+                connection
+                    .query_row(
+                        "SELECT coalesce(sum(stored_bytes), 0) FROM pack WHERE state = 0",
+                        [],
+                        |row| row.get(0),
+                    )
+                    .map(unsigned)
+            })
+            .await
+    }
+
+    /// The names of packs by their rows, sorted; none where one of them was swept.
+    pub(crate) async fn names_of(
+        &self,
+        packs: Vec<PackId>,
+    ) -> Result<Option<Vec<PackName>>, Error> {
+        self.database
+            .call("look packs up", move |connection| {
+                let mut query = connection.prepare_cached("SELECT name FROM pack WHERE id = ?1")?;
+                let mut names = Vec::with_capacity(packs.len());
+                for pack in packs {
+                    let name = query.query_row([pack], |row| row.get(0)).optional()?;
+                    let Some(name) = name else {
+                        return Ok(None);
+                    };
+                    names.push(PackName::from_bytes(name));
+                }
+                names.sort_unstable();
+                Ok(Some(names))
+            })
+            .await
+    }
+
+    /// Which of these packs are swept or gone.
+    pub(crate) async fn unusable_of(&self, packs: Vec<PackId>) -> Result<Vec<PackId>, Error> {
+        self.database
+            .call("look packs up", move |connection| {
+                let mut query = connection
+                    .prepare_cached("SELECT count(*) FROM pack WHERE id = ?1 AND state = 0")?;
+                let mut unusable = Vec::new();
+                for pack in packs {
+                    if query.query_row([pack], |row| row.get::<_, i64>(0))? == 0 {
+                        unusable.push(pack);
+                    }
+                }
+                Ok(unusable)
+            })
+            .await
+    }
+}
+
+fn add_pack(connection: &mut Connection, index: &Index) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    let name = index.pack.as_bytes();
+    let swept: i64 = transaction
+        .prepare_cached("SELECT count(*) FROM swept WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))?;
+    if swept > 0 {
+        return Ok(());
+    }
+    let known: Option<PackId> = transaction
+        .prepare_cached("SELECT id FROM pack WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()?;
+    if let Some(id) = known {
+        transaction.execute("UPDATE pack SET state = 0 WHERE id = ?1", [id])?;
+        return transaction.commit();
+    }
+    transaction.execute(
+        "INSERT INTO pack (name, class, stored_bytes, plain_bytes, header) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![
+            name,
+            index.table.class.code(),
+            signed(index.stored_bytes),
+            signed(index.plain_bytes),
+            index.header
+        ],
+    )?;
+    let id = transaction.last_insert_rowid();
+    {
+        let mut frames =
+            transaction.prepare_cached("INSERT INTO frame VALUES (?1, ?2, ?3, ?4, ?5)")?;
+        let mut at = 0_u64;
+        for (number, frame) in index.table.frames.iter().enumerate() {
+            frames.execute(params![
+                id,
+                number as i64,
+                signed(at),
+                frame.stored_bytes,
+                frame.plain_bytes
+            ])?;
+            at += u64::from(frame.stored_bytes);
+        }
+        let mut objects = transaction
+            .prepare_cached("INSERT OR IGNORE INTO object VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+        for row in &index.table.objects {
+            objects.execute(params![
+                row.address.as_bytes(),
+                id,
+                row.frame,
+                row.offset,
+                row.length,
+                row.encoding.code()
+            ])?;
+        }
+    }
+    transaction.commit()
+}
+
+pub(crate) fn usable_pack(
+    connection: &Connection,
+    address: &Address,
+) -> rusqlite::Result<Option<PackId>> {
+    connection
+        .prepare_cached(
+            "SELECT pack.id FROM object JOIN pack ON pack.id = object.pack
+             WHERE object.address = ?1 AND pack.state = 0 ORDER BY pack.id LIMIT 1",
+        )?
+        .query_row([address.as_bytes()], |row| row.get(0))
+        .optional()
+}
+
+fn locate(connection: &Connection, address: Address) -> rusqlite::Result<Vec<Location>> {
+    let mut query = connection.prepare_cached(
+        "SELECT pack.id, name, class, stored_bytes, header, frame, offset, length, encoding
+         FROM object JOIN pack ON pack.id = object.pack WHERE object.address = ?1 ORDER BY pack.state, pack.id",
+    )?;
+    let mut rows = query.query([address.as_bytes()])?;
+    let mut locations = Vec::new();
+    while let Some(row) = rows.next()? {
+        let pack: PackId = row.get(0)?;
+        let (Some(class), Some(encoding)) = (
+            Class::from_code(row.get(2)?),
+            Encoding::from_code(row.get(8)?),
+        ) else {
+            continue;
+        };
+        let object = ObjectRow {
+            address,
+            frame: 0,
+            offset: row.get(6)?,
+            length: row.get(7)?,
+            encoding,
+        };
+        let wanted = u64::from(object.offset) + u64::from(object.length);
+        let (at, frames) = frames_of(connection, pack, row.get(5)?, wanted)?;
+        locations.push(Location {
+            pack: PackName::from_bytes(row.get(1)?),
+            class,
+            stored_bytes: unsigned(row.get(3)?),
+            header: row.get(4)?,
+            at,
+            frames,
+            row: object,
+        });
+    }
+    Ok(locations)
+}
+
+/// The frames from `first` on that hold `wanted` bytes, and where the first begins.
+fn frames_of(
+    connection: &Connection,
+    pack: PackId,
+    first: u32,
+    wanted: u64,
+) -> rusqlite::Result<(u64, Vec<Frame>)> {
+    let mut query = connection.prepare_cached(
+        "SELECT at, stored_bytes, plain_bytes FROM frame WHERE pack = ?1 AND number >= ?2 ORDER BY number",
+    )?;
+    let mut rows = query.query(params![pack, first])?;
+    let (mut at, mut frames, mut bytes) = (0, Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        if frames.is_empty() {
+            at = unsigned(row.get(0)?);
+        }
+        let frame = Frame {
+            stored_bytes: row.get(1)?,
+            plain_bytes: row.get(2)?,
+        };
+        bytes += u64::from(frame.plain_bytes);
+        frames.push(frame);
+        if bytes >= wanted {
+            break;
+        }
+    }
+    Ok((at, frames))
+}

@@ -1,0 +1,252 @@
+//! Makes frames of objects and objects of frames. Every frame made is decompressed and hashed again before it is given
+//! out: what is stored is what was meant.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use zstd::bulk::{Compressor, Decompressor};
+use zstd::zstd_safe::{CParameter, get_frame_content_size};
+
+use super::member::{self, BLOCK};
+use super::table::{Frame, ObjectRow};
+use crate::magic::{FRAME_BYTES_MAX, ONE_FRAME_PLANES_BYTES};
+use crate::planes::{self, Encoding};
+use crate::{Address, Error};
+
+const LEVEL_PLAIN: i32 = 3;
+const LEVEL_PLANES: i32 = 1;
+const LEVEL_NOISE: i32 = -5;
+
+/// Frames with the objects in them. `frame` of a row counts from the first frame here.
+#[derive(Debug, Default)]
+pub(crate) struct Encoded {
+    /// The frames one after another.
+    pub(crate) stored: Vec<u8>,
+    /// Their sizes.
+    pub(crate) frames: Vec<Frame>,
+    /// What lies in them.
+    pub(crate) objects: Vec<ObjectRow>,
+}
+
+/// The state that is kept from frame to frame, so that buffers and tables are not allocated anew.
+pub(crate) struct Codec {
+    compressor: Compressor<'static>,
+    decompressor: Decompressor<'static>,
+    tar: Vec<u8>,
+    planes: Vec<u8>,
+    plain: Vec<u8>,
+}
+
+impl std::fmt::Debug for Codec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Codec").finish_non_exhaustive()
+    }
+}
+
+impl Codec {
+    pub(crate) fn new() -> Result<Self, Error> {
+        let failed = |source| Error::Compress { source };
+        let mut compressor = Compressor::new(LEVEL_PLAIN).map_err(failed)?;
+        compressor
+            .set_parameter(CParameter::ChecksumFlag(true))
+            .and_then(|()| compressor.set_parameter(CParameter::ContentSizeFlag(true)))
+            .map_err(failed)?;
+        Ok(Self {
+            compressor,
+            decompressor: Decompressor::new().map_err(failed)?,
+            tar: Vec::new(),
+            planes: Vec::new(),
+            plain: Vec::new(),
+        })
+    }
+
+    /// One large object, in frames of its own.
+    pub(crate) fn encode_large(
+        &mut self,
+        address: &Address,
+        bytes: &[u8],
+    ) -> Result<Encoded, Error> {
+        let choice = planes::choose(bytes);
+        let encoding = choice.encoding;
+        let level = match (encoding, choice.incompressible) {
+            (_, true) => LEVEL_NOISE,
+            (Encoding::Plain, false) => LEVEL_PLAIN,
+            _ => LEVEL_PLANES,
+        };
+        let mut tar = std::mem::take(&mut self.tar);
+        tar.clear();
+        tar.extend_from_slice(&member::header(address, encoding, bytes.len()));
+        planes::split(encoding, bytes, &mut tar);
+        tar.resize(tar.len() + member::padding(bytes.len()), 0);
+        let mut encoded = Encoded::default();
+        let mut rest = tar.as_slice();
+        if encoding != Encoding::Plain && bytes.len() < ONE_FRAME_PLANES_BYTES {
+            // zstd has one Huffman table for each 128 KiB block, so small planes would share one: a frame each.
+            let plane = bytes.len() / encoding.width();
+            for number in 0..encoding.width() - 1 {
+                let length = if number == 0 { BLOCK + plane } else { plane };
+                let (frame, others) = rest.split_at(length);
+                self.compress(frame, level, &mut encoded)?;
+                rest = others;
+            }
+        }
+        self.compress(rest, level, &mut encoded)?;
+        self.tar = tar;
+        encoded.objects.push(ObjectRow {
+            address: *address,
+            frame: 0,
+            offset: BLOCK as u32,
+            length: bytes.len() as u32,
+            encoding,
+        });
+        self.verify(&encoded)?;
+        Ok(encoded)
+    }
+
+    /// Members that share one frame: the tar bytes, and what lies where in them.
+    pub(crate) fn encode_shared(
+        &mut self,
+        tar: &[u8],
+        objects: Vec<ObjectRow>,
+    ) -> Result<Encoded, Error> {
+        let mut encoded = Encoded {
+            objects,
+            ..Encoded::default()
+        };
+        self.compress(tar, LEVEL_PLAIN, &mut encoded)?;
+        self.verify(&encoded)?;
+        Ok(encoded)
+    }
+
+    /// A frame without objects: the end of the tar.
+    pub(crate) fn encode_bare(&mut self, tar: &[u8]) -> Result<Encoded, Error> {
+        self.encode_shared(tar, Vec::new())
+    }
+
+    fn compress(&mut self, plain: &[u8], level: i32, into: &mut Encoded) -> Result<(), Error> {
+        let failed = |source| Error::Compress { source };
+        self.compressor
+            .set_parameter(CParameter::CompressionLevel(level))
+            .map_err(failed)?;
+        let begin = into.stored.len();
+        let bound = zstd::zstd_safe::compress_bound(plain.len());
+        into.stored.resize(begin + bound, 0);
+        let length = self
+            .compressor
+            .compress_to_buffer(plain, &mut into.stored[begin..])
+            .map_err(failed)?;
+        into.stored.truncate(begin + length);
+        into.frames.push(Frame {
+            stored_bytes: length as u32,
+            plain_bytes: plain.len() as u32,
+        });
+        Ok(())
+    }
+
+    /// Decompresses the frames again and hashes every object in them.
+    fn verify(&mut self, encoded: &Encoded) -> Result<(), Error> {
+        let plain = self.decompress(&encoded.stored, &encoded.frames)?;
+        let result = encoded
+            .objects
+            .iter()
+            .try_for_each(|row| self.join_checked(&plain, row));
+        self.plain = plain;
+        result
+    }
+
+    /// Decompresses frames that lie one after another. A frame that states or holds another size than its row is
+    /// refused before anything is allocated for it.
+    pub(crate) fn decompress(&mut self, stored: &[u8], frames: &[Frame]) -> Result<Vec<u8>, Error> {
+        let mut plain = std::mem::take(&mut self.plain);
+        plain.clear();
+        let mut rest = stored;
+        for frame in frames {
+            let wanted = frame.plain_bytes as usize;
+            let (bytes, others) = rest
+                .split_at_checked(frame.stored_bytes as usize)
+                .ok_or_else(|| bad_frame("it is cut off"))?;
+            rest = others;
+            let stated =
+                get_frame_content_size(bytes).map_err(|_| bad_frame("it is no zstd frame"))?;
+            if stated != Some(wanted as u64) || u64::from(frame.plain_bytes) > FRAME_BYTES_MAX {
+                return Err(bad_frame("it does not state the size that the table has"));
+            }
+            let begin = plain.len();
+            plain.resize(begin + wanted, 0);
+            let length = self
+                .decompressor
+                .decompress_to_buffer(bytes, &mut plain[begin..])
+                .map_err(|error| bad_frame(&format!("it does not decompress: {error}")))?;
+            if length != wanted {
+                return Err(bad_frame("it is shorter than the table says"));
+            }
+        }
+        if rest.is_empty() {
+            Ok(plain)
+        } else {
+            Err(bad_frame("something follows it"))
+        }
+    }
+
+    /// Takes an object out of its frames and checks it. `plain` begins with the row's frame.
+    pub(crate) fn extract(&mut self, plain: &[u8], row: &ObjectRow) -> Result<Vec<u8>, Error> {
+        self.join_checked(plain, row)?;
+        Ok(std::mem::take(&mut self.planes))
+    }
+
+    /// Leaves the object's plain bytes in `planes`.
+    fn join_checked(&mut self, plain: &[u8], row: &ObjectRow) -> Result<(), Error> {
+        let begin = row.offset as usize;
+        let damaged = |reason: &str| Error::Object {
+            address: row.address,
+            reason: reason.to_owned(),
+        };
+        let data = plain
+            .get(begin..begin + row.length as usize)
+            .ok_or_else(|| damaged("its frames end before it does"))?;
+        self.planes.clear();
+        planes::join(row.encoding, data, &mut self.planes);
+        if Address::of(&self.planes) != row.address {
+            return Err(damaged("its bytes do not have the digest that is its name"));
+        }
+        Ok(())
+    }
+}
+
+fn bad_frame(reason: &str) -> Error {
+    Error::Json {
+        what: "a frame".to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+/// Codecs that are not in use. There are never more than were used at once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CodecPool(Arc<Mutex<Vec<Codec>>>);
+
+impl CodecPool {
+    /// Runs work with a codec on a worker thread.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Codec) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let pool = self.clone();
+        tokio::task::spawn_blocking(move || {
+            let idle = pool.lock().pop();
+            let mut codec = match idle {
+                Some(codec) => codec,
+                None => Codec::new()?,
+            };
+            let result = work(&mut codec);
+            pool.lock().push(codec);
+            result
+        })
+        .await
+        .map_err(|_| Error::Worker {
+            what: "compression",
+        })?
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Codec>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

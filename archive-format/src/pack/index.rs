@@ -1,0 +1,82 @@
+//! The index file of a pack: its table, its sizes, and what opens it at any place with one ranged request.
+//!
+//! An index is a hint: what it leads to is checked against the object's address.
+
+use super::table::Table;
+use crate::magic::{INDEX_MAGIC, OBJECT_BYTES_MAX};
+use crate::{Error, PackName};
+
+/// What an index file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Index {
+    /// The pack.
+    pub(crate) pack: PackName,
+    /// The length of its file.
+    pub(crate) stored_bytes: u64,
+    /// Its length before encryption.
+    pub(crate) plain_bytes: u64,
+    /// The age header and nonce that the file begins with; empty where nothing is encrypted.
+    pub(crate) header: Vec<u8>,
+    /// Its table.
+    pub(crate) table: Table,
+}
+
+const HEADER_BYTES_MAX: usize = 4096;
+
+impl Index {
+    /// The bytes, before they are encrypted to the meta recipient.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let table = self.table.to_bytes();
+        let mut out = Vec::with_capacity(table.len() + self.header.len() + 64);
+        out.extend_from_slice(&INDEX_MAGIC);
+        out.extend_from_slice(self.pack.as_bytes());
+        out.extend_from_slice(&self.stored_bytes.to_le_bytes());
+        out.extend_from_slice(&self.plain_bytes.to_le_bytes());
+        out.extend_from_slice(&(self.header.len() as u32).to_le_bytes());
+        out.extend_from_slice(&self.header);
+        out.extend_from_slice(&table);
+        out
+    }
+
+    /// Reads an index file.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let refused = |reason: &str| Error::Json {
+            what: "an index".to_owned(),
+            reason: reason.to_owned(),
+        };
+        let cut_off = || refused("it is cut off");
+        let (magic, rest) = bytes.split_first_chunk::<8>().ok_or_else(cut_off)?;
+        if *magic != INDEX_MAGIC {
+            return Err(refused("it does not begin with the index's magic"));
+        }
+        let (pack, rest) = rest.split_first_chunk::<32>().ok_or_else(cut_off)?;
+        let (stored, rest) = rest.split_first_chunk::<8>().ok_or_else(cut_off)?;
+        let (plain, rest) = rest.split_first_chunk::<8>().ok_or_else(cut_off)?;
+        let (length, rest) = rest.split_first_chunk::<4>().ok_or_else(cut_off)?;
+        let length = u32::from_le_bytes(*length) as usize;
+        if length > HEADER_BYTES_MAX {
+            return Err(refused("its age header is too long"));
+        }
+        let (header, rest) = rest.split_at_checked(length).ok_or_else(cut_off)?;
+        let index = Self {
+            pack: PackName::from_bytes(*pack),
+            stored_bytes: u64::from_le_bytes(*stored),
+            plain_bytes: u64::from_le_bytes(*plain),
+            header: header.to_vec(),
+            table: Table::from_bytes(rest)?,
+        };
+        let frames: u64 = index
+            .table
+            .frames
+            .iter()
+            .map(|frame| u64::from(frame.stored_bytes))
+            .sum();
+        if frames > index.plain_bytes
+            || index.plain_bytes > index.stored_bytes
+            || index.plain_bytes - frames > OBJECT_BYTES_MAX
+        {
+            return Err(refused("its sizes do not fit together"));
+        }
+        Ok(index)
+    }
+}

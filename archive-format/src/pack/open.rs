@@ -1,0 +1,89 @@
+//! Decrypts a part of a pack: only the age chunks that a range touches are read and opened.
+
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use crate::keys::{Identity, envelope};
+
+/// The stored bytes that hold a plain range, for a pack with this header length.
+pub(crate) fn stored_range(plain: &Range<u64>, header: usize, stored_bytes: u64) -> Range<u64> {
+    let step = envelope::CHUNK_BYTES + envelope::TAG_BYTES;
+    let header = header as u64;
+    let begin = header + plain.start / envelope::CHUNK_BYTES * step;
+    let end = header + plain.end.div_ceil(envelope::CHUNK_BYTES) * step;
+    begin.min(stored_bytes)..end.min(stored_bytes)
+}
+
+/// A file of which only the header and one part are at hand.
+struct Part {
+    header: Bytes,
+    part: Bytes,
+    part_at: u64,
+    position: u64,
+    length: u64,
+}
+
+impl Read for Part {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let header = self.header.len() as u64;
+        let rest = if self.position < header {
+            &self.header[self.position as usize..]
+        } else if self.position >= self.length {
+            return Ok(0);
+        } else {
+            self.position
+                .checked_sub(self.part_at)
+                .and_then(|at| self.part.get(at as usize..))
+                .filter(|rest| !rest.is_empty())
+                .ok_or_else(|| io::Error::other("a part was needed that was not read"))?
+        };
+        let length = rest.len().min(out.len());
+        out[..length].copy_from_slice(&rest[..length]);
+        self.position += length as u64;
+        Ok(length)
+    }
+}
+
+impl Seek for Part {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let target = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::Current(by) => self.position.checked_add_signed(by),
+            SeekFrom::End(by) => self.length.checked_add_signed(by),
+        };
+        self.position = target.ok_or_else(|| io::Error::other("a place before the beginning"))?;
+        Ok(self.position)
+    }
+}
+
+/// The plain bytes of `plain`, from the stored bytes `part` that [`stored_range`] named.
+pub(crate) fn decrypt(
+    header: &[u8],
+    part: Bytes,
+    stored: &Range<u64>,
+    stored_bytes: u64,
+    plain: &Range<u64>,
+    identities: &[Identity],
+) -> Result<Vec<u8>, envelope::Unopened> {
+    let damaged = |error: io::Error| envelope::Unopened::Damaged(error.to_string());
+    let file = Part {
+        header: Bytes::copy_from_slice(header),
+        part,
+        part_at: stored.start,
+        position: 0,
+        length: stored_bytes,
+    };
+    let mut reader = envelope::reader(file, identities.iter())?;
+    if plain.start >= envelope::CHUNK_BYTES {
+        // Seeking to the very beginning of a chunk makes the reader look for the file's end; one byte further does not.
+        let inside = plain.start / envelope::CHUNK_BYTES * envelope::CHUNK_BYTES + 1;
+        reader.seek(SeekFrom::Start(inside)).map_err(damaged)?;
+    }
+    reader.seek(SeekFrom::Start(plain.start)).map_err(damaged)?;
+    let length = usize::try_from(plain.end - plain.start).unwrap_or(usize::MAX);
+    let mut out = vec![0; length];
+    reader.read_exact(&mut out).map_err(damaged)?;
+    Ok(out)
+}

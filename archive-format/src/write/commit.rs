@@ -1,0 +1,450 @@
+//! The commit: the manifest, the list of packs, the log entry.
+//!
+//! Write order (each step only after the one before is durable): data packs and their index files, meta packs with the
+//! manifest, a meta pack with the list of packs, the log entry, the catalogue. Creating the entry's number is the
+//! commit; before it every pack is checked against all sweeps that the log holds (removal rules W3 to W5).
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use serde_json::Map;
+
+use super::{Commit, SnapshotWriter};
+use crate::catalogue::objects::PackId;
+use crate::log::chain::Believed;
+use crate::log::{Body, EntryBody, append, entry};
+use crate::magic::ROOT_PIECES_MAX;
+use crate::manifest::piece::{Piece, PieceCutter};
+use crate::manifest::root::{self, Child, Node};
+use crate::pack::Class;
+use crate::read::{chunks, packs};
+use crate::repository::Inner;
+use crate::{Address, EntryHash, Error, Line, LineKey, PackName, SnapshotId, SnapshotRecord};
+
+/// How often a commit is begun anew because packs were swept under it.
+const ROUNDS: u32 = 20;
+
+/// The packs that something needs; none where an object is in no pack that may be named.
+type Reach = Option<BTreeSet<PackId>>;
+
+/// What a manifest came to.
+struct Manifest {
+    root: Address,
+    lines: u64,
+    pieces: Vec<Child>,
+    nodes: Vec<Address>,
+    /// Packs that hold what the lines name.
+    needed: BTreeSet<PackId>,
+}
+
+pub(super) async fn commit(
+    writer: &SnapshotWriter,
+    commit: Commit,
+) -> Result<SnapshotRecord, Error> {
+    // One commit of a run at a time.
+    let mut committed = writer.committed.lock().await;
+    let inner = &writer.repository.inner;
+    let started = writer.started;
+    let id = if *committed {
+        SnapshotId::new(started)?
+    } else {
+        writer.run
+    };
+    for _ in 0..ROUNDS {
+        writer.packer.flush().await?;
+        let manifest = manifest(writer).await?;
+        writer.packer.flush().await?;
+        let Some(needed) = needed_packs(inner, &manifest).await? else {
+            continue;
+        };
+        let Some(listed) = list_packs(writer, &needed).await? else {
+            continue;
+        };
+        let record = record(writer, &commit, id, &manifest, &listed);
+        let mut all = needed;
+        all.extend(&listed.holders);
+        if put(inner, writer.run, &record, all).await? {
+            *committed = true;
+            keep(inner, &record, &manifest).await?;
+            return Ok(record);
+        }
+    }
+    Err(Error::Outrun { rounds: ROUNDS })
+}
+
+/// Writes the pieces and the root, and makes sure that everything the lines name is in packs that may be named.
+async fn manifest(writer: &SnapshotWriter) -> Result<Manifest, Error> {
+    let mut cutter = PieceCutter::default();
+    let mut found = Found::default();
+    let (mut pieces, mut after) = (Vec::new(), Vec::new());
+    loop {
+        let page = writer.spool.page(after).await?;
+        let Some((last, _)) = page.last() else { break };
+        after = last.clone();
+        for (_, bytes) in page {
+            let line = Line::from_bytes(bytes.strip_suffix(b"\n").unwrap_or(&bytes))?;
+            if let Some(piece) = cutter.push(line.key(), &bytes)? {
+                pieces.push(store_piece(writer, piece, &mut found).await?);
+            }
+        }
+    }
+    if let Some(piece) = cutter.finish() {
+        pieces.push(store_piece(writer, piece, &mut found).await?);
+    }
+    if !found.gone.is_empty() {
+        return Err(Error::Gone { items: found.gone });
+    }
+    let lines = pieces.iter().map(|piece| piece.count).sum();
+    let (root, nodes) = store_root(writer, pieces.clone()).await?;
+    Ok(Manifest {
+        root,
+        lines,
+        pieces,
+        nodes,
+        needed: found.needed,
+    })
+}
+
+/// What was found about the lines while they became pieces.
+#[derive(Default)]
+struct Found {
+    /// Packs that hold what they name.
+    needed: BTreeSet<PackId>,
+    /// Items that name something that is in no pack.
+    gone: Vec<LineKey>,
+}
+
+async fn store_piece(
+    writer: &SnapshotWriter,
+    piece: Piece,
+    found: &mut Found,
+) -> Result<Child, Error> {
+    let inner = &writer.repository.inner;
+    let bytes = Bytes::from(piece.bytes);
+    let stored = writer.packer.store(Class::Meta, bytes.clone()).await?;
+    match inner.catalogue.reach(stored.address).await? {
+        Some(packs) => found.needed.extend(packs),
+        None => reach_of_lines(inner, stored.address, &bytes, found).await?,
+    }
+    Ok(Child {
+        address: stored.address,
+        count: piece.count,
+        first: piece.first,
+        size: stored.size,
+    })
+}
+
+/// Finds the packs that the lines of a piece need, and remembers them.
+async fn reach_of_lines(
+    inner: &Inner,
+    piece: Address,
+    bytes: &[u8],
+    found: &mut Found,
+) -> Result<(), Error> {
+    let before = found.gone.len();
+    let mut needed = BTreeSet::new();
+    for line in crate::manifest::piece::parse(bytes)? {
+        match reach_of_line(inner, &line).await? {
+            Some(packs) => needed.extend(packs),
+            None => found.gone.push(LineKey {
+                part: 0,
+                ..line.key()
+            }),
+        }
+    }
+    found.gone.dedup();
+    // An empty set cannot be told from none in the catalogue, and is found again next time.
+    if found.gone.len() == before && !needed.is_empty() {
+        inner.catalogue.set_reach(piece, needed.clone()).await?;
+    }
+    found.needed.extend(needed);
+    Ok(())
+}
+
+async fn reach_of_line(inner: &Inner, line: &Line) -> Result<Reach, Error> {
+    let mut needed = BTreeSet::new();
+    for address in line.addresses() {
+        match inner.catalogue.usable_pack(address).await? {
+            Some(pack) => needed.insert(pack),
+            None => return Ok(None),
+        };
+    }
+    for list in line
+        .files
+        .iter()
+        .filter_map(|file| file.content.as_ref()?.chunk_list)
+    {
+        match reach_of_list(inner, list.address, list.depth).await? {
+            Some(packs) => needed.extend(packs),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(needed))
+}
+
+/// The packs that a chunk list and its chunks need. Each object of the list is read once and remembered.
+pub(super) async fn reach_of_list(inner: &Inner, list: Address, depth: u8) -> Result<Reach, Error> {
+    // What is still to be looked at: an object, its depth, and whether its records were looked at before it.
+    let mut stack = vec![(list, depth)];
+    let mut all = BTreeSet::new();
+    while let Some((address, depth)) = stack.pop() {
+        let Some(own) = inner.catalogue.usable_pack(address).await? else {
+            return Ok(None);
+        };
+        if depth == 1
+            && let Some(packs) = inner.catalogue.reach(address).await?
+        {
+            all.extend(packs);
+            continue;
+        }
+        let records = chunks::parse(&inner.objects.get(address).await?, depth)?;
+        all.insert(own);
+        if depth > 1 {
+            stack.extend(records.iter().map(|record| (record.address, depth - 1)));
+            continue;
+        }
+        let mut packs = BTreeSet::from([own]);
+        for record in &records {
+            match inner.catalogue.usable_pack(record.address).await? {
+                Some(pack) => packs.insert(pack),
+                None => return Ok(None),
+            };
+        }
+        inner.catalogue.set_reach(address, packs.clone()).await?;
+        all.extend(packs);
+    }
+    Ok(Some(all))
+}
+
+/// Stores the root, above 10,000 pieces as a tree; gives all its nodes.
+async fn store_root(
+    writer: &SnapshotWriter,
+    pieces: Vec<Child>,
+) -> Result<(Address, Vec<Address>), Error> {
+    let mut children = pieces;
+    let mut nodes = Vec::new();
+    let mut level = 0;
+    while children.len() > ROOT_PIECES_MAX {
+        let mut above = Vec::new();
+        for node in root::cut(children, level) {
+            let count = node.count();
+            let Some(first) = node.children.first().map(|child| child.first.clone()) else {
+                continue;
+            };
+            let stored = writer
+                .packer
+                .store(Class::Meta, node.to_bytes()?.into())
+                .await?;
+            nodes.push(stored.address);
+            above.push(Child {
+                address: stored.address,
+                count,
+                first,
+                size: stored.size,
+            });
+        }
+        children = above;
+        level += 1;
+    }
+    let root = Node { level, children };
+    let stored = writer
+        .packer
+        .store(Class::Meta, root.to_bytes()?.into())
+        .await?;
+    nodes.push(stored.address);
+    Ok((stored.address, nodes))
+}
+
+/// All packs of a manifest: what its lines need, and those that hold pieces and nodes. None: something was swept.
+async fn needed_packs(inner: &Inner, manifest: &Manifest) -> Result<Reach, Error> {
+    let own = manifest.pieces.iter().map(|piece| piece.address);
+    let own = packs_of(inner, own.chain(manifest.nodes.iter().copied())).await?;
+    Ok(own.map(|own| own.union(&manifest.needed).copied().collect()))
+}
+
+/// The packs that hold these objects.
+async fn packs_of(inner: &Inner, addresses: impl Iterator<Item = Address>) -> Result<Reach, Error> {
+    let mut packs = BTreeSet::new();
+    for address in addresses {
+        match inner.catalogue.usable_pack(address).await? {
+            Some(pack) => packs.insert(pack),
+            None => return Ok(None),
+        };
+    }
+    Ok(Some(packs))
+}
+
+/// The list of packs, as it was stored.
+struct Listed {
+    objects: Vec<Address>,
+    holders: BTreeSet<PackId>,
+    holder_names: Vec<PackName>,
+    packs: u64,
+}
+
+/// Stores the list of packs. None: something was swept.
+async fn list_packs(
+    writer: &SnapshotWriter,
+    needed: &BTreeSet<PackId>,
+) -> Result<Option<Listed>, Error> {
+    let inner = &writer.repository.inner;
+    let Some(names) = inner
+        .catalogue
+        .names_of(needed.iter().copied().collect())
+        .await?
+    else {
+        return Ok(None);
+    };
+    let mut objects = Vec::new();
+    for object in packs::cut_list(&names) {
+        objects.push(
+            writer
+                .packer
+                .store(Class::Meta, object.into())
+                .await?
+                .address,
+        );
+    }
+    writer.packer.flush().await?;
+    let Some(holders) = packs_of(inner, objects.iter().copied()).await? else {
+        return Ok(None);
+    };
+    let holder_names = inner
+        .catalogue
+        .names_of(holders.iter().copied().collect())
+        .await?;
+    Ok(holder_names.map(|holder_names| Listed {
+        objects,
+        holders,
+        holder_names,
+        packs: names.len() as u64,
+    }))
+}
+
+fn record(
+    writer: &SnapshotWriter,
+    commit: &Commit,
+    id: SnapshotId,
+    manifest: &Manifest,
+    listed: &Listed,
+) -> SnapshotRecord {
+    let written = writer.written();
+    let mut bytes = commit.bytes;
+    bytes.new = written.new;
+    bytes.stored = written.stored;
+    SnapshotRecord {
+        id,
+        run: writer.run,
+        workspace: writer.workspace.clone(),
+        identity: writer.identity.clone(),
+        started: writer.started,
+        finished: commit.finished,
+        outcome: commit.outcome,
+        items: commit.items.clone(),
+        files: commit.files,
+        bytes,
+        requests: commit.requests,
+        tags: commit.tags.clone(),
+        program: writer.repository.inner.program.clone(),
+        manifest: manifest.root,
+        lines: manifest.lines,
+        pack_list: listed.objects.clone(),
+        pack_list_packs: listed.holder_names.clone(),
+        packs: listed.packs,
+        more: Map::new(),
+    }
+}
+
+/// Puts the log entry. False: packs that it needs were swept, everything must be computed anew.
+async fn put(
+    inner: &Inner,
+    run: SnapshotId,
+    record: &SnapshotRecord,
+    needed: BTreeSet<PackId>,
+) -> Result<bool, Error> {
+    let machine = inner.ring.machine.as_ref().ok_or(Error::NoSigner {
+        reason: "no machine key was given",
+    })?;
+    let needed: Vec<PackId> = needed.into_iter().collect();
+    loop {
+        // W3: read the log to its head, check every pack against all sweeps.
+        inner.read_log(false, &mut Vec::new()).await?;
+        if !inner
+            .catalogue
+            .unusable_of(needed.clone())
+            .await?
+            .is_empty()
+        {
+            return Ok(false);
+        }
+        let (number, previous, recipient) = {
+            let chain = inner.chain.lock().await;
+            if !chain.knows(&machine.signer()) {
+                return Err(Error::NoSigner {
+                    reason: "the owners did not introduce it",
+                });
+            }
+            (chain.number + 1, chain.hash, chain.meta.clone())
+        };
+        let body = EntryBody {
+            time: record.finished,
+            run,
+            program: inner.program.clone(),
+            body: Body::Snapshot(Box::new(record.clone())),
+            more: Map::new(),
+        };
+        let bytes = Bytes::from(entry::seal(
+            inner.record.id,
+            number,
+            previous,
+            &body,
+            machine,
+            recipient.as_ref(),
+        )?);
+        // W5: the next number, create-only. "Exists": back to W3.
+        match append::put(inner.storage.as_ref(), number, &bytes).await? {
+            append::Put::Theirs => {}
+            append::Put::Ours => {
+                let hash = EntryHash::of(&bytes);
+                return remember(inner, number, hash, body, machine.signer())
+                    .await
+                    .map(|()| true);
+            }
+        }
+    }
+}
+
+/// Takes our own entry as read, unless another task of this process did.
+async fn remember(
+    inner: &Inner,
+    number: u64,
+    hash: EntryHash,
+    body: EntryBody,
+    signer: crate::Signer,
+) -> Result<(), Error> {
+    let believed = Believed {
+        number,
+        hash,
+        signer,
+        body,
+    };
+    let mut chain = inner.chain.lock().await;
+    if chain.number + 1 == number {
+        chain.advance(&believed)?;
+        inner.remember_entry(believed).await?;
+    }
+    drop(chain);
+    inner.write_head().await
+}
+
+/// Keeps the snapshot's lines in the catalogue: the last step, and no harm where it is missed.
+async fn keep(inner: &Inner, record: &SnapshotRecord, manifest: &Manifest) -> Result<(), Error> {
+    for piece in &manifest.pieces {
+        if !inner.catalogue.has_piece(piece.address).await? {
+            let lines = crate::manifest::piece::parse(&inner.objects.get(piece.address).await?)?;
+            inner.catalogue.add_piece(piece.address, lines).await?;
+        }
+    }
+    let pieces = manifest.pieces.iter().map(|piece| piece.address).collect();
+    inner.catalogue.hold(record.id, pieces).await
+}

@@ -1,0 +1,354 @@
+//! Takes objects in, from many tasks at once, and brings packs into the repository.
+//!
+//! Write order: a pack, then its index (an index proves its pack), then the catalogue. Nothing is named by a log entry
+//! before its pack and index are stored.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, RwLock, Semaphore};
+use tokio::task::JoinSet;
+
+use super::Stored;
+use super::filler::{Filler, SharedFrame};
+use crate::keys::Recipient;
+use crate::keys::envelope;
+use crate::magic::{LARGE_OBJECT_BYTES, OBJECT_BYTES_MAX};
+use crate::pack::writer::PackBuilder;
+use crate::pack::{Class, CodecPool, Encoded};
+use crate::{Address, Catalogue, Error, FileName, Storage};
+
+/// Packs that are on their way into the repository at once. They wait on disk, not in memory.
+const UPLOADS_AT_ONCE: usize = 2;
+
+/// Up to this length a hash is made where one is: it takes some 20 µs.
+const INLINE_HASH_BYTES: usize = 32 << 10;
+
+/// What the uploads need, shared with their tasks.
+#[derive(Debug)]
+struct Shelf {
+    storage: Arc<dyn Storage>,
+    catalogue: Catalogue,
+    codecs: CodecPool,
+    meta: Option<Recipient>,
+    /// Objects taken in whose pack is not stored yet.
+    pending: Mutex<HashSet<Address>>,
+    stored_bytes: AtomicU64,
+}
+
+/// One class: the frame that is being shared, and the packs.
+#[derive(Debug)]
+struct Lane {
+    shared: Mutex<SharedFrame>,
+    filler: Arc<AsyncMutex<Filler>>,
+}
+
+/// The packer.
+#[derive(Debug)]
+pub(super) struct Packer {
+    shelf: Arc<Shelf>,
+    data: Option<Recipient>,
+    lanes: [Lane; 4],
+    /// Work of the processor that goes on at once.
+    workers: Arc<Semaphore>,
+    uploads: AsyncMutex<JoinSet<Result<(), Error>>>,
+    upload_permits: Arc<Semaphore>,
+    /// Held for reading while an object is taken in, for writing while everything is flushed.
+    gate: RwLock<()>,
+    new_bytes: AtomicU64,
+}
+
+/// What a packer is made from.
+#[derive(Debug)]
+pub(super) struct Setting {
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) catalogue: Catalogue,
+    pub(super) codecs: CodecPool,
+    pub(super) data: Option<Recipient>,
+    pub(super) meta: Option<Recipient>,
+    pub(super) folder: PathBuf,
+    pub(super) pack_bytes: u64,
+}
+
+impl Packer {
+    pub(super) fn new(setting: Setting) -> Self {
+        let cores = std::thread::available_parallelism()
+            .map_or(2, usize::from)
+            .clamp(2, 8);
+        let lanes = Class::ALL.map(|class| Lane {
+            shared: Mutex::default(),
+            filler: Arc::new(AsyncMutex::new(Filler::new(
+                class,
+                setting.folder.clone(),
+                setting.pack_bytes,
+            ))),
+        });
+        Self {
+            shelf: Arc::new(Shelf {
+                storage: setting.storage,
+                catalogue: setting.catalogue,
+                codecs: setting.codecs,
+                meta: setting.meta,
+                pending: Mutex::default(),
+                stored_bytes: AtomicU64::new(0),
+            }),
+            data: setting.data,
+            lanes,
+            workers: Arc::new(Semaphore::new(cores)),
+            uploads: AsyncMutex::default(),
+            upload_permits: Arc::new(Semaphore::new(UPLOADS_AT_ONCE)),
+            gate: RwLock::new(()),
+            new_bytes: AtomicU64::new(0),
+        }
+    }
+
+    /// Bytes in objects that the repository did not have.
+    pub(super) fn new_bytes(&self) -> u64 {
+        self.new_bytes.load(Ordering::Relaxed)
+    }
+
+    /// What the packs stored so far take, with their index files.
+    pub(super) fn stored_bytes(&self) -> u64 {
+        self.shelf.stored_bytes.load(Ordering::Relaxed)
+    }
+
+    /// A turn at the processor.
+    pub(super) async fn worker(&self) -> Result<OwnedSemaphorePermit, Error> {
+        let turn = Arc::clone(&self.workers).acquire_owned().await;
+        turn.map_err(|_| Error::Worker { what: "the packer" })
+    }
+
+    /// Takes an object in, unless the repository or this run has it.
+    pub(super) async fn store(&self, class: Class, bytes: Bytes) -> Result<Stored, Error> {
+        let address = if bytes.len() <= INLINE_HASH_BYTES {
+            Address::of(&bytes)
+        } else {
+            let (turn, hashed) = (self.worker().await?, bytes.clone());
+            let hash = tokio::task::spawn_blocking(move || {
+                let _turn = turn;
+                Address::of(&hashed)
+            });
+            hash.await.map_err(|_| Error::Worker { what: "hashing" })?
+        };
+        self.store_hashed(class, address, bytes).await
+    }
+
+    /// The same where the address is known already.
+    pub(super) async fn store_hashed(
+        &self,
+        class: Class,
+        address: Address,
+        bytes: Bytes,
+    ) -> Result<Stored, Error> {
+        let size = bytes.len() as u64;
+        if size > OBJECT_BYTES_MAX {
+            return Err(Error::Limit {
+                what: "An object".to_owned(),
+                limit: OBJECT_BYTES_MAX,
+                found: size,
+            });
+        }
+        let stored = Stored { address, size };
+        let _open = self.gate.read().await;
+        if self.shelf.is_pending(&address) || self.shelf.catalogue.is_known(address).await? {
+            return Ok(stored);
+        }
+        if !self.shelf.add_pending(address) {
+            return Ok(stored);
+        }
+        self.new_bytes.fetch_add(size, Ordering::Relaxed);
+        if bytes.len() >= LARGE_OBJECT_BYTES {
+            let turn = self.worker().await?;
+            let encoded = self
+                .shelf
+                .codecs
+                .run(move |codec| codec.encode_large(&address, &bytes))
+                .await?;
+            self.append(class, encoded).await?;
+            drop(turn);
+        } else if let Some(frame) = self.share(class, address, &bytes) {
+            self.close_frame(class, frame).await?;
+        }
+        Ok(stored)
+    }
+
+    /// Puts a small object into the shared frame; gives the frame when it is full.
+    fn share(&self, class: Class, address: Address, bytes: &[u8]) -> Option<SharedFrame> {
+        let mut shared = self
+            .lane(class)
+            .shared
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        shared.push(address, bytes);
+        shared.is_full().then(|| std::mem::take(&mut *shared))
+    }
+
+    fn lane(&self, class: Class) -> &Lane {
+        let place = Class::ALL.iter().position(|lane| *lane == class);
+        &self.lanes[place.unwrap_or(0)]
+    }
+
+    async fn close_frame(&self, class: Class, frame: SharedFrame) -> Result<(), Error> {
+        let turn = self.worker().await?;
+        let encoded = self
+            .shelf
+            .codecs
+            .run(move |codec| codec.encode_shared(&frame.tar, frame.objects))
+            .await?;
+        self.append(class, encoded).await?;
+        drop(turn);
+        Ok(())
+    }
+
+    async fn append(&self, class: Class, encoded: Encoded) -> Result<(), Error> {
+        let recipient = if class == Class::Meta {
+            &self.shelf.meta
+        } else {
+            &self.data
+        };
+        let recipient = recipient.clone();
+        let mut filler = Arc::clone(&self.lane(class).filler).lock_owned().await;
+        let appended =
+            tokio::task::spawn_blocking(move || filler.append(encoded, recipient.as_ref()));
+        let full = appended.await.map_err(|_| Error::Worker {
+            what: "writing a pack",
+        })??;
+        match full {
+            Some(pack) => self.upload(pack).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Finishes a pack and brings it into the repository, beside everything else. Waits while too many are under way;
+    /// an error of an earlier one comes out here.
+    async fn upload(&self, pack: PackBuilder) -> Result<(), Error> {
+        let permit = Arc::clone(&self.upload_permits).acquire_owned().await;
+        let permit = permit.map_err(|_| Error::Worker { what: "the packer" })?;
+        let mut uploads = self.uploads.lock().await;
+        let mut failed = Ok(());
+        while let Some(done) = uploads.try_join_next() {
+            failed = failed.and(done.unwrap_or(Err(Error::Worker { what: "an upload" })));
+        }
+        failed?;
+        let shelf = Arc::clone(&self.shelf);
+        uploads.spawn(async move {
+            let _permit = permit;
+            shelf.bring_in(pack).await
+        });
+        Ok(())
+    }
+
+    /// Brings everything taken in so far into the repository, data packs before meta packs.
+    pub(super) async fn flush(&self) -> Result<(), Error> {
+        let _closed = self.gate.write().await;
+        for class in Class::ALL {
+            let frame = {
+                let mut shared = self
+                    .lane(class)
+                    .shared
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                std::mem::take(&mut *shared)
+            };
+            if !frame.objects.is_empty() {
+                self.close_frame(class, frame).await?;
+            }
+            let pack = self.lane(class).filler.lock().await.take();
+            if let Some(pack) = pack {
+                self.upload(pack).await?;
+            }
+            if class == Class::Outputs {
+                self.uploads_done().await?;
+            }
+        }
+        self.uploads_done().await?;
+        // What is still pending was lost with a task that was cancelled or failed: it may be taken in again.
+        self.shelf.lock_pending().clear();
+        Ok(())
+    }
+
+    async fn uploads_done(&self) -> Result<(), Error> {
+        let mut uploads = self.uploads.lock().await;
+        let mut result = Ok(());
+        while let Some(done) = uploads.join_next().await {
+            result = result.and(done.unwrap_or(Err(Error::Worker { what: "an upload" })));
+        }
+        result
+    }
+}
+
+impl Shelf {
+    fn lock_pending(&self) -> std::sync::MutexGuard<'_, HashSet<Address>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_pending(&self, address: &Address) -> bool {
+        self.lock_pending().contains(address)
+    }
+
+    fn add_pending(&self, address: Address) -> bool {
+        self.lock_pending().insert(address)
+    }
+
+    /// Pack first, index second, catalogue last.
+    async fn bring_in(&self, pack: PackBuilder) -> Result<(), Error> {
+        let finished = self.codecs.run(move |codec| pack.finish(codec)).await?;
+        let index = finished.index;
+        let mut stored_index = index.to_bytes();
+        if let Some(meta) = &self.meta {
+            stored_index = envelope::seal(&[meta], &stored_index)?;
+        }
+        let name = FileName::pack(&index.pack);
+        // A pack's name is new for ever, so one that exists is this one, put by an attempt whose answer was lost.
+        self.settle(
+            &name,
+            self.storage.create_from_file(&name, &finished.path).await,
+            index.stored_bytes,
+        )
+        .await?;
+        let index_name = FileName::index(&index.pack);
+        let index_bytes = stored_index.len() as u64;
+        let created = self.storage.create(&index_name, stored_index.into()).await;
+        self.settle(&index_name, created, index_bytes).await?;
+        self.stored_bytes
+            .fetch_add(index.stored_bytes + index_bytes, Ordering::Relaxed);
+        let addresses: Vec<Address> = index.table.objects.iter().map(|row| row.address).collect();
+        self.catalogue.add_pack(index).await?;
+        {
+            let mut pending = self.lock_pending();
+            for address in &addresses {
+                pending.remove(address);
+            }
+        }
+        tokio::fs::remove_file(&finished.path)
+            .await
+            .map_err(|source| Error::Local {
+                act: "remove",
+                path: finished.path.clone(),
+                source,
+            })
+    }
+
+    /// An unclear answer to a create is settled by looking whether the file is there with its size.
+    async fn settle(
+        &self,
+        name: &FileName,
+        created: Result<crate::storage::Created, crate::StorageError>,
+        bytes: u64,
+    ) -> Result<(), Error> {
+        match created {
+            Ok(_) => Ok(()),
+            Err(error) if error.fault == crate::storage::StorageFault::Unclear => {
+                if self.storage.size(name).await? == Some(bytes) {
+                    Ok(())
+                } else {
+                    Err(error.into())
+                }
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
