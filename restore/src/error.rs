@@ -55,7 +55,11 @@ pub enum Error {
 
     /// A mapping file that cannot be used.
     #[error("The mapping cannot be used")]
-    Mapping(#[source] Cause),
+    Mapping(#[source] workspace::Error),
+
+    /// Selectors that cannot be read.
+    #[error("A selector cannot be used")]
+    Selection(#[source] workspace::Error),
 
     /// The snapshot cannot be read.
     #[error("Cannot read {what} from the snapshot")]

@@ -3,15 +3,23 @@
 //! The plan is a value that says every step and every loss before anything is changed. Nothing but `apply` changes a
 //! target, and it writes each step's intent into the journal first. Each step may run twice.
 
+pub mod apply;
 pub mod error;
+mod expected;
+mod files;
 pub mod journal;
 pub mod loss;
 pub mod options;
 pub mod plan;
 pub mod progress;
+pub mod run;
+mod snapshot;
 pub mod step;
 pub mod stop;
+pub mod target;
+mod world;
 
+pub use apply::{Session, apply};
 pub use error::Error;
 pub use journal::{Journal, Restoration, StepState};
 pub use loss::Loss;
@@ -20,3 +28,4 @@ pub use plan::{Estimate, OutcomeWord, Outline, Plan, Seen, Sighting};
 pub use progress::{Event, Observer, Unobserved};
 pub use step::{Action, Step, Work};
 pub use stop::Stop;
+pub use target::Target;

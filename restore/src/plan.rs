@@ -3,13 +3,23 @@
 
 use std::collections::BTreeMap;
 
+use archive_format::SnapshotReader;
 use serde::{Deserialize, Serialize};
 use workspace::{Identity, ItemId};
 
-use crate::{Error, Loss, Options, Step};
+use crate::{Error, Loss, Observer, Options, Step, Target};
 
+mod decide;
+mod draft;
+mod listing;
+mod make;
+mod order;
 mod outline;
+mod survey;
 
+pub(crate) use decide::Amount;
+pub(crate) use listing::Listing;
+pub use make::{Request, kinds};
 pub use outline::{Failure, LossRow, OutcomeWord, Outline, StepRow};
 
 /// The edition of a saved plan that this version writes and reads.
@@ -117,5 +127,17 @@ impl Plan {
     pub fn step(&self, number: u32) -> Option<&Step> {
         let index = usize::try_from(number).ok()?.checked_sub(1)?;
         self.steps.get(index).filter(|step| step.step == number)
+    }
+}
+
+/// Plans a restore: reads the snapshot and the target, changes neither.
+pub async fn plan(
+    reader: &SnapshotReader,
+    target: &Target,
+    request: &Request,
+    observer: &dyn Observer,
+) -> Result<Plan, Error> {
+    match target {
+        Target::Azure(azure) => make::plan_azure(reader, azure, request, observer).await,
     }
 }

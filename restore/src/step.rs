@@ -79,8 +79,10 @@ pub struct Step {
     pub reason: String,
     /// The numbers of the steps that must have succeeded before.
     pub needs: Vec<u32>,
-    /// The reference to the place of its bytes in the target, where that is not simply the rewritten one.
-    pub place: Option<String>,
+    /// The numbers of the steps that must have ended before, well or not.
+    pub after: Vec<u32>,
+    /// Whether files that are there are written over.
+    pub overwrite: bool,
     /// How many files are written at most.
     pub files: u64,
     /// Their size, in bytes.

@@ -19,6 +19,18 @@ pub enum OutcomeWord {
     Failed,
 }
 
+impl OutcomeWord {
+    /// The word in JSON and in the journal.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Complete => "complete",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// A step as people and scripts see it.
 #[derive(Clone, Debug, Serialize)]
 pub struct StepRow {
@@ -93,6 +105,8 @@ pub struct Outline {
     pub failed: u64,
     /// Which failed, and why.
     pub failures: Vec<Failure>,
+    /// Whether it was asked to stop before all was done; the same call goes on from there.
+    pub stopped: bool,
 }
 
 impl Plan {
@@ -110,6 +124,7 @@ impl Plan {
             skipped: 0,
             failed: 0,
             failures: Vec::new(),
+            stopped: false,
         }
     }
 }

@@ -1,0 +1,196 @@
+//! Carrying a plan out: the only part of this crate that changes a target.
+//!
+//! Each step's intent is in the journal before anything of it is sent, and each step looks first at what is there, so
+//! that it may run twice. One failed step stops only those that need it.
+
+use std::collections::BTreeMap;
+
+use archive_format::SnapshotReader;
+use workspace::azure::AzureWorkspace;
+use workspace::{Clock, Selection};
+
+use crate::plan::{Failure, OutcomeWord, Outline};
+use crate::world::World;
+use crate::{Action, Error, Event, Journal, Observer, Plan, StepState, Stop, Target};
+
+mod changed;
+mod document;
+mod executor;
+mod file;
+mod job;
+mod step;
+mod upload;
+
+use executor::{Executor, Tally};
+
+/// What a restore works with besides the plan.
+#[derive(Clone, Copy)]
+pub struct Session<'a> {
+    /// Where steps are noted.
+    pub journal: &'a Journal,
+    /// Asked between two steps and between two files.
+    pub stop: &'a Stop,
+    /// Is told what happens.
+    pub observer: &'a dyn Observer,
+    /// The time of day.
+    pub clock: &'a Clock,
+    /// Whether the plan was made just now by this process, so that the target need not be compared with what it saw.
+    pub fresh: bool,
+}
+
+impl std::fmt::Debug for Session<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("fresh", &self.fresh)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Carries a plan out. [`Error::Busy`]: another restore works on the target.
+pub async fn apply(
+    plan: &Plan,
+    reader: &SnapshotReader,
+    target: &Target,
+    session: &Session<'_>,
+) -> Result<Outline, Error> {
+    check_plan(plan, reader, target)?;
+    match target {
+        Target::Azure(azure) => apply_azure(plan, reader, azure, session).await,
+    }
+}
+
+/// Whether the plan is for this snapshot and this target.
+fn check_plan(plan: &Plan, reader: &SnapshotReader, target: &Target) -> Result<(), Error> {
+    let snapshot = reader.record().id.to_string();
+    if plan.snapshot != snapshot {
+        return Err(Error::OtherPlan {
+            what: "snapshot",
+            planned: plan.snapshot.clone(),
+            given: snapshot,
+        });
+    }
+    let identity = target.identity();
+    if plan.identity != *identity {
+        return Err(Error::OtherPlan {
+            what: "target",
+            planned: format!("{:?}", plan.identity),
+            given: format!("{identity:?}"),
+        });
+    }
+    Ok(())
+}
+
+async fn apply_azure(
+    plan: &Plan,
+    reader: &SnapshotReader,
+    azure: &AzureWorkspace,
+    session: &Session<'_>,
+) -> Result<Outline, Error> {
+    if plan.changes() == 0 {
+        session.journal.begin(plan, session.clock.now()).await?;
+        return finish(plan, &Tally::default(), session).await;
+    }
+    let lock = azure.lock(&plan.plan).await.map_err(|error| match error {
+        error @ workspace::Error::Locked { .. } => Error::Busy {
+            target: plan.target.clone(),
+            source: Some(Box::new(error)),
+        },
+        error => Error::target("its lock", error),
+    })?;
+    let done = work(plan, reader, azure, session).await;
+    // A lock that is not given back runs out by itself; what was done stays done.
+    let released = lock.release().await;
+    let tally = done?;
+    released.map_err(|error| Error::target("its lock", error))?;
+    finish(plan, &tally, session).await
+}
+
+async fn work(
+    plan: &Plan,
+    reader: &SnapshotReader,
+    azure: &AzureWorkspace,
+    session: &Session<'_>,
+) -> Result<Tally, Error> {
+    let selection =
+        Selection::parse(&plan.selectors, session.clock.now()).map_err(Error::Selection)?;
+    let world = World::open(reader, azure, selection, &plan.options).await?;
+    know_names(plan, &world).await?;
+    session.journal.begin(plan, session.clock.now()).await?;
+    let begun = session.journal.steps(&plan.plan).await?;
+    if !session.fresh {
+        changed::check(plan, &world, &begun).await?;
+    }
+    session.observer.event(Event::Started {
+        steps: plan.changes(),
+        bytes: plan.estimate.bytes,
+    });
+    Executor::new(plan, &world, session, begun).run().await
+}
+
+/// Tells the rewriter what the plan decided: other version numbers, and runs that are there already.
+async fn know_names(plan: &Plan, world: &World<'_>) -> Result<(), Error> {
+    for step in &plan.steps {
+        let documents = matches!(step.action, Action::Create | Action::Repair | Action::Skip)
+            && step.item.kind != "jobs";
+        if documents && world.map_item(&step.item) != step.target {
+            world
+                .rewriter_mut()
+                .renamed(step.item.clone(), step.target.clone());
+        }
+    }
+    for (job, run) in &plan.runs {
+        let id = workspace::ItemId::new("jobs", job);
+        let run = workspace::azure::RunId::new(run)
+            .map_err(|error| Error::target(id.to_string(), error))?;
+        if let Some(loaded) = world.load(&id).await? {
+            world
+                .rewriter_mut()
+                .restored_run(job.clone(), crate::run::restored(&loaded, &run));
+        }
+    }
+    Ok(())
+}
+
+/// The report, and the end of the journal's entry.
+async fn finish(plan: &Plan, tally: &Tally, session: &Session<'_>) -> Result<Outline, Error> {
+    let mut outline = plan.outline();
+    let mut failed: BTreeMap<u32, &str> = BTreeMap::new();
+    for (number, state) in &tally.states {
+        match state {
+            Ok(()) => outline.done += 1,
+            Err(reason) => {
+                outline.failed += 1;
+                failed.insert(*number, reason);
+            }
+        }
+    }
+    outline.skipped = plan.steps.len() as u64 - plan.changes();
+    outline.failures = failed
+        .into_iter()
+        .filter_map(|(number, reason)| {
+            let step = plan.step(number)?;
+            Some(Failure {
+                step: number,
+                item: step.item.to_string(),
+                reason: reason.to_owned(),
+            })
+        })
+        .collect();
+    outline.stopped = tally.stopped;
+    outline.outcome = match (outline.done, outline.failed) {
+        (done, 0) if done == plan.changes() => OutcomeWord::Complete,
+        (0, failed) if failed > 0 => OutcomeWord::Failed,
+        _ => OutcomeWord::Partial,
+    };
+    let word = outline.outcome.as_str();
+    session
+        .journal
+        .finish(&plan.plan, word, session.clock.now())
+        .await?;
+    Ok(outline)
+}
+
+/// Whether a step was begun in an attempt before and may have been done in part.
+fn was_begun(begun: &BTreeMap<u32, StepState>, number: u32) -> bool {
+    begun.contains_key(&number)
+}

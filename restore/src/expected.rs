@@ -1,0 +1,332 @@
+//! What an item becomes in the target: its document after rewriting and after every change that a restore makes by
+//! rule, the place of its bytes, and the rows that say what is different. Plan, apply and verify all ask here, so that
+//! they cannot disagree.
+//!
+//! Pure: it reads documents and writes nothing.
+
+use serde_json::Value;
+use workspace::reference::{Rewriter, rewrite};
+use workspace::{ItemId, Kind};
+
+use crate::snapshot::{Loaded, Text};
+use crate::{Action, Loss};
+
+mod definition;
+mod place;
+
+pub(crate) use definition::source_job;
+pub(crate) use place::{BytesPlace, needs_job};
+
+const ARCHIVED: &str = "/properties/isArchived";
+
+/// What is known besides the item itself.
+pub(crate) struct Given<'a> {
+    /// Where things went.
+    pub(crate) rewriter: &'a Rewriter,
+    /// Whether credentials of the snapshot are written.
+    pub(crate) secrets: bool,
+    /// Whether a job of this id is a job of the target.
+    pub(crate) job_here: &'a (dyn Fn(&str) -> bool + Sync),
+    /// Whether a job of this id is in the snapshot.
+    pub(crate) job_known: &'a (dyn Fn(&str) -> bool + Sync),
+    /// The specification of the job that a schedule names.
+    pub(crate) source_job: Option<&'a Text>,
+    /// The address of the target's default container, without a slash at its end.
+    pub(crate) default_container: Option<&'a str>,
+}
+
+/// An item as it will be in the target.
+#[derive(Clone, Debug)]
+pub(crate) struct Expected {
+    /// Its name there.
+    pub(crate) target: ItemId,
+    /// Its document, with the source's read-only fields, which no comparison looks at.
+    pub(crate) value: Value,
+    /// The api-version to write it with.
+    pub(crate) api_version: String,
+    /// Where its bytes go.
+    pub(crate) place: Option<BytesPlace>,
+    /// What will not be as it was.
+    pub(crate) losses: Vec<Loss>,
+    /// Pointers that are not compared: what the service or a person decides in the target.
+    pub(crate) ignored: Vec<String>,
+}
+
+impl Expected {
+    /// Whether the item is archived at the source.
+    pub(crate) fn archived(&self) -> bool {
+        is_archived(&self.value)
+    }
+
+    /// The body of the PUT that makes it. A service takes the archived flag only for what exists.
+    pub(crate) fn body(&self, kind: &Kind) -> Value {
+        let mut body = kind.body(&self.target, &self.value);
+        if let Some(flag) = body.pointer_mut(ARCHIVED) {
+            *flag = Value::Bool(false);
+        }
+        body
+    }
+
+    /// The body of the PUT that archives it.
+    pub(crate) fn archive_body(&self, kind: &Kind) -> Value {
+        kind.body(&self.target, &self.value)
+    }
+
+    /// The first field in which the target's document differs, the archived flag left out.
+    pub(crate) fn difference(&self, kind: &Kind, actual: &Value) -> Option<String> {
+        let differences = kind.differences(&self.target, &self.value, actual);
+        differences
+            .into_iter()
+            .map(|difference| difference.pointer)
+            .find(|pointer| pointer != ARCHIVED && !self.ignores(pointer))
+    }
+
+    /// Whether a pointer is not compared.
+    pub(crate) fn ignores(&self, pointer: &str) -> bool {
+        self.ignored
+            .iter()
+            .any(|ignored| pointer == ignored || pointer.starts_with(&format!("{ignored}/")))
+    }
+
+    /// Names the place that the service gave for the bytes.
+    pub(crate) fn set_uri(&mut self, kind: &Kind, uri: String) {
+        if let Some(pointer) = place::uri_pointer(kind)
+            && let Some(slot) = self.value.pointer_mut(pointer)
+        {
+            *slot = Value::String(uri);
+        }
+    }
+}
+
+/// Whether a document says that its item is archived.
+pub(crate) fn is_archived(value: &Value) -> bool {
+    value
+        .pointer(ARCHIVED)
+        .and_then(Value::as_bool)
+        .unwrap_or_default()
+}
+
+/// Whether a container says nothing that its first version does not bring with it.
+pub(crate) fn is_blank(kind: &Kind, id: &ItemId, value: &Value) -> bool {
+    let blank = serde_json::json!({"properties": {
+        "isArchived": false,
+        "dataType": value.pointer("/properties/dataType"),
+    }});
+    let differences = kind.differences(id, &blank, value);
+    differences
+        .iter()
+        .all(|difference| difference.pointer == ARCHIVED && difference.right.is_none())
+}
+
+/// What an item of the snapshot becomes; `None` where the snapshot has no document of it.
+pub(crate) fn expect(kind: &'static Kind, loaded: &Loaded, given: &Given<'_>) -> Option<Expected> {
+    let text = loaded.arm.as_ref()?;
+    let target = given.rewriter.map_item(&loaded.id);
+    let mut shaping = Shaping {
+        kind,
+        id: &loaded.id,
+        losses: Vec::new(),
+        ignored: Vec::new(),
+    };
+    let original = shaping.definition(&text.value, given);
+    let rewritten = rewrite(kind, &original, given.rewriter);
+    let mut value = rewritten.value;
+    let place = place::place(kind, loaded, &original, &mut value, given);
+    let placed = place.as_ref().and(place::uri_pointer(kind));
+    shaping.losses_of_row();
+    for left in &rewritten.left {
+        if Some(left.pointer.as_str()) != placed {
+            shaping.left(&mut value, &left.pointer, left.reason);
+        }
+    }
+    for mention in &rewritten.mentions {
+        shaping.mention(&mention.pointer, &mention.names);
+    }
+    if matches!(place, Some(BytesPlace::Pending { .. })) {
+        shaping.ignored.extend(placed.map(str::to_owned));
+    }
+    shaping.own_name(&mut value, &target);
+    shaping.credentials(&mut value, loaded, given);
+    shaping.hold_back(&mut value);
+    Some(Expected {
+        target,
+        value,
+        api_version: text.api_version.clone(),
+        place,
+        losses: shaping.losses,
+        ignored: shaping.ignored,
+    })
+}
+
+/// The changes by rule, one function each.
+struct Shaping<'a> {
+    kind: &'static Kind,
+    id: &'a ItemId,
+    losses: Vec<Loss>,
+    ignored: Vec<String>,
+}
+
+impl Shaping<'_> {
+    fn row(
+        &mut self,
+        action: Action,
+        what: impl Into<String>,
+        reason: impl Into<String>,
+        substitute: impl Into<String>,
+    ) {
+        self.losses
+            .push(Loss::new(self.id, action, what, reason, substitute));
+    }
+
+    /// What no restore brings back for any item of the kind.
+    fn losses_of_row(&mut self) {
+        for (what, reason, substitute) in self.kind.losses {
+            self.row(Action::Create, *what, *reason, *substitute);
+        }
+    }
+
+    /// A reference that leads nowhere in the target. The name of a job that has become no run is dropped: a service
+    /// refuses it.
+    fn left(&mut self, value: &mut Value, pointer: &str, reason: &'static str) {
+        let at = workspace::pointer::Pointer::parse(pointer).unwrap_or_default();
+        let names_job = self
+            .kind
+            .bare_names
+            .iter()
+            .any(|bare| at.matches(bare.at) && bare.kinds.contains(&"jobs"));
+        if names_job && remove(value, pointer) {
+            self.row(Action::Create, pointer, reason, "left out");
+        } else {
+            self.row(
+                Action::Create,
+                pointer,
+                reason,
+                "kept as it was; it leads out of the target",
+            );
+        }
+    }
+
+    fn mention(&mut self, pointer: &str, names: &[String]) {
+        self.row(
+            Action::Create,
+            format!("mentions-source {pointer}"),
+            format!("the text mentions {} and is no reference", names.join(", ")),
+            "kept byte by byte",
+        );
+    }
+
+    /// A component's specification repeats its own name and version.
+    fn own_name(&mut self, value: &mut Value, target: &ItemId) {
+        let pairs = [
+            (
+                "/properties/componentSpec/name",
+                Some(&self.id.name),
+                Some(&target.name),
+            ),
+            (
+                "/properties/componentSpec/version",
+                self.id.version.as_ref(),
+                target.version.as_ref(),
+            ),
+        ];
+        for (pointer, from, to) in pairs {
+            if let (Some(from), Some(to), Some(place)) = (from, to, value.pointer_mut(pointer))
+                && place.as_str() == Some(from)
+                && from != to
+            {
+                *place = Value::String(to.clone());
+            }
+        }
+    }
+
+    /// Credentials that no document holds: written from the snapshot where that was asked, else left to a person. A key
+    /// of another account than the one now named would open nothing.
+    fn credentials(&mut self, value: &mut Value, loaded: &Loaded, given: &Given<'_>) {
+        let Some(secrets) = self.kind.secrets else {
+            return;
+        };
+        let Some((parent, _)) = secrets.pointer.rsplit_once('/') else {
+            return;
+        };
+        if value.pointer(secrets.pointer).is_none_or(Value::is_null) {
+            return;
+        }
+        self.ignored.push(parent.to_owned());
+        let moved = store_moved(self.kind, loaded, value);
+        if given.secrets && !loaded.item.secrets.is_empty() && !moved {
+            return;
+        }
+        if let Some(credentials) = value.pointer_mut(parent) {
+            *credentials = serde_json::json!({"credentialsType": "None"});
+        }
+        let (reason, substitute) = if moved {
+            (
+                "it now names a storage account of the target, which another key opens",
+                "access by identity, or set its credentials in the target",
+            )
+        } else if given.secrets {
+            (
+                "the snapshot holds no credentials of it",
+                "set them in the target; until then access goes by identity",
+            )
+        } else {
+            (
+                "credentials are written only with --include secrets",
+                "set them in the target; until then access goes by identity",
+            )
+        };
+        self.row(Action::Manual, parent, reason, substitute);
+    }
+
+    /// A field that is written with another value at first, such as a schedule's `isEnabled`.
+    fn hold_back(&mut self, value: &mut Value) {
+        let Some(held) = self.kind.held_back else {
+            return;
+        };
+        let Ok(first) = serde_json::from_str::<Value>(held.value) else {
+            return;
+        };
+        if let Some(place) = value.pointer_mut(held.pointer)
+            && *place != first
+        {
+            let was = std::mem::replace(place, first);
+            self.ignored.push(held.pointer.to_owned());
+            self.row(
+                Action::Create,
+                held.pointer,
+                held.reason,
+                format!(
+                    "written as {}; set it to {was} when the target is ready",
+                    held.value
+                ),
+            );
+        }
+    }
+}
+
+/// Whether a document that names a storage account names another one after rewriting.
+fn store_moved(kind: &Kind, loaded: &Loaded, value: &Value) -> bool {
+    let Some(fields) = kind.store else {
+        return false;
+    };
+    let before = loaded
+        .arm
+        .as_ref()
+        .and_then(|text| text.value.pointer(fields.account));
+    before != value.pointer(fields.account)
+}
+
+/// Takes a member out of an object.
+fn remove(value: &mut Value, pointer: &str) -> bool {
+    let Some((parent, name)) = pointer.rsplit_once('/') else {
+        return false;
+    };
+    let name = name.replace("~1", "/").replace("~0", "~");
+    match value.pointer_mut(parent) {
+        Some(Value::Object(members)) => members.remove(&name).is_some(),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,332 @@
+//! Making a plan: each item of the survey, in order, is compared with the target, and what the tables say is written
+//! down as a step and rows. It reads both sides and writes to neither.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use workspace::kind::Restore;
+use workspace::reference::references;
+use workspace::{ItemId, Kind};
+
+use super::decide::{Amount, Verdict};
+use super::listing::Listing;
+use super::survey::{Candidate, Names};
+use super::{Seen, Sighting};
+use crate::snapshot::Loaded;
+use crate::world::World;
+use crate::{Action, Error, Event, Loss, Observer, OnConflict, Step, Work};
+
+mod document;
+mod file;
+mod job;
+
+/// A plan that is being made.
+pub(crate) struct Draft<'a> {
+    pub(crate) world: World<'a>,
+    pub(crate) listing: Listing<'a>,
+    pub(crate) on_conflict: OnConflict,
+    names: Names,
+    found_runs: BTreeMap<String, Vec<workspace::azure::RunFound>>,
+    pub(crate) steps: Vec<Step>,
+    archives: Vec<Step>,
+    pub(crate) losses: Vec<Loss>,
+    pub(crate) runs: BTreeMap<String, String>,
+    sightings: BTreeMap<ItemId, Seen>,
+    /// Items of the target that steps so far make.
+    made: BTreeSet<ItemId>,
+}
+
+/// The item that is being planned: its candidate, and the steps that come before its own.
+pub(crate) struct Turn {
+    pub(crate) id: ItemId,
+    pub(crate) pulled: Option<String>,
+    pub(crate) needs: Vec<u32>,
+    pub(crate) after: Vec<u32>,
+}
+
+impl<'a> Draft<'a> {
+    /// Nothing is planned yet.
+    pub(crate) fn new(
+        world: World<'a>,
+        listing: Listing<'a>,
+        names: Names,
+        on_conflict: OnConflict,
+    ) -> Self {
+        Self {
+            world,
+            listing,
+            on_conflict,
+            names,
+            found_runs: BTreeMap::new(),
+            steps: Vec::new(),
+            archives: Vec::new(),
+            losses: Vec::new(),
+            runs: BTreeMap::new(),
+            sightings: BTreeMap::new(),
+            made: BTreeSet::new(),
+        }
+    }
+
+    /// Plans every candidate, in order.
+    pub(crate) async fn fill(
+        &mut self,
+        candidates: Vec<Candidate>,
+        observer: &dyn Observer,
+    ) -> Result<(), Error> {
+        self.search_runs(&candidates).await?;
+        let mut pulled: BTreeMap<ItemId, Option<String>> = BTreeMap::new();
+        let mut nodes = Vec::with_capacity(candidates.len());
+        for candidate in candidates {
+            pulled.insert(candidate.node.id.clone(), candidate.pulled);
+            nodes.push(candidate.node);
+        }
+        let sorted = super::order::sort(nodes);
+        let total = sorted.len() as u64;
+        let mut numbers: Vec<Option<u32>> = Vec::with_capacity(sorted.len());
+        let ids: Vec<ItemId> = sorted.iter().map(|(node, _)| node.id.clone()).collect();
+        for (index, (node, before)) in sorted.into_iter().enumerate() {
+            let (mut needs, mut after) = (Vec::new(), Vec::new());
+            for at in before {
+                let (Some(Some(number)), Some(id)) = (numbers.get(at), ids.get(at)) else {
+                    continue;
+                };
+                if node.needs.contains(id) {
+                    needs.push(*number);
+                } else {
+                    after.push(*number);
+                }
+            }
+            let turn = Turn {
+                pulled: pulled.remove(&node.id).flatten(),
+                id: node.id,
+                needs,
+                after,
+            };
+            numbers.push(self.item(&turn).await?);
+            observer.event(Event::Planning {
+                done: index as u64 + 1,
+                total,
+            });
+        }
+        self.append_archives();
+        Ok(())
+    }
+
+    /// Plans one item; answers the number of its step where that changes something.
+    async fn item(&mut self, turn: &Turn) -> Result<Option<u32>, Error> {
+        let Some(kind) = Kind::find(&turn.id.kind) else {
+            let verdict =
+                Verdict::nothing(Action::Impossible, "this version does not know the kind");
+            return Ok(self.push(turn, Work::Nothing, turn.id.clone(), verdict));
+        };
+        match kind.restore {
+            Restore::Never => Ok(self.never(kind, turn).await?),
+            Restore::Put | Restore::PendingUpload => self.document(kind, turn).await,
+            Restore::Run => self.job(kind, turn).await,
+            Restore::Files => self.file(kind, turn).await,
+        }
+    }
+
+    /// A kind that is listed and never written.
+    async fn never(&mut self, kind: &'static Kind, turn: &Turn) -> Result<Option<u32>, Error> {
+        let target = self.world.map_item(&turn.id);
+        let verdict = if self.listing.has(&target).await? {
+            Verdict::nothing(Action::Map, "the target has one of this name")
+        } else {
+            for (what, reason, substitute) in kind.losses {
+                self.losses.push(Loss::new(
+                    &turn.id,
+                    Action::Manual,
+                    *what,
+                    *reason,
+                    *substitute,
+                ));
+            }
+            Verdict::nothing(
+                Action::Manual,
+                "the target has none of this name, and mlark makes none",
+            )
+        };
+        Ok(self.push(turn, Work::Nothing, target, verdict))
+    }
+
+    /// Writes a step down; answers its number where it changes something.
+    fn push(&mut self, turn: &Turn, work: Work, target: ItemId, verdict: Verdict) -> Option<u32> {
+        let number = self.steps.len() as u32 + 1;
+        let changes = verdict.action.changes();
+        let reason = match &turn.pulled {
+            Some(why) => format!("{}; {why}", verdict.reason),
+            None => verdict.reason,
+        };
+        if verdict.action == Action::Impossible {
+            self.losses.push(Loss::new(
+                &turn.id,
+                Action::Impossible,
+                "the item",
+                reason.clone(),
+                "",
+            ));
+        }
+        if changes {
+            self.made.insert(target.clone());
+        }
+        self.steps.push(Step {
+            step: number,
+            item: turn.id.clone(),
+            action: verdict.action,
+            work: if changes { work } else { Work::Nothing },
+            target,
+            reason,
+            needs: turn.needs.clone(),
+            after: turn.after.clone(),
+            overwrite: verdict.overwrite,
+            files: verdict.amount.files,
+            bytes: verdict.amount.bytes,
+        });
+        changes.then_some(number)
+    }
+
+    /// Notes that an item must be archived at the very end.
+    fn archive_later(&mut self, turn: &Turn, target: &ItemId, main: Option<u32>) {
+        self.archives.push(Step {
+            step: 0,
+            item: turn.id.clone(),
+            action: Action::Create,
+            work: Work::Archive,
+            target: target.clone(),
+            reason: "archived at the source; a service takes that only for what exists".to_owned(),
+            needs: main.into_iter().collect(),
+            after: Vec::new(),
+            overwrite: false,
+            files: 0,
+            bytes: 0,
+        });
+    }
+
+    /// Archive flags come last, those of containers after those of their versions, which they hide.
+    fn append_archives(&mut self) {
+        let mut archives = std::mem::take(&mut self.archives);
+        archives.sort_by_key(|step| step.target.version.is_none());
+        let last = self.steps.len() as u32;
+        let (mut all_before, mut versions): (Vec<u32>, Vec<u32>) =
+            ((1..=last).collect(), Vec::new());
+        all_before.retain(|number| {
+            let step = usize::try_from(*number)
+                .ok()
+                .and_then(|number| self.steps.get(number - 1));
+            step.is_some_and(|step| step.action.changes() && step.work != Work::Files)
+        });
+        for mut step in archives {
+            step.step = self.steps.len() as u32 + 1;
+            let same = |number: &u32| {
+                let other = usize::try_from(*number)
+                    .ok()
+                    .and_then(|number| self.steps.get(number - 1));
+                other.is_some_and(|other| {
+                    other.target.kind == step.target.kind && other.target.name == step.target.name
+                })
+            };
+            step.after = all_before
+                .iter()
+                .chain(&versions)
+                .filter(|number| same(number))
+                .copied()
+                .collect();
+            if step.target.version.is_some() {
+                versions.push(step.step);
+            }
+            self.steps.push(step);
+        }
+    }
+
+    /// What the snapshot could not save of an item.
+    fn gaps(&mut self, loaded: &Loaded) {
+        for gap in &loaded.item.gaps {
+            let what = gap.file.as_deref().unwrap_or("the item");
+            self.losses.push(Loss::new(
+                &loaded.id,
+                Action::Create,
+                format!("gap {what}"),
+                format!("the snapshot does not have it: {}", gap.reason),
+                "",
+            ));
+        }
+    }
+
+    /// Rows for references that lead nowhere in the target, and what was seen of those that lead somewhere.
+    async fn check_references(
+        &mut self,
+        kind: &'static Kind,
+        id: &ItemId,
+        value: &serde_json::Value,
+    ) -> Result<(), Error> {
+        let target = self.world.rewriter().target().clone();
+        for (pointer, reference) in references(kind, value) {
+            let Some(item) = reference.item_in(&target) else {
+                continue;
+            };
+            if item.kind == "jobs" || self.is_made(&item) {
+                continue;
+            }
+            if self.listing.has(&item).await? {
+                self.sight(&item).await?;
+                continue;
+            }
+            let substitute = match Kind::find(&item.kind).map(|kind| kind.restore) {
+                Some(Restore::Never) => {
+                    "make one of this name, or map the name to one that is there"
+                }
+                _ => "restore it too, or map its name",
+            };
+            self.losses.push(Loss::new(
+                id,
+                Action::Manual,
+                pointer,
+                format!("it refers to {item}, which the target does not have"),
+                substitute,
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether a step so far makes an item; without a version any version will do.
+    fn is_made(&self, id: &ItemId) -> bool {
+        if id.version.is_some() {
+            return self.made.contains(id);
+        }
+        let mut same = self.made.range(id.clone()..);
+        same.next()
+            .is_some_and(|made| made.kind == id.kind && made.name == id.name)
+    }
+
+    /// Notes what was seen of an item of the target.
+    async fn sight(&mut self, id: &ItemId) -> Result<(), Error> {
+        if !self.sightings.contains_key(id) {
+            let seen = self.listing.seen(id).await?;
+            self.sightings.insert(id.clone(), seen);
+        }
+        Ok(())
+    }
+
+    /// Everything that was seen.
+    pub(crate) fn sightings(&mut self) -> Vec<Sighting> {
+        std::mem::take(&mut self.sightings)
+            .into_iter()
+            .map(|(item, seen)| Sighting { item, seen })
+            .collect()
+    }
+
+    /// An item that the names of the snapshot have and the snapshot does not: it is read from the same manifest, so
+    /// this is damage.
+    fn vanished(id: &ItemId) -> Error {
+        Error::snapshot(id.to_string(), "the manifest lists it and does not hold it")
+    }
+
+    /// What a whole item amounts to, where its bytes have a place.
+    fn whole(loaded: &Loaded, has_place: bool) -> Amount {
+        if has_place {
+            loaded.amount()
+        } else {
+            Amount::default()
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Which items of the snapshot a plan is about: those selected, and what they need and the target lacks.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use futures::TryStreamExt;
+use jiff::Timestamp;
+use workspace::{ItemId, Kind};
+
+use super::listing::Listing;
+use super::order::Node;
+use crate::run::read_time;
+use crate::snapshot::{Loaded, id_of};
+use crate::world::{World, needs};
+use crate::{Error, Event, Observer};
+
+/// The field of a line that names the item below which it was found: the pipeline of a child run.
+const BELOW: &str = "below";
+
+/// An item that the plan is about.
+#[derive(Clone, Debug)]
+pub(crate) struct Candidate {
+    /// Its place in the order.
+    pub(crate) node: Node,
+    /// Why it is in the plan without being selected.
+    pub(crate) pulled: Option<String>,
+}
+
+/// The names in the snapshot.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    items: BTreeSet<ItemId>,
+    below: BTreeMap<String, Vec<ItemId>>,
+    selected: BTreeSet<ItemId>,
+}
+
+impl Names {
+    /// Reads the names of all items, and which of them are selected.
+    pub(crate) async fn read(world: &World<'_>) -> Result<Self, Error> {
+        let mut names = Self::default();
+        let mut lines = world.source.lines();
+        while let Some(line) = lines.try_next().await? {
+            if line.part != 0 {
+                continue;
+            }
+            let id = id_of(&line);
+            if let Some(root) = line.more.get(BELOW).and_then(serde_json::Value::as_str) {
+                names
+                    .below
+                    .entry(root.to_owned())
+                    .or_default()
+                    .push(id.clone());
+            }
+            if world.is_selected(&id).await? {
+                names.selected.insert(id.clone());
+            }
+            names.items.insert(id);
+        }
+        Ok(names)
+    }
+
+    /// Those selected of a kind.
+    pub(crate) fn count(&self, kind: &str) -> usize {
+        self.selected.iter().filter(|id| id.kind == kind).count()
+    }
+
+    /// The versions that the snapshot has of an item's name.
+    pub(crate) fn versions(&self, id: &ItemId) -> Vec<String> {
+        let from = ItemId::new(id.kind.clone(), id.name.clone());
+        let same = self
+            .items
+            .range(from..)
+            .take_while(|other| other.kind == id.kind && other.name == id.name);
+        same.filter_map(|other| other.version.clone()).collect()
+    }
+
+    /// The snapshot's item for a name: for one without a version the newest version.
+    pub(crate) fn find(&self, id: &ItemId) -> Option<ItemId> {
+        let versioned = Kind::find(&id.kind).is_some_and(|kind| kind.versioned);
+        if !versioned || id.version.is_some() {
+            return self.items.get(id).cloned();
+        }
+        self.items
+            .range(id.clone()..)
+            .take_while(|other| other.kind == id.kind && other.name == id.name)
+            .filter(|other| other.version.is_some())
+            .max_by_key(|other| {
+                let version = other.version.clone().unwrap_or_default();
+                (version.parse::<u64>().ok(), version)
+            })
+            .cloned()
+    }
+}
+
+/// Finds the items of the plan, those needed included.
+pub(crate) async fn survey(
+    world: &World<'_>,
+    names: &Names,
+    listing: &mut Listing<'_>,
+    observer: &dyn Observer,
+) -> Result<Vec<Candidate>, Error> {
+    let mut queue: VecDeque<(ItemId, Option<String>)> =
+        names.selected.iter().map(|id| (id.clone(), None)).collect();
+    let mut known = names.selected.clone();
+    let mut candidates = Vec::with_capacity(queue.len());
+    while let Some((id, pulled)) = queue.pop_front() {
+        let candidate = candidate(world, names, id, pulled).await?;
+        for child in names
+            .below
+            .get(&candidate.node.id.name)
+            .into_iter()
+            .flatten()
+        {
+            if candidate.node.id.kind == child.kind && known.insert(child.clone()) {
+                queue.push_back((
+                    child.clone(),
+                    Some(format!("a child of {}", candidate.node.id)),
+                ));
+            }
+        }
+        for need in &candidate.node.needs {
+            if need.kind != "jobs"
+                && !known.contains(need)
+                && !lacks_nothing(world, listing, need).await?
+            {
+                known.insert(need.clone());
+                queue.push_back((
+                    need.clone(),
+                    Some(format!("{} refers to it", candidate.node.id)),
+                ));
+            }
+        }
+        candidates.push(candidate);
+        observer.event(Event::Planning {
+            done: candidates.len() as u64,
+            total: 0,
+        });
+    }
+    Ok(candidates)
+}
+
+/// Whether the target has what a reference needs, so that it is not pulled in.
+async fn lacks_nothing(
+    world: &World<'_>,
+    listing: &mut Listing<'_>,
+    need: &ItemId,
+) -> Result<bool, Error> {
+    listing.has(&world.map_item(need)).await
+}
+
+async fn candidate(
+    world: &World<'_>,
+    names: &Names,
+    id: ItemId,
+    pulled: Option<String>,
+) -> Result<Candidate, Error> {
+    let kind = Kind::find(&id.kind);
+    let mut node = Node {
+        order: kind.map_or(u8::MAX, |kind| kind.order_of(&id)),
+        id,
+        created: None,
+        needs: BTreeSet::new(),
+        after: BTreeSet::new(),
+    };
+    let has_documents = kind.is_some_and(|kind| !kind.named_by_path);
+    if let Some(kind) = kind.filter(|_| has_documents)
+        && let Some(loaded) = world.source.load(&node.id).await?
+    {
+        node.created = created(&loaded);
+        node.needs = needs(kind, &loaded, world)
+            .into_iter()
+            .filter_map(|(_, need)| names.find(&need))
+            .collect();
+        node.needs.extend(parent(&loaded));
+        if node.id.version.is_none() && kind.versioned {
+            node.after.extend(versions(names, &node.id));
+        }
+        node.needs.remove(&node.id);
+    }
+    Ok(Candidate { node, pulled })
+}
+
+/// A container comes after all of its versions: an archived one hides them.
+fn versions<'n>(names: &'n Names, container: &ItemId) -> impl Iterator<Item = ItemId> + 'n {
+    let (kind, name) = (container.kind.clone(), container.name.clone());
+    names
+        .selected
+        .range(container.clone()..)
+        .take_while(move |id| id.kind == kind && id.name == name)
+        .filter(|id| id.version.is_some())
+        .cloned()
+}
+
+fn created(loaded: &Loaded) -> Option<Timestamp> {
+    let of = |text: &crate::snapshot::Text, pointer: &str| {
+        text.value
+            .pointer(pointer)
+            .and_then(serde_json::Value::as_str)
+            .and_then(read_time)
+    };
+    let arm = loaded
+        .arm
+        .as_ref()
+        .and_then(|text| of(text, "/systemData/createdAt"));
+    arm.or_else(|| {
+        loaded
+            .record
+            .as_ref()
+            .and_then(|text| of(text, "/createdUtc"))
+    })
+}
+
+/// The run that a child run names; it is made first, since the child's tag names it.
+fn parent(loaded: &Loaded) -> Option<ItemId> {
+    let record = loaded.record.as_ref()?;
+    let parent = record.value.pointer("/parentRunId")?.as_str()?;
+    (!parent.is_empty()).then(|| ItemId::new(loaded.id.kind.clone(), parent))
+}

@@ -1,0 +1,288 @@
+//! What a job was, as the MLflow run that it becomes: experiment, names, times, tags, parameters and end.
+//!
+//! Read from the job's two documents; nothing here writes.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use workspace::azure::RunEnd;
+use workspace::{Identity, ItemId};
+
+use crate::snapshot::Loaded;
+use crate::{Action, Loss};
+
+mod files;
+pub(crate) mod metric;
+
+pub(crate) use files::{JobFiles, SPECIFICATION, restored};
+pub(crate) use metric::unusual_metrics;
+
+/// The tag by which a restored run is found again.
+pub const SOURCE_RUN_TAG: &str = "mlark.source_run";
+
+/// MLflow's own tag of a child run; it is written by the call that makes the run.
+const PARENT_TAGS: [&str; 2] = ["mlflow.parentRunId", "mlflow.rootRunId"];
+
+/// Longer values of parameters and tags are refused by MLflow on Azure ML (MLflow's documented limits).
+const TAG_BYTES_MAX: usize = 5_000;
+const PARAMETER_BYTES_MAX: usize = 6_000;
+
+/// A job, as the run that it becomes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RunRecord {
+    /// The job's id at the source.
+    pub(crate) source: String,
+    /// Its experiment.
+    pub(crate) experiment: String,
+    /// The name that people see.
+    pub(crate) name: String,
+    /// The job's id of which it is a child.
+    pub(crate) parent: Option<String>,
+    /// When it began.
+    pub(crate) start: Option<Timestamp>,
+    /// When it ended.
+    pub(crate) end_time: Option<Timestamp>,
+    /// How it ended.
+    pub(crate) end: RunEnd,
+    /// Its status at the source.
+    pub(crate) status: String,
+    /// Its tags, with those of mlark.
+    pub(crate) tags: BTreeMap<String, String>,
+    /// Its parameters.
+    pub(crate) params: BTreeMap<String, String>,
+    /// Its description.
+    pub(crate) description: Option<String>,
+    /// Whether it is archived.
+    pub(crate) hidden: bool,
+    /// Values that MLflow would not take.
+    pub(crate) losses: Vec<Loss>,
+}
+
+impl RunRecord {
+    /// Reads the documents of a job: the specification from ARM, the record from run history, or either.
+    pub(crate) fn read(
+        job: &ItemId,
+        arm: Option<&Value>,
+        record: Option<&Value>,
+        source: &Identity,
+    ) -> Self {
+        let both = Documents { arm, record };
+        let status = both
+            .text(&["/properties/status"], &["/status"])
+            .unwrap_or_default();
+        let start = both.time("/startTimeUtc", "StartTimeUtc");
+        let end_time = both.time("/endTimeUtc", "EndTimeUtc");
+        let mut losses = Vec::new();
+        let mut tags = limited(
+            job,
+            "tag",
+            both.map("/properties/tags", "/tags"),
+            TAG_BYTES_MAX,
+            &mut losses,
+        );
+        for tag in PARENT_TAGS {
+            tags.remove(tag);
+        }
+        tags.extend(both.own_tags(job, &status, start, end_time, source));
+        let params = both.map("/properties/parameters", "/parameters");
+        let params = limited(job, "parameter", params, PARAMETER_BYTES_MAX, &mut losses);
+        if end_of(&status).is_none() {
+            losses.push(Loss::new(
+                job,
+                Action::Create,
+                format!("status {status}"),
+                "the job had not ended when the snapshot was taken",
+                "the run ends as KILLED; `mlark/job.json` can be submitted",
+            ));
+        }
+        Self {
+            source: job.name.clone(),
+            experiment: both
+                .text(&["/properties/experimentName"], &["/experimentName"])
+                .unwrap_or_else(|| "Default".to_owned()),
+            name: both
+                .text(&["/properties/displayName"], &["/displayName", "/name"])
+                .unwrap_or_else(|| job.name.clone()),
+            parent: both
+                .text(&[], &["/parentRunId"])
+                .filter(|parent| *parent != job.name),
+            start,
+            end_time,
+            end: end_of(&status).unwrap_or(RunEnd::Killed),
+            status,
+            tags,
+            params,
+            description: both.text(&["/properties/description"], &["/description"]),
+            hidden: both.flag("/properties/isArchived", "/hidden"),
+            losses,
+        }
+    }
+}
+
+/// MLflow's word for an end; `None` for a status that is none.
+fn end_of(status: &str) -> Option<RunEnd> {
+    match status {
+        "Completed" => Some(RunEnd::Finished),
+        "Failed" | "NotResponding" => Some(RunEnd::Failed),
+        "Canceled" => Some(RunEnd::Killed),
+        _ => None,
+    }
+}
+
+/// Leaves out what is longer than the service takes, with a row for each.
+fn limited(
+    job: &ItemId,
+    what: &str,
+    values: BTreeMap<String, String>,
+    bytes_max: usize,
+    losses: &mut Vec<Loss>,
+) -> BTreeMap<String, String> {
+    let (fit, long): (BTreeMap<_, _>, BTreeMap<_, _>) = values
+        .into_iter()
+        .partition(|(_, value)| value.len() <= bytes_max);
+    for name in long.into_keys() {
+        losses.push(Loss::new(
+            job,
+            Action::Create,
+            format!("{what} {name}"),
+            format!("MLflow takes values of at most {bytes_max} bytes"),
+            "the specification in `mlark/job.json` and the snapshot keep it",
+        ));
+    }
+    fit
+}
+
+/// The two documents of a job. Run history is asked first: it has what changed after the job was submitted.
+struct Documents<'a> {
+    arm: Option<&'a Value>,
+    record: Option<&'a Value>,
+}
+
+impl Documents<'_> {
+    fn text(&self, arm: &[&str], record: &[&str]) -> Option<String> {
+        let of = |document: Option<&Value>, pointers: &[&str]| {
+            let found = pointers.iter().find_map(|pointer| {
+                document?
+                    .pointer(pointer)?
+                    .as_str()
+                    .filter(|text| !text.is_empty())
+            });
+            found.map(str::to_owned)
+        };
+        of(self.record, record).or_else(|| of(self.arm, arm))
+    }
+
+    fn flag(&self, arm: &str, record: &str) -> bool {
+        let of = |document: Option<&Value>, pointer: &str| document?.pointer(pointer)?.as_bool();
+        of(self.record, record)
+            .or_else(|| of(self.arm, arm))
+            .unwrap_or_default()
+    }
+
+    fn map(&self, arm: &str, record: &str) -> BTreeMap<String, String> {
+        let of = |document: Option<&Value>, pointer: &str| {
+            let members = document?
+                .pointer(pointer)?
+                .as_object()
+                .filter(|members| !members.is_empty())?;
+            Some(
+                members
+                    .iter()
+                    .map(|(name, value)| (name.clone(), plain(value)))
+                    .collect(),
+            )
+        };
+        of(self.record, record)
+            .or_else(|| of(self.arm, arm))
+            .unwrap_or_default()
+    }
+
+    /// A time of the record, or of the property by which ARM shows it.
+    fn time(&self, record: &str, property: &str) -> Option<Timestamp> {
+        let recorded = self
+            .record
+            .and_then(|record_document| record_document.pointer(record));
+        let shown = self
+            .arm
+            .and_then(|arm| arm.pointer("/properties/properties")?.get(property));
+        recorded.or(shown)?.as_str().and_then(read_time)
+    }
+
+    fn own_tags(
+        &self,
+        job: &ItemId,
+        status: &str,
+        start: Option<Timestamp>,
+        end: Option<Timestamp>,
+        source: &Identity,
+    ) -> BTreeMap<String, String> {
+        let mut tags = BTreeMap::from([
+            (SOURCE_RUN_TAG.to_owned(), job.name.clone()),
+            ("mlark.source_workspace".to_owned(), workspace_words(source)),
+        ]);
+        let mut tag = |name: &str, value: Option<String>| {
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
+                tags.insert(format!("mlark.{name}"), value);
+            }
+        };
+        tag("status", Some(status.to_owned()));
+        tag("started", start.map(|time| time.to_string()));
+        tag("ended", end.map(|time| time.to_string()));
+        tag(
+            "created",
+            self.text(&["/systemData/createdAt"], &["/createdUtc"]),
+        );
+        tag(
+            "creator",
+            self.text(
+                &["/systemData/createdBy"],
+                &["/createdBy/userName", "/createdBy/upn"],
+            ),
+        );
+        tags
+    }
+}
+
+/// The source in words that are no reference, since nothing in the target may lead there.
+fn workspace_words(source: &Identity) -> String {
+    match source {
+        Identity::Azure {
+            subscription,
+            resource_group,
+            workspace,
+            ..
+        } => format!("{workspace} of group {resource_group} of subscription {subscription}"),
+        Identity::Folder(path) => path.display().to_string(),
+    }
+}
+
+/// A value as MLflow keeps it: text as it is, anything else as JSON.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// A time as the services write it: RFC 3339, or without an offset and then in UTC.
+pub(crate) fn read_time(text: &str) -> Option<Timestamp> {
+    text.parse().ok().or_else(|| {
+        let time: jiff::civil::DateTime = text.trim().replacen(' ', "T", 1).parse().ok()?;
+        time.to_zoned(jiff::tz::TimeZone::UTC)
+            .ok()
+            .map(|zoned| zoned.timestamp())
+    })
+}
+
+/// The files that hold histories of metrics.
+fn histories(loaded: &Loaded) -> impl Iterator<Item = &archive_format::FileEntry> {
+    loaded
+        .item
+        .files
+        .iter()
+        .filter(|file| file.path.as_str().starts_with("metrics/"))
+}
+
+#[cfg(test)]
+mod tests;

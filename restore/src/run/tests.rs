@@ -1,0 +1,88 @@
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use serde_json::json;
+
+use super::*;
+
+fn source() -> Identity {
+    Identity::Azure {
+        subscription: "s".into(),
+        resource_group: "g".into(),
+        workspace: "w".into(),
+        region: "r".into(),
+        workspace_guid: "u".into(),
+        storage_account: "a".into(),
+    }
+}
+
+#[test]
+fn the_record_wins_over_the_specification_and_times_are_kept_to_the_digit() {
+    let arm = json!({
+        "systemData": {"createdAt": "2026-01-01T00:00:00Z", "createdBy": "Ada"},
+        "properties": {"experimentName": "exp", "displayName": "old", "status": "Running", "tags": {"a": "1"}}
+    });
+    let record = json!({
+        "runId": "j", "displayName": "new", "status": "Completed", "startTimeUtc": "2026-01-01T00:00:01.2345678+00:00",
+        "endTimeUtc": "2026-01-01T01:00:00Z", "tags": {"a": "2", "mlflow.parentRunId": "p"}, "parentRunId": "p",
+        "hidden": true, "parameters": {"lr": "0.1", "layers": 3}
+    });
+    let run = RunRecord::read(
+        &ItemId::new("jobs", "j"),
+        Some(&arm),
+        Some(&record),
+        &source(),
+    );
+    assert_eq!((run.experiment.as_str(), run.name.as_str()), ("exp", "new"));
+    assert_eq!(
+        (run.end, run.parent.as_deref(), run.hidden),
+        (RunEnd::Finished, Some("p"), true)
+    );
+    assert_eq!(
+        run.start.unwrap().to_string(),
+        "2026-01-01T00:00:01.2345678Z"
+    );
+    assert_eq!(
+        run.params,
+        BTreeMap::from([("lr".into(), "0.1".into()), ("layers".into(), "3".into())])
+    );
+    assert_eq!(run.tags["a"], "2");
+    assert_eq!(run.tags[SOURCE_RUN_TAG], "j");
+    assert_eq!(run.tags["mlark.creator"], "Ada");
+    assert!(!run.tags.contains_key("mlflow.parentRunId"));
+    assert!(run.losses.is_empty());
+}
+
+#[test]
+fn a_job_that_had_not_ended_is_killed_and_a_row_says_so() {
+    let record = json!({"runId": "j", "status": "Running"});
+    let run = RunRecord::read(&ItemId::new("jobs", "j"), None, Some(&record), &source());
+    assert_eq!(run.end, RunEnd::Killed);
+    assert_eq!(run.losses.len(), 1);
+    assert_eq!(run.experiment, "Default");
+    assert_eq!(run.name, "j");
+}
+
+#[test]
+fn a_tag_too_long_for_the_service_is_a_row_and_not_a_failure() {
+    let record = json!({"status": "Failed", "tags": {"long": "x".repeat(5_001), "short": "y"}});
+    let run = RunRecord::read(&ItemId::new("jobs", "j"), None, Some(&record), &source());
+    assert!(!run.tags.contains_key("long") && run.tags.contains_key("short"));
+    assert_eq!(run.losses[0].what, "tag long");
+}
+
+#[test]
+fn the_source_stands_in_a_tag_in_words_that_are_no_reference() {
+    let run = RunRecord::read(&ItemId::new("jobs", "j"), None, None, &source());
+    let words = &run.tags["mlark.source_workspace"];
+    assert_eq!(words, "w of group g of subscription s");
+    assert!(!words.contains('/'));
+}
+
+#[test]
+fn times_without_an_offset_are_utc() {
+    assert_eq!(
+        read_time("2026-01-01 10:00:00").unwrap(),
+        "2026-01-01T10:00:00Z".parse().unwrap()
+    );
+    assert_eq!(read_time("soon"), None);
+}

@@ -1,0 +1,20 @@
+//! What a restore writes to.
+
+use workspace::azure::AzureWorkspace;
+use workspace::{Identity, Workspace};
+
+/// A target of a restore.
+#[derive(Debug)]
+pub enum Target {
+    /// An Azure ML workspace.
+    Azure(AzureWorkspace),
+}
+
+impl Target {
+    /// What names it.
+    pub fn identity(&self) -> &Identity {
+        match self {
+            Self::Azure(azure) => azure.identity(),
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! One snapshot and one target workspace, with everything that is known of how the one's names become the other's.
+//! Plan, apply and verify all stand on it. It reads, and never writes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use archive_format::SnapshotReader;
+use futures::TryStreamExt;
+use serde_json::Value;
+use tokio::sync::Mutex;
+use workspace::azure::AzureWorkspace;
+use workspace::kind::StoreFields;
+use workspace::pointer::each_string;
+use workspace::reference::{Mapping, Reference, Rewriter, Slot, StoreName, references};
+use workspace::select::{Known, Verdict};
+use workspace::{Document, FilePath, Form, Identity, ItemId, Kind, Listed, Selection, Workspace};
+
+use crate::expected::{Expected, Given, expect, needs_job, source_job};
+use crate::snapshot::{Loaded, Source, id_of};
+use crate::{Error, Options};
+
+/// A snapshot and a target.
+pub(crate) struct World<'a> {
+    /// The snapshot.
+    pub(crate) source: Source,
+    /// The target.
+    pub(crate) azure: &'a AzureWorkspace,
+    /// How names become others. Steps that run side by side add to it; it is never held over a wait.
+    rewriter: RwLock<Rewriter>,
+    /// What was selected.
+    pub(crate) selection: Selection,
+    /// Whether credentials are written.
+    pub(crate) secrets: bool,
+    /// The ids of the snapshot's jobs.
+    jobs: BTreeSet<String>,
+    /// Jobs asked for in the target by their own ids.
+    jobs_here: Mutex<BTreeMap<String, bool>>,
+    /// The address of the target's default container.
+    default_container: Option<String>,
+}
+
+impl<'a> World<'a> {
+    /// Reads what must be known before the first item: the datastores of both sides, and the ids of the jobs.
+    pub(crate) async fn open(
+        reader: &SnapshotReader,
+        azure: &'a AzureWorkspace,
+        selection: Selection,
+        options: &Options,
+    ) -> Result<Self, Error> {
+        let source = Source::new(reader)?;
+        let mapping = Mapping::parse(&options.mapping).map_err(Error::Mapping)?;
+        let accounts = mapping.storage_accounts.clone();
+        let mut rewriter = Rewriter::new(source.identity().clone(), azure.identity().clone())
+            .with_mapping(mapping);
+        if !rewriter.stays() {
+            for (from, to) in stores(&source, azure, &rewriter).await? {
+                if !accounts.contains_key(&from.account) {
+                    rewriter.move_store(from, to);
+                }
+            }
+        }
+        let jobs = source
+            .lines_of_kind("jobs")
+            .try_fold(BTreeSet::new(), |mut jobs, line| async move {
+                jobs.insert(line.name);
+                Ok(jobs)
+            })
+            .await?;
+        let default = azure.datastore_place(None, "").await;
+        Ok(Self {
+            source,
+            azure,
+            rewriter: RwLock::new(rewriter),
+            selection,
+            secrets: options.include.secrets,
+            jobs,
+            jobs_here: Mutex::default(),
+            default_container: default
+                .ok()
+                .map(|place| place.url.as_str().trim_end_matches('/').to_owned()),
+        })
+    }
+
+    /// How names become others.
+    pub(crate) fn rewriter(&self) -> RwLockReadGuard<'_, Rewriter> {
+        self.rewriter.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same, to add to it.
+    pub(crate) fn rewriter_mut(&self) -> RwLockWriteGuard<'_, Rewriter> {
+        self.rewriter
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether source and target are the same workspace.
+    pub(crate) fn stays(&self) -> bool {
+        self.rewriter().stays()
+    }
+
+    /// The name of an item in the target.
+    pub(crate) fn map_item(&self, id: &ItemId) -> ItemId {
+        self.rewriter().map_item(id)
+    }
+
+    /// An item of the snapshot with its selected files.
+    pub(crate) async fn load(&self, id: &ItemId) -> Result<Option<Loaded>, Error> {
+        let mut loaded = self.source.load(id).await?;
+        if let Some(loaded) = loaded.as_mut().filter(|_| !self.selection.is_everything()) {
+            self.keep_selected(loaded);
+        }
+        Ok(loaded)
+    }
+
+    /// An item that another one needs is not selected, and keeps all of its files.
+    fn keep_selected(&self, loaded: &mut Loaded) {
+        let documents = documents(loaded);
+        let known = known(loaded, &documents);
+        if self.selection.matches_item(&loaded.id, &known) != Verdict::Yes {
+            return;
+        }
+        let id = loaded.id.clone();
+        let keep: Vec<bool> = loaded
+            .item
+            .files
+            .iter()
+            .map(|file| {
+                FilePath::new(file.path.as_str()).is_ok_and(|path| {
+                    self.selection.matches_file(&id, &path, &known) == Verdict::Yes
+                })
+            })
+            .collect();
+        let mut keep = keep.into_iter();
+        loaded
+            .item
+            .files
+            .retain(|_| keep.next().unwrap_or_default());
+    }
+
+    /// What an item becomes; `None` where the snapshot has no document of it.
+    pub(crate) async fn expect(
+        &self,
+        kind: &'static Kind,
+        loaded: &Loaded,
+    ) -> Result<Option<Expected>, Error> {
+        let Some(text) = &loaded.arm else {
+            return Ok(None);
+        };
+        let mut here = BTreeSet::new();
+        if self.stays() {
+            for job in jobs_named(kind, &text.value) {
+                if self.job_here(&job).await? {
+                    here.insert(job);
+                }
+            }
+        }
+        let source_job = match source_job(&text.value) {
+            Some(job) if !here.contains(job) => {
+                let loaded = self.source.load(&ItemId::new("jobs", job)).await?;
+                loaded.and_then(|loaded| loaded.arm)
+            }
+            _ => None,
+        };
+        let rewriter = self.rewriter();
+        let given = Given {
+            rewriter: &rewriter,
+            secrets: self.secrets,
+            job_here: &|job| here.contains(job),
+            job_known: &|job| self.jobs.contains(job),
+            source_job: source_job.as_ref(),
+            default_container: self.default_container.as_deref(),
+        };
+        Ok(expect(kind, loaded, &given))
+    }
+
+    /// Whether the target has a job of this id, asked once.
+    pub(crate) async fn job_here(&self, job: &str) -> Result<bool, Error> {
+        if !self.stays() {
+            return Ok(false);
+        }
+        let mut known = self.jobs_here.lock().await;
+        if let Some(here) = known.get(job) {
+            return Ok(*here);
+        }
+        let here = self.get(&ItemId::new("jobs", job)).await?.is_some();
+        known.insert(job.to_owned(), here);
+        Ok(here)
+    }
+
+    /// Whether the snapshot has a job of this id.
+    pub(crate) fn job_known(&self, job: &str) -> bool {
+        self.jobs.contains(job)
+    }
+
+    /// An item of the target.
+    pub(crate) async fn get(&self, id: &ItemId) -> Result<Option<Listed>, Error> {
+        self.azure
+            .get(id)
+            .await
+            .map_err(|error| Error::target(id.to_string(), error))
+    }
+
+    /// Whether an item is selected; its documents are read only where a condition asks for them.
+    pub(crate) async fn is_selected(&self, id: &ItemId) -> Result<bool, Error> {
+        match self.selection.matches_item(id, &()) {
+            Verdict::Yes => Ok(true),
+            Verdict::No => Ok(false),
+            Verdict::Unknown => {
+                let Some(loaded) = self.source.load(id).await? else {
+                    return Ok(false);
+                };
+                let documents = documents(&loaded);
+                Ok(self.selection.matches_item(id, &known(&loaded, &documents)) == Verdict::Yes)
+            }
+        }
+    }
+}
+
+/// The ids of jobs that a document names, as a whole or in a path.
+fn jobs_named(kind: &Kind, value: &Value) -> BTreeSet<String> {
+    let mut jobs: BTreeSet<String> = references(kind, value)
+        .iter()
+        .flat_map(|(_, reference)| {
+            let item = (reference.kind() == Some("jobs"))
+                .then(|| reference.get(Slot::Name))
+                .flatten();
+            [
+                reference.get(Slot::Run),
+                reference.get(Slot::MaybeRun),
+                item,
+            ]
+        })
+        .flatten()
+        .map(str::to_owned)
+        .collect();
+    jobs.extend(source_job(value).map(str::to_owned));
+    jobs
+}
+
+fn documents(loaded: &Loaded) -> Vec<Document> {
+    let read = |text: &crate::snapshot::Text, form| Document {
+        form,
+        api_version: text.api_version.clone(),
+        read: jiff::Timestamp::UNIX_EPOCH,
+        value: text.value.clone(),
+    };
+    let arm = loaded.arm.as_ref().map(|text| read(text, Form::Arm));
+    let record = loaded
+        .record
+        .as_ref()
+        .map(|text| read(text, Form::RunHistory));
+    arm.into_iter().chain(record).collect()
+}
+
+fn known<'d>(loaded: &Loaded, documents: &'d [Document]) -> Known<'d> {
+    let first = loaded.item.files.first();
+    Known {
+        kind: Kind::find(&loaded.id.kind),
+        documents,
+        size: Some(loaded.amount().bytes),
+        written: first.and_then(|file| file.attributes.as_ref()?.written),
+    }
+}
+
+/// Which stores of the target take the place of the source's: the default datastores' by name, and for other datastores
+/// on the source's own account a container of the same name on the target's.
+async fn stores(
+    source: &Source,
+    azure: &AzureWorkspace,
+    rewriter: &Rewriter,
+) -> Result<Vec<(StoreName, StoreName)>, Error> {
+    let Some(kind) = Kind::find("datastores") else {
+        return Ok(Vec::new());
+    };
+    let Some(fields) = kind.store else {
+        return Ok(Vec::new());
+    };
+    let mut moves = Vec::new();
+    let mut lines = source.lines_of_kind(kind.name);
+    while let Some(line) = lines.try_next().await? {
+        let id = id_of(&line);
+        let Some(text) = source.load(&id).await?.and_then(|loaded| loaded.arm) else {
+            continue;
+        };
+        let Some(from) = store_of(&fields, &text.value) else {
+            continue;
+        };
+        if (kind.mapped_by_name)(&id, &text.value).is_some() {
+            let target = rewriter.map_item(&id);
+            let there = azure
+                .get(&target)
+                .await
+                .map_err(|error| Error::target(target.to_string(), error))?;
+            let there = there.and_then(|listed| listed.document);
+            if let Some(to) = there.and_then(|document| store_of(&fields, &document.value)) {
+                moves.push((true, from, to));
+            }
+        } else if let Some(to) = own_account(rewriter, &from) {
+            moves.push((false, from, to));
+        }
+    }
+    // The last word on a container stays, so a default datastore's comes last.
+    moves.sort_by_key(|(is_default, _, _)| *is_default);
+    let moves = moves.into_iter().map(|(_, from, to)| (from, to)).collect();
+    Ok(moves)
+}
+
+fn own_account(rewriter: &Rewriter, from: &StoreName) -> Option<StoreName> {
+    let account = |identity: &Identity| match identity {
+        Identity::Azure {
+            storage_account, ..
+        } => Some(storage_account.clone()),
+        Identity::Folder(_) => None,
+    };
+    let own = account(rewriter.source())?;
+    own.eq_ignore_ascii_case(&from.account).then_some(())?;
+    Some(StoreName {
+        account: account(rewriter.target())?,
+        container: from.container.clone(),
+    })
+}
+
+fn store_of(fields: &StoreFields, value: &Value) -> Option<StoreName> {
+    let text = |pointer: &str| {
+        value
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    };
+    Some(StoreName {
+        account: text(fields.account)?,
+        container: fields.containers.iter().find_map(|pointer| text(pointer))?,
+    })
+}
+
+/// The items of the source that a document refers to, each with the pointer where. Places among a job's bytes are left
+/// out where the item's own files stand in for them.
+pub(crate) fn needs(
+    kind: &'static Kind,
+    loaded: &Loaded,
+    world: &World<'_>,
+) -> Vec<(String, ItemId)> {
+    let Some(text) = &loaded.arm else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for (pointer, reference) in references(kind, &text.value) {
+        let job = job_of(&reference).filter(|job| world.job_known(job));
+        if let Some(job) = job.filter(|_| needs_job(kind, loaded, &pointer)) {
+            found.push((pointer.clone(), ItemId::new("jobs", job)));
+        }
+        let item = reference.item_in(world.source.identity());
+        if let Some(item) = item.filter(|item| item.kind != "jobs" && *item != loaded.id) {
+            found.push((pointer, item));
+        }
+    }
+    each_string(&text.value, &mut |at, name| {
+        let bare = kind.bare_names.iter().find(|bare| at.matches(bare.at));
+        if bare.is_some_and(|bare| bare.kinds.contains(&"jobs")) && world.job_known(name) {
+            found.push((at.to_string(), ItemId::new("jobs", name)));
+        }
+    });
+    found
+}
+
+fn job_of(reference: &Reference) -> Option<&str> {
+    reference
+        .get(Slot::Run)
+        .or_else(|| reference.get(Slot::MaybeRun))
+}
