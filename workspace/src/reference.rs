@@ -9,6 +9,7 @@ use std::fmt;
 use crate::{Identity, ItemId, Kind};
 
 mod lead;
+mod map;
 mod mapping;
 mod parse;
 mod rewrite;
@@ -16,9 +17,10 @@ mod rewriter;
 mod scan;
 
 pub use lead::Lead;
+pub use map::Outcome;
 pub use mapping::Mapping;
 pub use rewrite::{Change, Left, Mention, Rewritten, references, rewrite};
-pub use rewriter::{Outcome, RestoredRun, Rewriter, StoreMove, StoreName};
+pub use rewriter::{RestoredRun, Rewriter, StoreMove, StoreName};
 
 /// The form that a reference was written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

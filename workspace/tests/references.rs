@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use workspace::pointer::Pointer;
 use workspace::reference::{RestoredRun, Rewriter, StoreName, references, rewrite};
 use workspace::{Identity, ItemId, Kind, Reference};
 
@@ -129,6 +130,11 @@ proptest! {
         let value = json!({"properties": {"componentSpec": value}});
         let kind = components()?;
         let there = rewrite(kind, &value, &rewriter("a", "b"));
+        // Free text may hold what it likes; anywhere else a mention is no reference.
+        let is_free = |pointer: &str| Pointer::parse(pointer).is_some_and(|at| at.matches_any(kind.free_text));
+        for mention in there.mentions.iter().filter(|mention| !is_free(&mention.pointer)) {
+            prop_assert_eq!(Reference::parse(&mention.text), None);
+        }
         let passed_over: Vec<&str> = there.mentions.iter().map(|mention| mention.text.as_str()).collect();
         let mut all = Vec::new();
         strings(&there.value, &mut all);

@@ -4,6 +4,10 @@ use super::scan::Scan;
 use super::{Form, Reference, Slot};
 use crate::Kind;
 
+mod storage;
+
+use storage::{hadoop, image, lake, storage};
+
 /// A longer text is none: ids and URLs end at 2 KiB in Azure, and paths at 1 KiB.
 const REFERENCE_BYTES_MAX: usize = 16 * 1024;
 
@@ -39,7 +43,8 @@ impl Reference {
     }
 }
 
-/// The kind that a field names, by its own name: `environmentId`, `default_compute`.
+/// The kind that a field names, by its own name: `environmentId`, `default_compute`. Fields that may name several kinds
+/// (`path`, `uri`, `default`) tell none: a wrong kind would be a gap where there is none.
 fn kind_of_field(field: &str) -> Option<&'static str> {
     let field = field.to_ascii_lowercase().replace('_', "");
     let field = field.strip_suffix("id").unwrap_or(&field);
@@ -51,7 +56,7 @@ fn kind_of_field(field: &str) -> Option<&'static str> {
         "datastore" | "defaultdatastore" => "datastores",
         "model" => "models",
         "job" | "sourcejob" | "jobname" => "jobs",
-        "data" | "dataset" | "uri" | "path" | "default" => "data",
+        "data" | "dataset" => "data",
         _ => return None,
     })
 }
@@ -301,92 +306,4 @@ fn arm_other(mut scan: Scan<'_>) -> Option<Reference> {
 
 fn no_blank(text: &str) -> bool {
     !text.chars().any(char::is_whitespace)
-}
-
-/// `ACCOUNT[.zNN].SERVICE.SUFFIX`, up to the end of the host.
-fn storage_host(scan: &mut Scan<'_>) -> Option<()> {
-    scan.name(Slot::Account, &['.', '/', '?', '#', '@', ':'])?;
-    scan.fixed(".")?;
-    if scan.rest().starts_with(['z', 'Z']) {
-        // Accounts of a DNS zone: ACCOUNT.z01.blob.storage.azure.net.
-        let zone = scan.rest().split('.').next()?;
-        let good = zone.len() <= 3 && zone[1..].bytes().all(|byte| byte.is_ascii_digit());
-        good.then(|| scan.take(zone.len(), Slot::Fixed))?;
-        scan.fixed(".")?;
-    }
-    let service = ["blob.", "file.", "dfs.", "queue.", "table."]
-        .into_iter()
-        .find(|service| scan.sees(service))?;
-    scan.take(service.len() - 1, Slot::Service);
-    scan.fixed(".")?;
-    scan.name(Slot::Suffix, &['/', '?', '#', '@', '\\'])
-}
-
-fn storage(mut scan: Scan<'_>) -> Option<Reference> {
-    scan.fixed("https://").or_else(|| scan.fixed("http://"))?;
-    if !no_blank(scan.rest()) {
-        return None;
-    }
-    storage_host(&mut scan)?;
-    if scan.fixed("/").is_some() && !scan.is_done() && !scan.sees("?") {
-        scan.segment(Slot::Container)?;
-        if scan.fixed("/").is_some() {
-            let query = scan.rest().find('?').unwrap_or(scan.rest().len());
-            let mut path = Scan::new(&scan.rest()[..query]);
-            store_path(&mut path);
-            scan.adopt(path, query);
-        }
-    }
-    if scan.sees("?") {
-        scan.remainder(Slot::Query);
-    }
-    scan.finish(Form::Storage)
-}
-
-fn hadoop(mut scan: Scan<'_>) -> Option<Reference> {
-    ["wasbs://", "wasb://", "abfss://", "abfs://"]
-        .into_iter()
-        .find_map(|scheme| scan.fixed(scheme))?;
-    scan.name(Slot::Container, &['@', '/', '?', '#'])?;
-    scan.fixed("@")?;
-    storage_host(&mut scan)?;
-    if scan.fixed("/").is_some() {
-        store_path(&mut scan);
-    }
-    scan.finish(Form::Hadoop)
-}
-
-fn lake(mut scan: Scan<'_>) -> Option<Reference> {
-    scan.fixed("adl://")?;
-    scan.name(Slot::Account, &['.', '/', '?', '#', '@'])?;
-    scan.fixed(".")?;
-    scan.name(Slot::Suffix, &['/', '?', '#', '@'])?;
-    if scan.fixed("/").is_some() {
-        scan.remainder(Slot::Path);
-    }
-    scan.finish(Form::Lake)
-}
-
-fn image(mut scan: Scan<'_>) -> Option<Reference> {
-    if !no_blank(scan.rest()) {
-        return None;
-    }
-    let host = scan.rest().split('/').next()?;
-    let (name, zone) = host.split_once('.')?;
-    let zoned = matches!(
-        zone.to_ascii_lowercase().as_str(),
-        "azurecr.io" | "azurecr.us" | "azurecr.cn"
-    );
-    let named = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if !zoned || !named {
-        return None;
-    }
-    scan.take(name.len(), Slot::Registry);
-    scan.take(zone.len() + 1, Slot::Fixed);
-    scan.fixed("/")?;
-    if scan.is_done() {
-        return None;
-    }
-    scan.remainder(Slot::Below);
-    scan.finish(Form::Image)
 }

@@ -253,8 +253,8 @@ fn a_short_name_is_of_the_kind_that_its_field_tells() {
         item("azureml:cpu", "default_compute").as_deref(),
         Some("computes/cpu")
     );
-    assert_eq!(item("azureml:d:2", "path").as_deref(), Some("data/d:2"));
-    assert_eq!(item("azureml:x:2", "whatever"), None);
+    assert_eq!(item("azureml:d:2", "data").as_deref(), Some("data/d:2"));
+    assert_eq!(item("azureml:x:2", "path"), None);
 }
 
 #[test]
