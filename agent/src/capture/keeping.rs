@@ -68,6 +68,7 @@ impl Run<'_> {
         let (listed, read) = self.counts.bytes();
         let commit = Commit {
             outcome,
+            finished: self.now(),
             items: tallies
                 .items
                 .iter()
