@@ -1,5 +1,6 @@
 //! Resource manager: subscriptions, resource groups, workspaces and everything below them.
 
+mod check;
 mod collection;
 mod delete;
 mod group;

@@ -6,7 +6,7 @@
 //! | call | does |
 //! |---|---|
 //! | `GET /workspaces` | lists all, the deleted ones too |
-//! | `POST /workspaces` `{subscription, group, name, location}` | makes one |
+//! | `POST /workspaces` `{subscription, group, name, location[, account, guid]}` | makes one |
 //! | `GET /workspaces/S/G/W` | its whole content, with SHA-256 of every blob and file |
 //! | `DELETE /workspaces/S/G/W[?purge=true][&account=true]` | deletes it; with `account` its storage account too |
 //! | `POST /workspaces/S/G/W/runs/RUN` `{status, tags, properties, metrics: [{name, value, step}]}` | changes a job or run; a status set here stays |
@@ -113,6 +113,10 @@ struct NewWorkspace {
     group: String,
     name: String,
     location: String,
+    #[serde(default)]
+    account: Option<String>,
+    #[serde(default)]
+    guid: Option<String>,
 }
 
 fn list(simulator: &Simulator) -> Reply {
@@ -132,7 +136,11 @@ fn list(simulator: &Simulator) -> Reply {
 
 fn create(simulator: &Simulator, call: &Call) -> Answer {
     let new: NewWorkspace = body(call)?;
-    let spec = WorkspaceSpec::new(&new.subscription, &new.group, &new.name, &new.location);
+    let spec = WorkspaceSpec {
+        account: new.account,
+        guid: new.guid,
+        ..WorkspaceSpec::new(&new.subscription, &new.group, &new.name, &new.location)
+    };
     let key = WorkspaceKey::new(&new.subscription, &new.group, &new.name);
     if simulator.state().workspaces.contains_key(&key) {
         return Err(refuse(

@@ -4,7 +4,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -38,6 +38,8 @@ type Body = BoxBody<Bytes, io::Error>;
 #[derive(Debug)]
 pub struct Listening {
     https: TcpListener,
+    /// Resolvers often give the loopback address of IPv6 first.
+    https_v6: Option<TcpListener>,
     imds: TcpListener,
     port: u16,
     imds_port: u16,
@@ -46,13 +48,16 @@ pub struct Listening {
 impl Listening {
     /// Opens both sockets on loopback; port 0 takes any free one for the cloud.
     pub async fn on(port: u16) -> Result<Self, Error> {
+        let failed = |source| Error::Listen { port, source };
         let https = listen(port).await?;
         let imds = listen(0).await?;
-        let port_of = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
-        let failed = |source| Error::Listen { port, source };
+        let of_cloud = https.local_addr().map_err(failed)?.port();
         Ok(Self {
-            port: port_of(&https).map_err(failed)?,
-            imds_port: port_of(&imds).map_err(failed)?,
+            port: of_cloud,
+            imds_port: imds.local_addr().map_err(failed)?.port(),
+            https_v6: TcpListener::bind((Ipv6Addr::LOCALHOST, of_cloud))
+                .await
+                .ok(),
             https,
             imds,
         })
@@ -77,7 +82,9 @@ impl Listening {
         let authority = Arc::new(Authority::generate()?);
         let acceptor = TlsAcceptor::from(Arc::new(authority.server_config()?));
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept_tls(self.https, acceptor, simulator.clone()));
+        for listener in [Some(self.https), self.https_v6].into_iter().flatten() {
+            tasks.spawn(accept_tls(listener, acceptor.clone(), simulator.clone()));
+        }
         tasks.spawn(accept_plain(self.imds, simulator.clone()));
         Ok(Server {
             simulator,

@@ -215,6 +215,7 @@ fn endpoints() -> Vec<Collection> {
         read_only: &["provisioningState"],
         create_only: &[],
         required: &[],
+        name: (1, 32, "-"),
         ..endpoint
     };
     let keys = |action| {

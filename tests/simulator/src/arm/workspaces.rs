@@ -29,6 +29,10 @@ pub struct WorkspaceSpec {
     pub name: String,
     /// Region, such as `westeurope`.
     pub location: String,
+    /// Name of its storage account; made up where it is not said. One that exists is shared, as Azure allows.
+    pub account: Option<String>,
+    /// `properties.workspaceId`; made up where it is not said.
+    pub guid: Option<String>,
 }
 
 impl WorkspaceSpec {
@@ -39,6 +43,8 @@ impl WorkspaceSpec {
             group: group.to_owned(),
             name: name.to_owned(),
             location: location.to_owned(),
+            account: None,
+            guid: None,
         }
     }
 }
@@ -52,7 +58,8 @@ pub fn create(state: &mut State, spec: &WorkspaceSpec, now: Timestamp) -> Worksp
             location: spec.location.clone(),
         });
     }
-    let (guid, share_guid) = (state.guid(), state.guid());
+    let (fresh, share_guid) = (state.guid(), state.guid());
+    let guid = spec.guid.clone().unwrap_or(fresh);
     let salt = state.random.random();
     let account = create_account(state, spec);
     let blob_container = format!("azureml-blobstore-{guid}");
@@ -92,17 +99,16 @@ pub fn create(state: &mut State, spec: &WorkspaceSpec, now: Timestamp) -> Worksp
 }
 
 fn create_account(state: &mut State, spec: &WorkspaceSpec) -> String {
-    let letters: String = spec
-        .name
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .take(12)
-        .collect();
-    let name = format!(
-        "st{}{:08}",
-        letters.to_lowercase(),
-        state.random.random_range(0..100_000_000)
-    );
+    let letters = spec.name.chars().filter(char::is_ascii_alphanumeric);
+    let letters = letters.take(12).collect::<String>().to_lowercase();
+    let number = state.random.random_range(0..100_000_000);
+    let name = spec
+        .account
+        .clone()
+        .unwrap_or_else(|| format!("st{letters}{number:08}"));
+    if state.accounts.contains_key(&name) {
+        return name;
+    }
     let arm_id = format!(
         "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.Storage/storageAccounts/{name}",
         spec.subscription, spec.group

@@ -6,13 +6,13 @@ use serde_json::{Map, Value, json};
 use super::collection::Finish;
 use super::operation::{self, Told};
 use super::place::Place;
-use super::{bad_request, job, read, reference, render, secret};
+use super::{bad_request, check, job, read, reference, render, secret};
 use crate::call::Call;
 use crate::clock::later;
 use crate::documents::Resource;
 use crate::reply::{Answer, Refusal, Reply};
 use crate::state::State;
-use crate::workspace::{Workspace, WorkspaceKey};
+use crate::workspace::WorkspaceKey;
 
 /// Makes or changes an item.
 pub(crate) fn put(
@@ -38,13 +38,13 @@ pub(crate) fn put(
     let mut body = object(call, place, old.as_ref(), name)?;
     let sent = properties(&body).clone();
     clean(&mut body, place);
-    check_parent(workspace, place)?;
-    check_members(place, name, properties(&body), old.is_some())?;
-    check_place(call, state, workspace, place, name, properties(&body))?;
+    check::parent(workspace, place)?;
+    check::members(place, name, properties(&body), old.is_some())?;
+    check::kind(call, state, workspace, place, name, properties(&body))?;
     reference::check(workspace, &Value::Object(body.clone()))?;
     if let Some(old) = &old {
         let shown = render::resource(workspace, place, old, &state.cloud, call.now);
-        check_unchanged(place, name, &sent, old, &shown)?;
+        check::unchanged(place, name, &sent, old, &shown)?;
         keep_create_only(place, &mut body, old);
     }
     let secrets = secret::split(
@@ -126,214 +126,6 @@ fn clean(body: &mut Map<String, Value>, place: &Place) {
     }
 }
 
-fn check_parent(workspace: &Workspace, place: &Place) -> Result<(), Refusal> {
-    let Some((collection, name)) = place.parent().filter(|_| place.row.needs_parent) else {
-        return Ok(());
-    };
-    if workspace.documents.get(&collection, &name).is_some() {
-        return Ok(());
-    }
-    let text = format!(
-        "Can not perform requested operation on nested resource. Parent resource '{collection}/{name}' not found."
-    );
-    Err(Refusal::arm(
-        StatusCode::NOT_FOUND,
-        "ParentResourceNotFound",
-        text,
-    ))
-}
-
-fn check_members(
-    place: &Place,
-    name: &str,
-    properties: &Map<String, Value>,
-    exists: bool,
-) -> Result<(), Refusal> {
-    for member in place.row.required {
-        if !exists && properties.get(*member).is_none_or(Value::is_null) {
-            return Err(bad_request(
-                "ValidationError",
-                format!(
-                    "The {member} field of {}/{name} is required.",
-                    place.collection
-                ),
-            ));
-        }
-    }
-    let bags = ["tags"]
-        .iter()
-        .filter_map(|bag| Some((*bag, properties.get(*bag)?.as_object()?)));
-    for (bag, members) in bags {
-        if let Some((tag, _)) = members
-            .iter()
-            .find(|(_, value)| !(value.is_string() || value.is_null()))
-        {
-            return Err(bad_request(
-                "ValidationError",
-                format!(
-                    "The value of '{tag}' in {bag} of {}/{name} must be a string.",
-                    place.collection
-                ),
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// What holds for one kind alone.
-fn check_place(
-    call: &Call,
-    state: &State,
-    workspace: &Workspace,
-    place: &Place,
-    name: &str,
-    properties: &Map<String, Value>,
-) -> Result<(), Refusal> {
-    let text = |member: &str| properties.get(member).and_then(Value::as_str);
-    let kind: Vec<&str> = place.kind.iter().map(String::as_str).collect();
-    match kind.as_slice() {
-        ["data", "versions"] => check_data_type(workspace, place, text("dataType")),
-        ["components", "versions"] => check_component(place, name, properties),
-        ["datastores"] if !call.query.is("skipValidation", "true") => match text("accountName") {
-            Some(account) if !state.accounts.contains_key(account) => Err(bad_request(
-                "UserError",
-                format!("The storage account '{account}' of datastore '{name}' cannot be reached."),
-            )),
-            _ => Ok(()),
-        },
-        ["jobs"] => check_job(name, properties),
-        _ => Ok(()),
-    }
-}
-
-fn check_data_type(
-    workspace: &Workspace,
-    place: &Place,
-    sent: Option<&str>,
-) -> Result<(), Refusal> {
-    let Some((collection, container)) = place.parent() else {
-        return Ok(());
-    };
-    let found = workspace.documents.get(&collection, &container);
-    let old = found.and_then(|found| found.properties()?.get("dataType")?.as_str());
-    match (old, sent) {
-        (Some(old), Some(sent)) if old != sent => Err(bad_request(
-            "UserError",
-            format!(
-                "Data asset '{container}' is of type {old}; a version of type {sent} cannot be added."
-            ),
-        )),
-        _ => Ok(()),
-    }
-}
-
-fn check_component(
-    place: &Place,
-    version: &str,
-    properties: &Map<String, Value>,
-) -> Result<(), Refusal> {
-    if properties
-        .get("isAnonymous")
-        .and_then(Value::as_bool)
-        .unwrap_or(false)
-    {
-        return Ok(());
-    }
-    let Some(Value::Object(spec)) = properties.get("componentSpec") else {
-        return Ok(());
-    };
-    let name = place.parent().map(|(_, name)| name).unwrap_or_default();
-    for (member, expected) in [("name", name.as_str()), ("version", version)] {
-        if spec
-            .get(member)
-            .and_then(Value::as_str)
-            .is_some_and(|found| found != expected)
-        {
-            return Err(bad_request(
-                "UserError",
-                format!(
-                    "The {member} in componentSpec does not match '{expected}' of the request."
-                ),
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn check_job(name: &str, properties: &Map<String, Value>) -> Result<(), Refusal> {
-    let text = |member: &str| properties.get(member).and_then(Value::as_str);
-    let missing = match text("jobType") {
-        Some("Command") => ["command", "environmentId"]
-            .into_iter()
-            .find(|member| text(member).is_none()),
-        Some("Sweep") => ["trial", "objective", "searchSpace"]
-            .into_iter()
-            .find(|member| !properties.contains_key(*member)),
-        _ => None,
-    };
-    match missing {
-        Some(member) => Err(bad_request(
-            "ValidationError",
-            format!("The {member} field of job {name} is required."),
-        )),
-        None => Ok(()),
-    }
-}
-
-/// Refuses a change of what was fixed when the item was made. What the service shows may be sent back.
-fn check_unchanged(
-    place: &Place,
-    name: &str,
-    sent: &Map<String, Value>,
-    old: &Resource,
-    shown: &Value,
-) -> Result<(), Refusal> {
-    let Some(before) = old.properties() else {
-        return Ok(());
-    };
-    let differs = |member: &str| {
-        let new = at(sent, member).filter(|value| !value.is_null());
-        let shown = shown
-            .get("properties")
-            .and_then(Value::as_object)
-            .and_then(|map| at(map, member));
-        new.is_some() && new != at(before, member) && new != shown
-    };
-    let changed = match place.row.only_mutable {
-        Some(mutable) => sent
-            .keys()
-            .map(String::as_str)
-            .find(|member| !mutable.contains(member) && differs(member)),
-        None => place
-            .row
-            .create_only
-            .iter()
-            .copied()
-            .find(|member| differs(member)),
-    };
-    let Some(member) = changed else { return Ok(()) };
-    let path = format!("{}/{name}", place.collection);
-    let text = match member {
-        "codeUri" => format!(
-            "The code asset {path} is already linked to an asset in your datastore that does not match the content."
-        ),
-        "modelUri" | "dataUri" => {
-            format!("Asset paths cannot be updated: {member} of {path} cannot be changed.")
-        }
-        _ => format!(
-            "{member} of {path} is immutable and cannot be changed. Create a new version instead."
-        ),
-    };
-    Err(bad_request("UserError", text))
-}
-
-/// A member by dotted path.
-fn at<'a>(properties: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
-    let mut names = path.split('.');
-    let first = properties.get(names.next()?)?;
-    names.try_fold(first, |value, name| value.get(name))
-}
-
 /// A PUT that leaves out what cannot change does not take it away.
 fn keep_create_only(place: &Place, body: &mut Map<String, Value>, old: &Resource) {
     let (Some(Value::Object(properties)), Some(before)) =
@@ -380,8 +172,14 @@ fn add_defaults(place: &Place, body: &mut Map<String, Value>) {
         _ => {}
     }
     match kind.as_slice() {
-        ["environments", "versions"] => fill("osType", json!("Linux")),
-        ["models", "versions"] => fill("modelType", json!("custom_model")),
+        ["environments", "versions"] => {
+            fill("osType", json!("Linux"));
+            fill("autoRebuild", json!("Disabled"));
+        }
+        ["models", "versions"] => {
+            fill("modelType", json!("custom_model"));
+            fill("flavors", json!({})); // the SDK reads its members unasked
+        }
         _ => {}
     }
 }
