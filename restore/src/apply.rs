@@ -17,6 +17,7 @@ mod changed;
 mod document;
 mod executor;
 mod file;
+mod folder;
 mod job;
 mod step;
 mod upload;
@@ -56,6 +57,7 @@ pub async fn apply(
     check_plan(plan, reader, target)?;
     match target {
         Target::Azure(azure) => apply_azure(plan, reader, azure, session).await,
+        Target::Folder(folder) => folder::apply_folder(plan, reader, folder, session).await,
     }
 }
 

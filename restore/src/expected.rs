@@ -48,6 +48,8 @@ pub(crate) struct Expected {
     pub(crate) place: Option<BytesPlace>,
     /// What will not be as it was.
     pub(crate) losses: Vec<Loss>,
+    /// Whether a rule of this crate made it different from what it was, references aside.
+    pub(crate) by_rule: bool,
     /// Pointers that are not compared: what the service or a person decides in the target.
     pub(crate) ignored: Vec<String>,
 }
@@ -148,8 +150,11 @@ pub(crate) fn expect(kind: &'static Kind, loaded: &Loaded, given: &Given<'_>) ->
     shaping.own_name(&mut value, &target);
     shaping.credentials(&mut value, loaded, given);
     shaping.hold_back(&mut value);
+    let standing = kind.losses.len() + rewritten.mentions.len();
     Some(Expected {
         target,
+        by_rule: shaping.losses.len() > standing
+            || matches!(place, Some(BytesPlace::Pending { .. })),
         value,
         api_version: text.api_version.clone(),
         place,

@@ -39,7 +39,7 @@ pub(crate) async fn present(azure: &AzureWorkspace, place: &Place) -> Result<Pre
 
 /// How each of the files stands, in their order. `path_of` gives the path below the place.
 pub(crate) async fn standings(
-    azure: &AzureWorkspace,
+    target: &dyn Workspace,
     files: &[FileEntry],
     present: &Present,
     path_of: impl Fn(&FileEntry) -> String,
@@ -50,7 +50,7 @@ pub(crate) async fn standings(
         .collect();
     stream::iter(asked.into_iter().map(|(file, there)| async move {
         match there {
-            Some(there) => standing(azure, file, there).await,
+            Some(there) => standing(target, file, there).await,
             None => Ok(Standing::Missing),
         }
     }))
@@ -61,14 +61,14 @@ pub(crate) async fn standings(
 
 /// How a file stands to one that is there.
 pub(crate) async fn standing(
-    azure: &AzureWorkspace,
+    target: &dyn Workspace,
     file: &FileEntry,
     there: &SourceFile,
 ) -> Result<Standing, Error> {
     match told(file, there) {
         Some(true) => Ok(Standing::Same),
         Some(false) => Ok(Standing::Differs),
-        None => read_standing(azure, file, there).await,
+        None => read_standing(target, file, there).await,
     }
 }
 
@@ -89,14 +89,14 @@ fn told(file: &FileEntry, there: &SourceFile) -> Option<bool> {
 }
 
 async fn read_standing(
-    azure: &AzureWorkspace,
+    target: &dyn Workspace,
     file: &FileEntry,
     there: &SourceFile,
 ) -> Result<Standing, Error> {
     let Some(content) = &file.content else {
         return Ok(Standing::Differs);
     };
-    let sha256 = sha256(azure, there).await?;
+    let sha256 = sha256(target, there).await?;
     Ok(if sha256 == content.sha256.to_string() {
         Standing::Same
     } else {
@@ -105,8 +105,8 @@ async fn read_standing(
 }
 
 /// The SHA-256 of the bytes in the target, in hex.
-pub(crate) async fn sha256(azure: &AzureWorkspace, file: &SourceFile) -> Result<String, Error> {
-    let mut stream = azure.read(file).await?;
+pub(crate) async fn sha256(target: &dyn Workspace, file: &SourceFile) -> Result<String, Error> {
+    let mut stream = target.read(file).await?;
     let mut hash = Sha256::new();
     while let Some(piece) = stream.try_next().await? {
         hash.update(&piece);

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
+use workspace::ItemId;
 
 use crate::{Error, Plan};
 
@@ -274,6 +275,31 @@ impl Journal {
             rows.collect()
         })
         .await
+    }
+
+    /// Items of a snapshot that were made in a target under another name or version.
+    pub async fn renamed(
+        &self,
+        snapshot: &str,
+        target: &str,
+    ) -> Result<Vec<(ItemId, ItemId)>, Error> {
+        let (snapshot, target) = (snapshot.to_owned(), target.to_owned());
+        let pairs: Vec<(String, String)> = self
+            .run("read what was renamed", move |connection| {
+                let mut query = connection.prepare(
+                    "SELECT s.item, s.target FROM step s JOIN restore r USING (plan)
+                     WHERE r.snapshot = ?1 AND r.target = ?2 AND s.state = 'done' AND s.target <> s.item
+                     ORDER BY s.changed",
+                )?;
+                let rows = query.query_map(params![snapshot, target], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                rows.collect()
+            })
+            .await?;
+        let parsed = pairs.iter().filter_map(|(from, to)| {
+            let (from, to): (ItemId, ItemId) = (from.parse().ok()?, to.parse().ok()?);
+            (from.kind == to.kind && from.kind != "jobs").then_some((from, to))
+        });
+        Ok(parsed.collect())
     }
 
     /// Notes the place that a service gave for an item's bytes, before any is written there.

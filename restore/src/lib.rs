@@ -17,6 +17,7 @@ mod snapshot;
 pub mod step;
 pub mod stop;
 pub mod target;
+pub mod verify;
 mod world;
 
 pub use apply::{Session, apply};
@@ -24,8 +25,9 @@ pub use error::Error;
 pub use journal::{Journal, Restoration, StepState};
 pub use loss::Loss;
 pub use options::{Include, OnConflict, Options};
-pub use plan::{Estimate, OutcomeWord, Outline, Plan, Seen, Sighting};
+pub use plan::{Estimate, Outline, OutcomeWord, Plan, Request, Seen, Sighting, plan};
 pub use progress::{Event, Observer, Unobserved};
 pub use step::{Action, Step, Work};
 pub use stop::Stop;
 pub use target::Target;
+pub use verify::{Verification, VerifyOutcome, verify};

@@ -11,6 +11,7 @@ use crate::{Error, Loss, Observer, Options, Step, Target};
 
 mod decide;
 mod draft;
+mod folder;
 mod listing;
 mod make;
 mod order;
@@ -18,9 +19,11 @@ mod outline;
 mod survey;
 
 pub(crate) use decide::Amount;
+pub(crate) use folder::path_in_folder;
 pub(crate) use listing::Listing;
 pub use make::{Request, kinds};
 pub use outline::{Failure, LossRow, OutcomeWord, Outline, StepRow};
+pub(crate) use survey::Names;
 
 /// The edition of a saved plan that this version writes and reads.
 const EDITION: u32 = 1;
@@ -139,5 +142,6 @@ pub async fn plan(
 ) -> Result<Plan, Error> {
     match target {
         Target::Azure(azure) => make::plan_azure(reader, azure, request, observer).await,
+        Target::Folder(folder) => folder::plan_folder(reader, folder, request, observer).await,
     }
 }

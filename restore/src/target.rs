@@ -1,6 +1,7 @@
 //! What a restore writes to.
 
 use workspace::azure::AzureWorkspace;
+use workspace::folder::Folder;
 use workspace::{Identity, Workspace};
 
 /// A target of a restore.
@@ -8,6 +9,8 @@ use workspace::{Identity, Workspace};
 pub enum Target {
     /// An Azure ML workspace.
     Azure(AzureWorkspace),
+    /// A folder, for files and notebooks.
+    Folder(Folder),
 }
 
 impl Target {
@@ -15,6 +18,7 @@ impl Target {
     pub fn identity(&self) -> &Identity {
         match self {
             Self::Azure(azure) => azure.identity(),
+            Self::Folder(folder) => folder.identity(),
         }
     }
 }

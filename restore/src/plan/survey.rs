@@ -58,7 +58,12 @@ impl Names {
         Ok(names)
     }
 
-    /// Those selected of a kind.
+    /// Those that are selected.
+    pub(crate) fn selected(&self) -> &BTreeSet<ItemId> {
+        &self.selected
+    }
+
+    /// How many are selected of a kind.
     pub(crate) fn count(&self, kind: &str) -> usize {
         self.selected.iter().filter(|id| id.kind == kind).count()
     }

@@ -15,8 +15,7 @@ use crate::snapshot::{Loaded, Source};
 const LINE_BYTES_MAX: usize = 4 << 20;
 
 /// The metric that a file is about, where its lines do not say.
-fn name_of(file: &FileEntry) -> &str {
-    let path = file.path.as_str();
+fn name_of(path: &str) -> &str {
     let path = path.strip_prefix("metrics/").unwrap_or(path);
     path.strip_suffix(".jsonl").unwrap_or(path)
 }
@@ -92,9 +91,16 @@ fn scalar(value: &Value) -> Option<Value> {
 
 /// The lines of a history as they come, in bounded memory.
 pub(crate) fn lines(source: &Source, file: &FileEntry) -> BoxStream<'static, Result<Line, Error>> {
-    let name = name_of(file).to_owned();
-    let path = file.path.to_string();
-    let bytes = source.bytes(file);
+    lines_of(source.bytes(file), file.path.as_str())
+}
+
+/// The same of bytes from anywhere; the path names them in errors.
+pub(crate) fn lines_of(
+    bytes: workspace::ByteStream,
+    path: &str,
+) -> BoxStream<'static, Result<Line, Error>> {
+    let name = name_of(path).to_owned();
+    let path = path.to_owned();
     futures::stream::unfold(
         (bytes, BytesMut::new(), false),
         move |(mut bytes, mut rest, mut ended)| {
@@ -155,7 +161,7 @@ pub(crate) async fn unusual_metrics(
         let first = lines(source, file).next().await.transpose()?;
         if first == Some(Line::Other) {
             unusual.push((
-                name_of(file).to_owned(),
+                name_of(file.path.as_str()).to_owned(),
                 "it is no series of numbers, and MLflow logs only those",
             ));
         }

@@ -1,0 +1,142 @@
+//! Planning a restore into a folder: entries of a folder and notebooks are plain files there; anything else needs a
+//! workspace.
+
+use archive_format::{Item, SnapshotReader};
+use futures::TryStreamExt;
+use workspace::folder::Folder;
+use workspace::kind::Restore;
+use workspace::{Entry, FilePath, ItemId, Kind, Selection, Verdict as Selected, Workspace};
+
+use super::decide::{Amount, Found, Verdict, decide_file};
+use super::make::{empty, estimate};
+use super::{Plan, Request};
+use crate::files::{Standing, standing};
+use crate::snapshot::{Source, id_of};
+use crate::{Action, Error, Event, Loss, Observer, Step, Work};
+
+/// The kind of a folder's entries.
+const FILES: &str = "files";
+
+/// The item of a folder that an item of the snapshot becomes.
+pub(crate) fn path_in_folder(id: &ItemId) -> ItemId {
+    ItemId::new(FILES, id.name.clone())
+}
+
+/// Plans a restore into a folder.
+pub(super) async fn plan_folder(
+    reader: &SnapshotReader,
+    folder: &Folder,
+    request: &Request,
+    observer: &dyn Observer,
+) -> Result<Plan, Error> {
+    let selection = Selection::parse(&request.selectors, request.now).map_err(Error::Selection)?;
+    let source = Source::new(reader)?;
+    let mut plan = Plan {
+        source: source.identity().clone(),
+        ..empty(source.id(), folder.identity().clone(), request)
+    };
+    let mut lines = source.lines();
+    while let Some(line) = lines.try_next().await? {
+        let id = id_of(&line);
+        if line.part != 0 || selection.matches_item(&id, &()) == Selected::No {
+            continue;
+        }
+        let item = Item::from_line(line);
+        step(&mut plan, folder, &id, &item, request).await?;
+        observer.event(Event::Planning {
+            done: plan.steps.len() as u64,
+            total: 0,
+        });
+    }
+    plan.estimate = estimate(&plan.steps);
+    Ok(plan)
+}
+
+async fn step(
+    plan: &mut Plan,
+    folder: &Folder,
+    id: &ItemId,
+    item: &Item,
+    request: &Request,
+) -> Result<(), Error> {
+    let kind = Kind::find(&id.kind).filter(|kind| kind.restore == Restore::Files);
+    let target = path_in_folder(id);
+    let verdict = match (kind, item.files.first()) {
+        (None, _) => Verdict::nothing(
+            Action::Impossible,
+            "a folder holds files; into an Azure ML workspace it can be restored, and `export folder` writes it as YAML",
+        ),
+        (Some(_), None) => Verdict::nothing(Action::Impossible, "the snapshot has no bytes of it"),
+        (Some(_), Some(file)) => {
+            let found = found(folder, &target, file).await?;
+            let whole = Amount {
+                files: 1,
+                bytes: file.size(),
+            };
+            decide_file(&found, whole, request.options.on_conflict)
+        }
+    };
+    if verdict.action == Action::Impossible {
+        plan.losses.push(Loss::new(
+            id,
+            Action::Impossible,
+            "the item",
+            verdict.reason.clone(),
+            "",
+        ));
+    }
+    for gap in &item.gaps {
+        let reason = format!("the snapshot does not have it: {}", gap.reason);
+        plan.losses
+            .push(Loss::new(id, Action::Upload, "gap", reason, ""));
+    }
+    plan.steps.push(Step {
+        step: plan.steps.len() as u32 + 1,
+        item: id.clone(),
+        action: verdict.action,
+        work: if verdict.action.changes() {
+            Work::Files
+        } else {
+            Work::Nothing
+        },
+        target,
+        reason: verdict.reason,
+        needs: Vec::new(),
+        after: Vec::new(),
+        overwrite: verdict.overwrite,
+        files: verdict.amount.files,
+        bytes: verdict.amount.bytes,
+    });
+    Ok(())
+}
+
+async fn found(
+    folder: &Folder,
+    target: &ItemId,
+    file: &archive_format::FileEntry,
+) -> Result<Found, Error> {
+    let failed = |error| Error::target(target.to_string(), error);
+    FilePath::new(target.name.as_str()).map_err(failed)?;
+    let Some(there) = folder
+        .get(target)
+        .await
+        .map_err(failed)?
+        .and_then(|listed| listed.file)
+    else {
+        return Ok(Found::Absent);
+    };
+    if there.entry != Entry::File && file.content.is_some() {
+        return Ok(Found::Other("a directory or link".to_owned()));
+    }
+    let amount = Amount {
+        files: 1,
+        bytes: file.size(),
+    };
+    Ok(
+        match standing(folder, file, &there).await.map_err(failed)? {
+            Standing::Same => Found::Same,
+            Standing::Missing => Found::Absent,
+            Standing::Differs => Found::Differing(amount),
+        },
+    )
+}

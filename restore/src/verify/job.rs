@@ -1,0 +1,229 @@
+//! Comparing a job with the run that it became: end, times, tags, parameters, every point of every metric, every file.
+
+use std::collections::BTreeMap;
+
+use futures::TryStreamExt;
+use jiff::Timestamp;
+use serde_json::Value;
+use workspace::azure::{RunFound, RunId};
+use workspace::{Details, Form, ItemId, Listed, SourceFile, Workspace};
+
+use super::azure::Comparison;
+use super::{Standing, Sum};
+use crate::files::present;
+use crate::run::metric::{self, Line, lines};
+use crate::run::{JobFiles, RunRecord, read_time};
+use crate::snapshot::Loaded;
+use crate::{Error, world::World};
+
+/// Points of a metric, each with how often it stands there: value, milliseconds, step.
+type Points = BTreeMap<(String, i64, i64), i64>;
+
+impl Comparison<'_> {
+    /// Compares one job.
+    pub(super) async fn job(&self, loaded: &Loaded, sum: &mut Sum) -> Result<Standing, Error> {
+        let id = &loaded.id;
+        if loaded.arm.is_none() && loaded.record.is_none() {
+            return Ok(Standing::Expected);
+        }
+        let before = (sum.differences.len(), sum.files);
+        if self.world.job_here(&id.name).await? {
+            let own = RunId::new(id.name.clone())
+                .map_err(|error| Error::target(id.to_string(), error))?;
+            self.job_files(id, &JobFiles::own(loaded, &own), sum)
+                .await?;
+            return Ok(standing(before, sum, Standing::Same));
+        }
+        let Some(run) = self.run_of(id).await? else {
+            sum.differs(id, "the item", "no run was made of it");
+            return Ok(Standing::Missing);
+        };
+        let record = RunRecord::read(
+            id,
+            loaded.arm.as_ref().map(|text| &text.value),
+            loaded.record.as_ref().map(|text| &text.value),
+            self.world.source.identity(),
+        );
+        compare_tags(id, &record, &run, sum);
+        let details = self.details(&run.id).await?;
+        compare_record(id, &record, &details, sum);
+        let files = JobFiles::restored(loaded, &run.id);
+        self.job_files(id, &files, sum).await?;
+        self.metrics(id, &files, &details, sum).await?;
+        Ok(standing(before, sum, Standing::Expected))
+    }
+
+    async fn details(&self, run: &RunId) -> Result<Details, Error> {
+        let listed = Listed {
+            id: ItemId::new("jobs", run.as_str()),
+            document: None,
+            file: None,
+        };
+        let failed = |error| Error::target(format!("run {run}"), error);
+        self.world.azure.details(&listed).await.map_err(failed)
+    }
+
+    async fn job_files(&self, id: &ItemId, files: &JobFiles, sum: &mut Sum) -> Result<(), Error> {
+        for part in files.parts().filter(|part| !part.files.is_empty()) {
+            let failed = |error| Error::target(format!("the files of {id}"), error);
+            let place = part.locate(self.world.azure).await.map_err(failed)?;
+            let there = present(self.world.azure, &place).await.map_err(failed)?;
+            self.files(id, &part.files, &there, |file| part.path_below(file), sum)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn metrics(
+        &self,
+        id: &ItemId,
+        files: &JobFiles,
+        details: &Details,
+        sum: &mut Sum,
+    ) -> Result<(), Error> {
+        let there: BTreeMap<&str, &SourceFile> = details
+            .files
+            .iter()
+            .map(|file| (file.path.as_str(), file))
+            .collect();
+        for file in &files.metrics {
+            sum.files.compared += 1;
+            let Some(wished) = points(&self.world, file).await? else {
+                // Kept whole as an artifact; the loss report says so.
+                sum.files.same += 1;
+                continue;
+            };
+            let path = file.path.as_str();
+            let found = match there.get(path) {
+                Some(file) => Some(points_there(&self.world, id, file).await?),
+                None => None,
+            };
+            match found {
+                Some(found) if found == wished => sum.files.same += 1,
+                Some(_) => {
+                    sum.files.different += 1;
+                    sum.differs(id, path, "the metric has other points");
+                }
+                None => {
+                    sum.files.missing += 1;
+                    sum.differs(id, path, "the metric is not there");
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn standing(before: (usize, super::FileTally), sum: &Sum, good: Standing) -> Standing {
+    let files = sum.files.different + sum.files.missing > before.1.different + before.1.missing;
+    if files || sum.differences.len() > before.0 {
+        Standing::Different
+    } else {
+        good
+    }
+}
+
+fn compare_tags(id: &ItemId, record: &RunRecord, run: &RunFound, sum: &mut Sum) {
+    for (tag, value) in &record.tags {
+        if run.tags.get(tag) != Some(value) {
+            sum.differs(
+                id,
+                format!("tag {tag}"),
+                "it is not there, or has another value",
+            );
+        }
+    }
+    for (param, value) in &record.params {
+        if run.params.get(param) != Some(value) {
+            sum.differs(
+                id,
+                format!("parameter {param}"),
+                "it is not there, or has another value",
+            );
+        }
+    }
+    if run.status != record.end.as_str() {
+        sum.differs(id, "status", "the run has not ended as it should");
+    }
+}
+
+/// What run history says of the run: names, times, whether it is archived.
+fn compare_record(id: &ItemId, record: &RunRecord, details: &Details, sum: &mut Sum) {
+    let document = details
+        .documents
+        .iter()
+        .find(|document| document.form == Form::RunHistory);
+    let Some(document) = document.map(|document| &document.value) else {
+        return;
+    };
+    let time = |pointer: &str| {
+        document
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .and_then(read_time)
+    };
+    let same_time = |wished: Option<Timestamp>, found: Option<Timestamp>| {
+        wished.is_none_or(|wished| {
+            found.map(Timestamp::as_millisecond) == Some(wished.as_millisecond())
+        })
+    };
+    if !same_time(record.start, time("/startTimeUtc")) {
+        sum.differs(id, "start time", "it is another one");
+    }
+    if !same_time(record.end_time, time("/endTimeUtc")) {
+        sum.differs(id, "end time", "it is another one");
+    }
+    let hidden = document
+        .pointer("/hidden")
+        .and_then(Value::as_bool)
+        .unwrap_or_default();
+    if hidden != record.hidden {
+        sum.differs(id, "archived", "the flag is another one");
+    }
+    let name = document.pointer("/displayName").and_then(Value::as_str);
+    if name.is_some_and(|name| name != record.name) {
+        sum.differs(id, "display name", "it is another one");
+    }
+}
+
+/// The points of a snapshot's history; `None` where it is no series of numbers.
+async fn points(
+    world: &World<'_>,
+    file: &archive_format::FileEntry,
+) -> Result<Option<Points>, Error> {
+    let mut points = Points::new();
+    let mut history = lines(&world.source, file);
+    while let Some(line) = history.try_next().await? {
+        match line {
+            Line::Points(more) => more.iter().for_each(|point| count(&mut points, point)),
+            Line::Other => return Ok(None),
+        }
+    }
+    Ok(Some(points))
+}
+
+async fn points_there(world: &World<'_>, id: &ItemId, file: &SourceFile) -> Result<Points, Error> {
+    let failed = |error| Error::target(format!("`{}` of {id}", file.path), error);
+    let bytes = world.azure.read(file).await.map_err(failed)?;
+    let mut points = Points::new();
+    let mut history = metric::lines_of(bytes, file.path.as_str());
+    while let Some(line) = history.try_next().await? {
+        if let Line::Points(more) = line {
+            more.iter().for_each(|point| count(&mut points, point));
+        }
+    }
+    Ok(points)
+}
+
+fn count(points: &mut Points, point: &workspace::azure::MetricPoint) {
+    let value = match &point.value {
+        // A double may be written in several ways; the value is what counts.
+        Value::Number(number) => number
+            .as_f64()
+            .map_or(number.to_string(), |value| format!("{value:e}")),
+        other => other.to_string(),
+    };
+    *points
+        .entry((value, point.time.as_millisecond(), point.step))
+        .or_default() += 1;
+}
