@@ -1,27 +1,118 @@
 //! Worlds: workspaces filled with what a team leaves behind, for demos and tests.
+//!
+//! A world is a function of its parameters: same seed, same clock, same content. Documents go through the routes that
+//! everybody uses, so that they are as valid as any; bytes, runs and times past are put into the state directly.
+
+mod assets;
+mod builder;
+mod census;
+mod components;
+mod data;
+mod decoys;
+mod jobs;
+mod models;
+mod notebooks;
+mod runs;
+mod schedules;
+mod words;
 
 use crate::arm::WorkspaceSpec;
 use crate::error::Error;
 use crate::simulator::Simulator;
+use crate::workspace::WorkspaceKey;
+
+pub use census::{Census, storage_pages};
+pub use decoys::{DECOYS, Decoy};
 
 /// Subscription of the workspace that is lost.
 pub const SOURCE_SUBSCRIPTION: &str = "a0000000-0000-4000-8000-00000000000a";
 /// Subscription of the workspace that everything comes back in.
 pub const TARGET_SUBSCRIPTION: &str = "b0000000-0000-4000-8000-00000000000b";
 
+/// What a world is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct World {
+    /// The workspace that is filled; made where it is not there.
+    pub spec: WorkspaceSpec,
+    /// Seed of everything that varies.
+    pub seed: u64,
+    /// Top-level jobs, child runs not counted; at least 12, so that each sort is there.
+    pub jobs: usize,
+    /// Models, some with several versions; at least 3, and 7 to have each form of address.
+    pub models: usize,
+    /// Notebooks, besides the other files of the share; at least 4.
+    pub notebooks: usize,
+    /// Bytes of the largest file of a model.
+    pub model_bytes: u64,
+}
+
+impl World {
+    /// 200 jobs, 12 models, 9 environments, 60 notebooks and all that belongs to them; some tens of megabytes.
+    pub fn demo() -> Self {
+        Self {
+            spec: WorkspaceSpec::new(SOURCE_SUBSCRIPTION, "rg-prod", "ws-prod", "westeurope"),
+            seed: 7,
+            jobs: 200,
+            models: 12,
+            notebooks: 60,
+            model_bytes: 3 << 20,
+        }
+    }
+
+    /// Twelve jobs, three models, four notebooks; some hundred kilobytes.
+    pub fn small(seed: u64) -> Self {
+        Self {
+            seed,
+            jobs: 12,
+            models: 3,
+            notebooks: 4,
+            model_bytes: 48 << 10,
+            ..Self::demo()
+        }
+    }
+
+    /// Fills the workspace.
+    pub fn build(&self, simulator: &Simulator) -> Result<WorkspaceKey, Error> {
+        let builder = builder::Builder::new(simulator, self)?;
+        assets::computes(&builder)?;
+        data::external_datastores(&builder)?;
+        let codes = assets::codes(&builder)?;
+        assets::environments(&builder)?;
+        data::assets(&builder)?;
+        components::all(&builder, &codes)?;
+        let jobs = jobs::all(&builder, &codes)?;
+        models::all(&builder, &jobs)?;
+        schedules::all(&builder)?;
+        notebooks::all(&builder)?;
+        Ok(builder.key)
+    }
+}
+
+/// An empty workspace to restore into, with computes of the names that a world's jobs and schedules use.
+pub fn target(simulator: &Simulator, spec: &WorkspaceSpec) -> Result<WorkspaceKey, Error> {
+    let world = World {
+        spec: spec.clone(),
+        ..World::small(0)
+    };
+    let builder = builder::Builder::new(simulator, &world)?;
+    assets::computes(&builder)?;
+    Ok(builder.key)
+}
+
 /// A workspace in use, and an empty one in another subscription and region.
 pub fn demo(simulator: &Simulator) -> Result<(), Error> {
-    simulator.create_workspace(&WorkspaceSpec::new(
-        SOURCE_SUBSCRIPTION,
-        "rg-prod",
-        "ws-prod",
-        "westeurope",
-    ));
-    simulator.create_workspace(&WorkspaceSpec::new(
-        TARGET_SUBSCRIPTION,
-        "rg-recovery",
-        "ws-recovery",
-        "northeurope",
-    ));
+    World::demo().build(simulator)?;
+    target(
+        simulator,
+        &WorkspaceSpec::new(
+            TARGET_SUBSCRIPTION,
+            "rg-recovery",
+            "ws-recovery",
+            "northeurope",
+        ),
+    )?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
