@@ -1,13 +1,17 @@
 //! The commands, a file each: its options, then what it does, then what it shows.
 
+pub mod backup;
 pub mod check;
 pub mod completions;
 pub mod config;
+pub mod daemon;
 pub mod init;
 pub mod key;
 pub mod ls;
+pub mod restore;
 pub mod show;
 pub mod snapshots;
+pub mod status;
 
 use clap::Subcommand;
 
@@ -20,12 +24,20 @@ use crate::session::Session;
 pub enum Command {
     /// Makes the repository and this machine's key
     Init(init::Args),
+    /// Backs up workspaces
+    Backup(backup::Args),
+    /// Runs the schedule until told to stop
+    Daemon(daemon::Args),
+    /// Health at a glance: is there a good backup, and what is to do
+    Status(status::Args),
     /// Lists the snapshots
     Snapshots(snapshots::Args),
     /// Lists what a snapshot holds
     Ls(ls::Args),
     /// Shows the document of an item, or the bytes of a file
     Show(show::Args),
+    /// Brings back what a snapshot holds: plan, apply, verify
+    Restore(restore::Args),
     /// Checks the repository: log, signatures, manifests, packs
     Check(check::Args),
     /// Makes keys
@@ -40,9 +52,13 @@ pub enum Command {
 pub async fn run(command: Command, session: &Session) -> Result<ExitStatus, Failure> {
     match command {
         Command::Init(args) => init::run(&args, session).await,
+        Command::Backup(args) => backup::run(&args, session).await,
+        Command::Daemon(_) => daemon::run(session).await,
+        Command::Status(_) => status::run(session).await,
         Command::Snapshots(args) => snapshots::run(&args, session).await,
         Command::Ls(args) => ls::run(&args, session).await,
         Command::Show(args) => show::run(&args, session).await,
+        Command::Restore(args) => restore::run(&args, session).await,
         Command::Check(args) => check::run(&args, session).await,
         Command::Key(args) => key::run(&args, session),
         Command::Config(args) => config::run(&args, session),

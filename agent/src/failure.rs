@@ -94,6 +94,38 @@ impl Failure {
         text
     }
 
+    /// One sentence: what, on what, why.
+    pub fn sentence(&self) -> String {
+        let parts = [Some(&self.what), self.on.as_ref(), self.why.as_ref()];
+        let parts: Vec<String> = parts
+            .into_iter()
+            .flatten()
+            .map(|part| without_queries(part))
+            .collect();
+        parts.join(": ")
+    }
+
+    /// Puts what it was about in front, where the error itself names something deeper.
+    #[must_use]
+    pub fn with_place(mut self, place: &str) -> Self {
+        self.on = Some(match self.on {
+            Some(on) => format!("{place}: {on}"),
+            None => place.to_owned(),
+        });
+        self
+    }
+
+    /// The object that stands under `error` in JSON.
+    pub fn value(&self) -> serde_json::Value {
+        let text = |part: &Option<String>| part.as_deref().map(without_queries);
+        serde_json::json!({
+            "what": without_queries(&self.what),
+            "on": text(&self.on),
+            "why": text(&self.why),
+            "next": text(&self.next),
+        })
+    }
+
     /// The document that `--json` puts on standard output.
     pub fn document(&self) -> impl Serialize + use<> {
         let text = |part: &Option<String>| part.as_deref().map(without_queries);

@@ -6,15 +6,22 @@
 //!
 //! Tests call [`run`] with their own clock, variables, transport and sinks; the program calls it with the process's.
 
+pub mod azure;
+pub mod backup;
 pub mod capture;
 pub mod cli;
 pub mod clock;
 pub mod command;
 pub mod config;
 pub mod context;
+pub mod daemon;
 pub mod exit;
 pub mod failure;
+pub mod health;
 pub mod held;
+pub mod lock;
+pub mod metrics;
+pub mod place;
 pub mod session;
 pub mod shutdown;
 pub mod signals;

@@ -195,6 +195,11 @@ impl Ui {
         self.err(&format!("mlark: warning: {}\n", escape::line(text)));
     }
 
+    /// Why a part of the run failed: lines on standard error only.
+    pub fn complain(&self, failure: &Failure) {
+        self.err(&failure.lines());
+    }
+
     /// Why the run failed: lines on standard error, and the document with `--json`.
     pub fn failure(&self, failure: &Failure) {
         self.err(&failure.lines());

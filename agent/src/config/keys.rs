@@ -102,7 +102,10 @@ pub const KEYS: &[Key] = &[
         LOCAL,
     ),
     no("repository.data_tier", "access tier of data packs", LOCAL),
-    key("repository.pack_size", "size at which a pack is closed"),
+    key(
+        "repository.pack_size",
+        "size at which a pack is closed; read by `init`",
+    ),
     key(
         "azure.cloud",
         "\"public\", \"usgovernment\", \"china\", or the URL of an ARM endpoint",
@@ -269,9 +272,11 @@ pub const KEYS: &[Key] = &[
     key("retention.keep_yearly", "years of which the newest is kept"),
     key("retention.keep_within", "everything younger is kept"),
     key("retention.grace", "how long forgotten content stays"),
-    key(
+    only(
         "limits.memory",
-        "resident memory of the process; default 256 MiB",
+        "resident memory of the process",
+        &["256 MiB"],
+        "the buffers are made for 256 MiB so far; set MemoryMax= in the unit, or leave the key out",
     ),
     only(
         "limits.upload",

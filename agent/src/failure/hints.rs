@@ -2,8 +2,10 @@
 //! know neither.
 
 use archive_format::{Error as ArchiveError, KeyLack};
+use restore::Error as RestoreError;
 use workspace::Error as WorkspaceError;
 
+use crate::capture::Error as CaptureError;
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, chain};
 
@@ -126,5 +128,61 @@ impl Failure {
             WorkspaceError::UnknownKind { .. } | WorkspaceError::UnknownAttribute { .. } => failure,
             _ => failure.next("write KIND, KIND/NAME or KIND/NAME:VERSION; quote it for the shell"),
         }
+    }
+}
+
+impl Failure {
+    /// A backup that made no snapshot.
+    pub fn of_capture(error: &CaptureError) -> Self {
+        match error {
+            CaptureError::Unreadable { workspace, source } => {
+                Self::of_workspace(source).with_place(workspace)
+            }
+            CaptureError::Repository { workspace, source } => {
+                Self::of_archive(source).with_place(workspace)
+            }
+            _ => Self::failed(error.to_string()).because_source(error),
+        }
+    }
+
+    fn because_source(self, error: &dyn std::error::Error) -> Self {
+        match error.source() {
+            Some(cause) => self.why(chain(cause)),
+            None => self,
+        }
+    }
+}
+
+impl Failure {
+    /// A restore that could not go on as a whole.
+    pub fn of_restore(error: &RestoreError) -> Self {
+        let source = std::error::Error::source(error);
+        let inner = source.and_then(|source| {
+            let archive = source.downcast_ref::<ArchiveError>().map(Self::of_archive);
+            archive.or_else(|| {
+                source
+                    .downcast_ref::<WorkspaceError>()
+                    .map(Self::of_workspace)
+            })
+        });
+        let (status, next) = match error {
+            RestoreError::Busy { .. } => (
+                ExitStatus::Busy,
+                Some("wait for it to end; the mark of one that died vanishes by itself within a minute".to_owned()),
+            ),
+            RestoreError::Option { .. }
+            | RestoreError::ReadPlan(_)
+            | RestoreError::PlanEdition { .. }
+            | RestoreError::OtherPlan { .. }
+            | RestoreError::Mapping(_) => (ExitStatus::Usage, None),
+            RestoreError::Changed { .. } => (
+                ExitStatus::Failed,
+                Some("plan again: `mlark restore plan … --save` another file, look at it, apply that".to_owned()),
+            ),
+            _ => inner.map_or((ExitStatus::Failed, None), |inner| (inner.status, inner.next)),
+        };
+        let mut failure = Self::new(status, error.to_string()).because_source(error);
+        failure.next = next;
+        failure
     }
 }

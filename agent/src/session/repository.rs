@@ -62,6 +62,11 @@ impl Session {
         Ok(repository)
     }
 
+    /// The folder of an open repository in the cache.
+    pub fn repository_cache(&self, repository: &Repository) -> Result<PathBuf, Failure> {
+        Ok(self.cache_root()?.join(repository.id().to_string()))
+    }
+
     fn tell_notices(&self, repository: &Repository) {
         for notice in repository.notices() {
             match notice {

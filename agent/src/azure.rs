@@ -1,0 +1,276 @@
+//! How Azure is reached, made of configuration and environment variables. The names of the variables are those of the
+//! Azure SDKs; what the configuration says wins over them.
+
+use std::fs;
+use std::path::Path;
+
+use secrecy::SecretString;
+use url::Url;
+use workspace::azure::credential::{
+    ClientSecret, DefaultSources, ManagedIdentity, ManagedIdentityEndpoint, WorkloadIdentity,
+};
+use workspace::azure::{CloudName, CredentialSource, Observer, Settings};
+
+use crate::config::environment::Environment;
+use crate::config::{Azure, CredentialKind};
+use crate::context::Context;
+use crate::failure::Failure;
+
+/// The largest file with a secret that is taken, in bytes.
+const SECRET_BYTES_MAX: u64 = 64 << 10;
+
+/// What a connection is made from.
+pub fn settings(
+    azure: &Azure,
+    context: &Context,
+    observer: Option<Observer>,
+) -> Result<Settings, Failure> {
+    Ok(Settings {
+        cloud: cloud(azure, &context.environment)?,
+        credential: credential(azure, &context.environment)?,
+        ca_file: azure.ca_file.clone(),
+        transport: context.transport.clone(),
+        observer,
+        clock: context.clock.clone(),
+        ..Settings::default()
+    })
+}
+
+fn cloud(azure: &Azure, environment: &Environment) -> Result<CloudName, Failure> {
+    if let Some(name) = &azure.cloud {
+        return name.parse().map_err(|error| {
+            Failure::usage("The cloud is refused")
+                .on(format!("`{name}`"))
+                .because(&error)
+        });
+    }
+    let Some(address) = environment.get("ARM_CLOUD_METADATA_URL") else {
+        return Ok(CloudName::default());
+    };
+    // The variable names the description itself; the cloud is the host that serves it.
+    let url = Url::parse(address)
+        .ok()
+        .filter(|url| url.scheme() == "https" && url.host_str().is_some());
+    match url {
+        Some(mut url) => {
+            url.set_path("/");
+            url.set_query(None);
+            Ok(CloudName::At(url))
+        }
+        None => Err(Failure::usage("The cloud is refused")
+            .on("ARM_CLOUD_METADATA_URL")
+            .why("it is no https address")
+            .next("write it like https://management.azure.com/metadata/endpoints?api-version=2022-09-01")),
+    }
+}
+
+fn credential(azure: &Azure, environment: &Environment) -> Result<CredentialSource, Failure> {
+    match azure.credential.unwrap_or(CredentialKind::Default) {
+        CredentialKind::Default => Ok(CredentialSource::Default(DefaultSources {
+            client_secret: client_secret(azure, environment)?,
+            workload_identity: workload_identity(azure, environment),
+            managed_identity: managed_identity(azure, environment)?,
+            azure_cli: true,
+        })),
+        CredentialKind::ClientSecret => match client_secret(azure, environment)? {
+            Some(secret) => Ok(CredentialSource::ClientSecret(secret)),
+            None => Err(lacks(
+                "client-secret",
+                "tenant_id, client_id and client_secret_file (or AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET)",
+            )),
+        },
+        CredentialKind::WorkloadIdentity => match workload_identity(azure, environment) {
+            Some(identity) => Ok(CredentialSource::WorkloadIdentity(identity)),
+            None => Err(lacks(
+                "workload-identity",
+                "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_FEDERATED_TOKEN_FILE",
+            )),
+        },
+        CredentialKind::ManagedIdentity => {
+            managed_identity(azure, environment).map(CredentialSource::ManagedIdentity)
+        }
+        CredentialKind::AzureCli => Ok(CredentialSource::AzureCli),
+        CredentialKind::ClientCertificate => Err(Failure::usage(
+            "The credential `client-certificate` is not served so far",
+        )
+        .next("use \"client-secret\", \"workload-identity\" or \"managed-identity\"")),
+    }
+}
+
+fn lacks(credential: &str, needs: &str) -> Failure {
+    Failure::usage(format!("The credential `{credential}` is not complete"))
+        .why(format!("it needs {needs}"))
+        .next("set them under [azure] or in the environment")
+}
+
+fn setting(own: Option<&String>, environment: &Environment, variable: &str) -> Option<String> {
+    own.cloned()
+        .or_else(|| environment.get(variable).map(str::to_owned))
+}
+
+fn client_secret(
+    azure: &Azure,
+    environment: &Environment,
+) -> Result<Option<ClientSecret>, Failure> {
+    let secret = match &azure.client_secret_file {
+        Some(file) => Some(read_secret(file)?),
+        None => environment
+            .get("AZURE_CLIENT_SECRET")
+            .map(SecretString::from),
+    };
+    let tenant_id = setting(azure.tenant_id.as_ref(), environment, "AZURE_TENANT_ID");
+    let client_id = setting(azure.client_id.as_ref(), environment, "AZURE_CLIENT_ID");
+    Ok(match (tenant_id, client_id, secret) {
+        (Some(tenant_id), Some(client_id), Some(secret)) => Some(ClientSecret {
+            tenant_id,
+            client_id,
+            secret,
+        }),
+        _ => None,
+    })
+}
+
+fn read_secret(file: &Path) -> Result<SecretString, Failure> {
+    let refused = |error: &dyn std::fmt::Display| {
+        Failure::usage("The client secret cannot be read")
+            .on(file.display())
+            .why(error)
+    };
+    let size = fs::metadata(file).map_err(|error| refused(&error))?.len();
+    if size > SECRET_BYTES_MAX {
+        return Err(refused(&"it is larger than 64 KiB"));
+    }
+    let text = fs::read_to_string(file).map_err(|error| refused(&error))?;
+    Ok(text.trim_end_matches(['\r', '\n']).into())
+}
+
+fn workload_identity(azure: &Azure, environment: &Environment) -> Option<WorkloadIdentity> {
+    Some(WorkloadIdentity {
+        tenant_id: setting(azure.tenant_id.as_ref(), environment, "AZURE_TENANT_ID")?,
+        client_id: setting(azure.client_id.as_ref(), environment, "AZURE_CLIENT_ID")?,
+        token_file: environment.path("AZURE_FEDERATED_TOKEN_FILE")?,
+    })
+}
+
+fn managed_identity(azure: &Azure, environment: &Environment) -> Result<ManagedIdentity, Failure> {
+    let address = |variable: &str, text: &str| {
+        Url::parse(text).map_err(|error| {
+            Failure::usage("The address of the identity service is refused")
+                .on(variable)
+                .because(&error)
+        })
+    };
+    let pair = |endpoint: &str, secret: &str| {
+        Some((
+            environment.get(endpoint)?,
+            SecretString::from(environment.get(secret)?),
+        ))
+    };
+    let endpoint = if let Some((text, header)) = pair("IDENTITY_ENDPOINT", "IDENTITY_HEADER") {
+        let endpoint = address("IDENTITY_ENDPOINT", text)?;
+        ManagedIdentityEndpoint::Identity { endpoint, header }
+    } else if let Some((text, secret)) = pair("MSI_ENDPOINT", "MSI_SECRET") {
+        let endpoint = address("MSI_ENDPOINT", text)?;
+        ManagedIdentityEndpoint::Msi { endpoint, secret }
+    } else if let Some(text) = environment.get("AZURE_POD_IDENTITY_AUTHORITY_HOST") {
+        ManagedIdentityEndpoint::MetadataAt(address("AZURE_POD_IDENTITY_AUTHORITY_HOST", text)?)
+    } else {
+        ManagedIdentityEndpoint::Metadata
+    };
+    Ok(ManagedIdentity {
+        client_id: setting(azure.client_id.as_ref(), environment, "AZURE_CLIENT_ID"),
+        endpoint,
+    })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed test says where")]
+mod tests {
+    use super::*;
+
+    fn environment(variables: &[(&str, &str)]) -> Environment {
+        variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn the_configuration_wins_over_the_variables_of_the_sdks() {
+        let variables = environment(&[
+            ("AZURE_TENANT_ID", "t1"),
+            ("AZURE_CLIENT_ID", "c1"),
+            ("AZURE_CLIENT_SECRET", "hunter2"),
+        ]);
+        let azure = Azure {
+            credential: Some(CredentialKind::ClientSecret),
+            client_id: Some("c2".to_owned()),
+            ..Azure::default()
+        };
+        let CredentialSource::ClientSecret(secret) = credential(&azure, &variables).unwrap() else {
+            panic!("a client secret was configured");
+        };
+        assert_eq!(
+            (secret.tenant_id.as_str(), secret.client_id.as_str()),
+            ("t1", "c2")
+        );
+        assert!(!format!("{secret:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_credential_that_lacks_a_part_is_refused_with_what_it_needs() {
+        let azure = Azure {
+            credential: Some(CredentialKind::ClientSecret),
+            ..Azure::default()
+        };
+        let lines = credential(&azure, &Environment::default())
+            .unwrap_err()
+            .lines();
+        assert!(
+            lines.contains("client_secret_file") && lines.contains("AZURE_CLIENT_SECRET"),
+            "{lines}"
+        );
+    }
+
+    #[test]
+    fn the_identity_service_is_found_by_the_variables_of_its_platform() {
+        let azure = Azure::default();
+        let endpoint = |variables: &[(&str, &str)]| {
+            managed_identity(&azure, &environment(variables))
+                .unwrap()
+                .endpoint
+        };
+        assert!(matches!(endpoint(&[]), ManagedIdentityEndpoint::Metadata));
+        assert!(matches!(
+            endpoint(&[
+                ("IDENTITY_ENDPOINT", "http://127.0.0.1:1/x"),
+                ("IDENTITY_HEADER", "h")
+            ]),
+            ManagedIdentityEndpoint::Identity { .. }
+        ));
+        assert!(matches!(
+            endpoint(&[
+                ("MSI_ENDPOINT", "http://127.0.0.1:1/x"),
+                ("MSI_SECRET", "h")
+            ]),
+            ManagedIdentityEndpoint::Msi { .. }
+        ));
+        assert!(matches!(
+            endpoint(&[("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:1")]),
+            ManagedIdentityEndpoint::MetadataAt(_)
+        ));
+    }
+
+    #[test]
+    fn the_cloud_is_the_host_that_describes_it() {
+        let variables = environment(&[(
+            "ARM_CLOUD_METADATA_URL",
+            "https://arm.localhost:8443/metadata/endpoints?api-version=2022-09-01",
+        )]);
+        let name = cloud(&Azure::default(), &variables).unwrap();
+        assert_eq!(
+            name,
+            CloudName::At("https://arm.localhost:8443/".parse().unwrap())
+        );
+    }
+}

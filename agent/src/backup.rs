@@ -1,0 +1,142 @@
+//! One backup of one workspace, from its configuration entry to the report: lock, connection, policy, pipeline. Both
+//! `mlark backup` and the daemon run it. It prints nothing.
+
+use archive_format::{Repository, RunId, RunOutcome};
+use workspace::Selection;
+use workspace::azure::Observer as Wire;
+
+use crate::capture::{self, Guard, KnownGap, Observer, Policy, Report};
+use crate::config::read::known_until;
+use crate::config::{self};
+use crate::failure::Failure;
+use crate::lock::WorkspaceLock;
+use crate::place::{Source, data_kind};
+use crate::session::Session;
+
+/// What is asked of a backup besides its configuration entry.
+#[derive(Clone, Debug, Default)]
+pub struct Wishes {
+    /// Selectors of what is taken; empty: everything.
+    pub only: Vec<String>,
+    /// Selectors of what is left out besides what the entry leaves out.
+    pub exclude: Vec<String>,
+    /// Trusts no validator and no settled job.
+    pub full: bool,
+    /// Tags of the snapshot.
+    pub tags: Vec<String>,
+    /// Only lists and counts.
+    pub dry_run: bool,
+}
+
+/// Backs up one workspace. A run that could not even open its workspace stands in the catalogue as failed.
+pub async fn back_up(
+    session: &Session,
+    repository: &Repository,
+    entry: &config::Workspace,
+    wishes: &Wishes,
+    observer: &dyn Observer,
+    wire: Option<Wire>,
+) -> Result<Report, Failure> {
+    let policy = policy(session, entry, wishes)?;
+    let cache = session.repository_cache(repository)?;
+    let _lock = WorkspaceLock::take(&cache, &entry.name)?;
+    let source = match Source::open(session, entry, wire).await {
+        Ok(source) => source,
+        Err(failure) => {
+            if !wishes.dry_run {
+                note_failed(session, repository, &entry.name, &failure).await;
+            }
+            return Err(failure);
+        }
+    };
+    let stop = &session.context.shutdown;
+    let done = capture::back_up(
+        source.workspace.as_ref(),
+        repository,
+        &policy,
+        observer,
+        stop,
+    )
+    .await;
+    done.map_err(|error| Failure::of_capture(&error))
+}
+
+/// Writes the failed run into the catalogue. A catalogue that fails as well must not hide why the run failed.
+async fn note_failed(
+    session: &Session,
+    repository: &Repository,
+    workspace: &str,
+    failure: &Failure,
+) {
+    let now = session.context.clock.now();
+    let Ok(run) = RunId::new(now) else { return };
+    let catalogue = repository.catalogue();
+    let outcome = RunOutcome::Failed(failure.sentence());
+    let noted = match catalogue.run_began(run, workspace, now).await {
+        Ok(()) => catalogue.run_ended(run, now, outcome).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = noted {
+        tracing::warn!(%error, workspace, "the failed run is not in the catalogue");
+    }
+}
+
+fn policy(
+    session: &Session,
+    entry: &config::Workspace,
+    wishes: &Wishes,
+) -> Result<Policy, Failure> {
+    let clock = session.context.clock.clone();
+    let now = clock.now();
+    let mut selectors = wishes.only.clone();
+    selectors.extend(
+        entry
+            .exclude
+            .iter()
+            .chain(&wishes.exclude)
+            .map(|selector| excluding(selector)),
+    );
+    let mut policy = Policy::new(&entry.name, clock);
+    policy.selection = session.selection(&selectors)?;
+    policy.full = wishes.full;
+    policy.tags.clone_from(&wishes.tags);
+    policy.dry_run = wishes.dry_run;
+    policy.secrets = entry.secrets;
+    policy.settling = entry.settling.duration();
+    policy.full_every = entry.full_every.duration();
+    policy.guard = Guard {
+        lost_percent: entry.guard.lost.0,
+        at_least: entry.guard.at_least,
+    };
+    if let (Some(max), Some(kind)) = (entry.data_max, data_kind()) {
+        policy.item_max.insert(kind.name, max.bytes());
+    }
+    for gap in &entry.known_gap {
+        policy.known_gaps.push(KnownGap {
+            selection: Selection::parse([&gap.selector], now)
+                .map_err(|error| Failure::of_selector(&error))?,
+            reason: gap.reason.clone(),
+            until: known_until(gap).map_err(Failure::usage)?,
+        });
+    }
+    Ok(policy)
+}
+
+/// `exclude` lists what is left out; a `!` in front takes something back in, as everywhere.
+fn excluding(selector: &str) -> String {
+    match selector.strip_prefix('!') {
+        Some(kept) => kept.to_owned(),
+        None => format!("!{selector}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exclusion_is_a_selector_turned_round() {
+        assert_eq!(excluding("jobs[tag.keep=no]"), "!jobs[tag.keep=no]");
+        assert_eq!(excluding("!jobs/golden"), "jobs/golden");
+    }
+}

@@ -1,0 +1,94 @@
+//! `mlark restore`: what would be done, doing it, comparing it, and what was done. The library decides; here it is asked
+//! for, watched and shown.
+
+pub mod apply;
+pub mod list;
+mod open;
+pub mod plan;
+mod show;
+mod watch;
+
+use std::path::PathBuf;
+
+use clap::{Subcommand, ValueEnum};
+use restore::OnConflict;
+
+use crate::exit::ExitStatus;
+use crate::failure::Failure;
+use crate::session::Session;
+
+/// Options.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  mlark restore plan latest:prod --into rescue
+  mlark restore apply latest:prod --into rescue")]
+pub struct Args {
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(Debug, Subcommand)]
+enum Act {
+    /// Shows what would be done and what would be lost; changes nothing
+    Plan(plan::Args),
+    /// Does it; goes on where it was stopped
+    Apply(apply::Args),
+    /// Lists the restores under way and done
+    List(list::Args),
+}
+
+/// Options that decide what a plan holds.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Choices {
+    /// Mapping of names: subscriptions, datastores, accounts, computes, …
+    #[arg(long, value_name = "FILE")]
+    mapping: Option<PathBuf>,
+    /// What to do with an item that the target has with another content
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    on_conflict: Conflict,
+    /// What is done only when asked for (comma-separated)
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT")]
+    include: Vec<Included>,
+}
+
+/// What to do with an item that the target has with another content.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Conflict {
+    /// Nothing of it is written
+    #[default]
+    Fail,
+    /// The target's item stays, and references lead to it
+    Skip,
+    /// It is made under the next free version, and every reference follows
+    NewVersion,
+    /// Files that differ are written over; another document still fails
+    OverwriteFiles,
+}
+
+/// What is done only when asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Included {
+    /// Credentials of datastores, from the snapshot
+    Secrets,
+}
+
+impl From<Conflict> for OnConflict {
+    fn from(conflict: Conflict) -> Self {
+        match conflict {
+            Conflict::Fail => Self::Fail,
+            Conflict::Skip => Self::Skip,
+            Conflict::NewVersion => Self::NewVersion,
+            Conflict::OverwriteFiles => Self::OverwriteFiles,
+        }
+    }
+}
+
+/// Does what was asked.
+pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
+    match &args.act {
+        Act::Plan(args) => plan::run(args, session).await,
+        Act::Apply(args) => apply::run(args, session).await,
+        Act::List(args) => list::run(args, session).await,
+    }
+}

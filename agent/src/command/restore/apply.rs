@@ -1,0 +1,150 @@
+//! `mlark restore apply`: does what a plan says, after asking. A plan made now is shown first; a saved one is refused
+//! where the target changed since.
+
+use std::path::PathBuf;
+
+use restore::{OutcomeWord, Outline, Plan, Stop};
+
+use super::watch::Watch;
+use super::{Choices, open, show};
+use crate::exit::ExitStatus;
+use crate::failure::Failure;
+use crate::session::Session;
+use crate::ui::amount;
+
+/// Options.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  mlark restore apply latest:prod --into rescue
+  mlark restore apply latest notebooks/report.ipynb --into prod --yes
+  mlark restore apply --plan churn.plan")]
+pub struct Args {
+    /// The snapshot: an id, a unique prefix, latest, latest:WORKSPACE, WORKSPACE@TIME
+    #[arg(required_unless_present = "plan", conflicts_with = "plan")]
+    snapshot: Option<String>,
+    /// What to bring back; everything where none is given
+    selector: Vec<String>,
+    /// The target: a name of the configuration, azureml://… or an ARM id
+    #[arg(
+        long,
+        value_name = "TARGET",
+        required_unless_present = "plan",
+        conflicts_with = "plan"
+    )]
+    into: Option<String>,
+    #[command(flatten)]
+    choices: Choices,
+    /// A plan that `restore plan --save` wrote
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
+    /// Change the target without asking
+    #[arg(short, long)]
+    yes: bool,
+}
+
+/// Restores.
+pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
+    let restore = |error| Failure::of_restore(&error);
+    let saved = match &args.plan {
+        Some(file) => Some(Plan::from_json(&open::read_file(file, "The plan")?).map_err(restore)?),
+        None => None,
+    };
+    let (snapshot, into) = match &saved {
+        Some(plan) => (plan.snapshot.as_str(), plan.target.as_str()),
+        None => (
+            args.snapshot.as_deref().unwrap_or_default(),
+            args.into.as_deref().unwrap_or_default(),
+        ),
+    };
+    let request = open::request(session, &args.selector, into, &args.choices)?;
+    let repository = session.open_repository().await?;
+    let record = session.resolve(&repository, snapshot).await?;
+    let target = open::target(session, into).await?;
+    let reader = repository.snapshot(&record);
+    let fresh = saved.is_none();
+    let plan = match saved {
+        Some(plan) => plan,
+        None => {
+            let watch = Watch::new(session, "planning");
+            let plan = restore::plan::plan(&reader, &target, &request, &watch)
+                .await
+                .map_err(restore)?;
+            watch.finish();
+            plan
+        }
+    };
+    ask(args, session, &plan)?;
+    let journal = open::journal(session, &repository).await?;
+    let watch = Watch::new(session, "restoring");
+    let stop = stop(session);
+    let work = restore::Session {
+        journal: &journal,
+        stop: &stop,
+        observer: &watch,
+        clock: &session.context.clock,
+        fresh,
+    };
+    let outline = restore::apply(&plan, &reader, &target, &work)
+        .await
+        .map_err(restore)?;
+    watch.finish();
+    if session.ui.json() {
+        session.ui.document(&outline);
+    } else {
+        show::done(session, &outline);
+    }
+    Ok(status(&outline))
+}
+
+/// Shows the plan and asks, unless the user said `--yes` or nothing would change.
+fn ask(args: &Args, session: &Session, plan: &Plan) -> Result<(), Failure> {
+    let changes = plan.changes();
+    if args.yes || changes == 0 {
+        return Ok(());
+    }
+    if !session.ui.can_ask() {
+        return Err(
+            Failure::usage("Nobody can be asked whether the target may be changed")
+                .on(&plan.target)
+                .why("there is no terminal")
+                .next("look at `mlark restore plan`, then add --yes"),
+        );
+    }
+    show::plan(session, &plan.outline());
+    let question = format!(
+        "Change {} in {}?",
+        amount::counted(changes, "item"),
+        plan.target
+    );
+    match session.ui.confirm(&question) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Failure::new(ExitStatus::Interrupted, "Nothing was changed")
+            .why("the answer was not `yes`")),
+        Err(error) => Err(Failure::failed("The answer could not be read").why(error)),
+    }
+}
+
+/// The library's wish to stop, asked when the process's is.
+fn stop(session: &Session) -> Stop {
+    let stop = Stop::default();
+    let (asked, shutdown) = (stop.clone(), session.context.shutdown.clone());
+    tokio::spawn(async move {
+        shutdown.wait().await;
+        asked.ask();
+    });
+    stop
+}
+
+fn status(outline: &Outline) -> ExitStatus {
+    let losses = if outline.losses.is_empty() {
+        ExitStatus::Done
+    } else {
+        ExitStatus::Gaps
+    };
+    losses.and(match outline.outcome {
+        OutcomeWord::Planned | OutcomeWord::Complete => ExitStatus::Done,
+        OutcomeWord::Partial if outline.stopped => ExitStatus::Interrupted,
+        OutcomeWord::Partial | OutcomeWord::Failed => ExitStatus::Failed,
+    })
+}

@@ -1,0 +1,83 @@
+//! `mlark restore plan`: what would be done and what would be lost. It changes nothing in the target.
+
+use std::path::PathBuf;
+
+use super::watch::Watch;
+use super::{Choices, open, show};
+use crate::exit::ExitStatus;
+use crate::failure::Failure;
+use crate::session::Session;
+
+/// Options.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  mlark restore plan latest:prod --into azureml://subscriptions/S/resourceGroups/G/workspaces/W
+  mlark restore plan latest 'models/churn:*' --into rescue --save churn.plan")]
+pub struct Args {
+    /// The snapshot: an id, a unique prefix, latest, latest:WORKSPACE, WORKSPACE@TIME
+    snapshot: String,
+    /// What to bring back; everything where none is given
+    selector: Vec<String>,
+    /// The target: a name of the configuration, azureml://… or an ARM id
+    #[arg(long, value_name = "TARGET")]
+    into: String,
+    #[command(flatten)]
+    choices: Choices,
+    /// Write the plan to this new file, for `apply --plan`
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+}
+
+/// Plans.
+pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
+    let request = open::request(session, &args.selector, &args.into, &args.choices)?;
+    let repository = session.open_repository().await?;
+    let record = session.resolve(&repository, &args.snapshot).await?;
+    let target = open::target(session, &args.into).await?;
+    let watch = Watch::new(session, "planning");
+    let plan = restore::plan::plan(&repository.snapshot(&record), &target, &request, &watch)
+        .await
+        .map_err(|error| Failure::of_restore(&error))?;
+    watch.finish();
+    if let Some(file) = &args.save {
+        let text = plan
+            .to_json()
+            .map_err(|error| Failure::of_restore(&error))?;
+        write_new(file, &text)?;
+    }
+    let outline = plan.outline();
+    if session.ui.json() {
+        session.ui.document(&outline);
+    } else {
+        show::plan(session, &outline);
+        if let Some(file) = &args.save {
+            session.ui.note(&format!(
+                "Saved; do it with `mlark restore apply --plan {}`",
+                file.display()
+            ));
+        }
+    }
+    Ok(if outline.losses.is_empty() {
+        ExitStatus::Done
+    } else {
+        ExitStatus::Gaps
+    })
+}
+
+fn write_new(file: &std::path::Path, bytes: &[u8]) -> Result<(), Failure> {
+    use std::io::Write;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+        .open(file)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .map_err(|error| {
+            Failure::usage("The plan cannot be saved")
+                .on(file.display())
+                .why(error)
+                .next("name a file that is not there yet, in a folder that you may write to")
+        })
+}

@@ -1,0 +1,97 @@
+//! Health over made-up histories.
+#![expect(clippy::unwrap_used, reason = "a failed test says where")]
+
+use archive_format::RunId;
+use serde_json::json;
+
+use super::*;
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn snapshot(started: &str, outcome: &str) -> SnapshotRecord {
+    let id = SnapshotId::new(at(started)).unwrap();
+    serde_json::from_value(json!({
+        "id": id, "run": id, "workspace": "prod", "identity": {}, "started": started, "finished": started,
+        "outcome": outcome, "program": "test", "manifest": "00".repeat(32), "lines": 0,
+        "pack_list": [], "pack_list_packs": [], "packs": 0,
+    }))
+    .unwrap()
+}
+
+fn failed(started: &str) -> Run {
+    Run {
+        id: RunId::new(at(started)).unwrap(),
+        workspace: "prod".to_owned(),
+        started: at(started),
+        finished: Some(at(started)),
+        outcome: Some(RunOutcome::Failed("Cannot reach login".to_owned())),
+    }
+}
+
+fn judge(snapshots: &[SnapshotRecord], accepted: &[SnapshotId], runs: &[Run], now: &str) -> Health {
+    let schedule = Schedule::new("0 2 * * *", None, at(now)).unwrap();
+    Facts {
+        workspace: "prod",
+        snapshots: snapshots.iter().collect(),
+        accepted,
+        runs,
+        schedule: Some(&schedule),
+        now: at(now),
+    }
+    .judge()
+}
+
+#[test]
+fn last_nights_complete_snapshot_is_good_and_yesterdays_is_late_by_morning() {
+    let night = [snapshot("2026-11-23T02:00:00Z", "complete")];
+    let health = judge(&night, &[], &[], "2026-11-23T12:00:00Z");
+    assert_eq!(health.state, State::Good);
+    assert_eq!(health.next_run, Some(at("2026-11-24T02:00:00Z")));
+    assert_eq!(
+        judge(&night, &[], &[], "2026-11-24T03:00:00Z").state,
+        State::Good,
+        "the run may still go on"
+    );
+    assert_eq!(
+        judge(&night, &[], &[], "2026-11-24T08:30:00Z").state,
+        State::Late
+    );
+}
+
+#[test]
+fn a_partial_snapshot_alone_is_no_good_backup() {
+    let partial = [snapshot("2026-11-23T02:00:00Z", "partial")];
+    let health = judge(&partial, &[], &[], "2026-11-23T12:00:00Z");
+    assert_eq!(health.state, State::Never);
+    assert_eq!(health.next.as_deref(), Some("mlark backup prod"));
+}
+
+#[test]
+fn a_suspect_snapshot_stays_suspect_until_it_is_accepted() {
+    let history = [
+        snapshot("2026-11-22T02:00:00Z", "complete"),
+        snapshot("2026-11-23T02:00:00Z", "suspect"),
+    ];
+    let now = "2026-11-23T03:00:00Z";
+    let health = judge(&history, &[], &[], now);
+    assert_eq!(health.state, State::Suspect);
+    assert_eq!(health.last_good.unwrap().id, history[0].id.to_string());
+    assert_eq!(
+        judge(&history, &[history[1].id], &[], now).state,
+        State::Good
+    );
+}
+
+#[test]
+fn failed_runs_count_only_since_the_last_good_snapshot() {
+    let history = [snapshot("2026-11-22T02:00:00Z", "complete")];
+    let runs = [
+        failed("2026-11-23T02:00:00Z"),
+        failed("2026-11-21T02:00:00Z"),
+    ];
+    let health = judge(&history, &[], &runs, "2026-11-23T03:00:00Z");
+    assert_eq!((health.state, health.failed_runs), (State::Failing, 1));
+    assert_eq!(health.last_failure.as_deref(), Some("Cannot reach login"));
+}

@@ -1,0 +1,202 @@
+//! A folder is backed up, listed, shown, checked: the commands together, in-process, by what they print.
+#![expect(clippy::unwrap_used, reason = "a failed test says where")]
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::program::{Ran, library};
+
+/// A home with a folder to back up.
+fn world() -> TempDir {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir_all(home.path().join("source/sub")).unwrap();
+    fs::write(home.path().join("source/a.txt"), "alpha\n").unwrap();
+    fs::write(home.path().join("source/sub/b[1].txt"), "beta\n").unwrap();
+    let text = format!(
+        "[repository]\nurl = {:?}\nidentity_file = {:?}\n[[workspace]]\nname = \"docs\"\nurl = {:?}\nschedule = \"0 2 * * *\"\n",
+        home.path().join("repository"),
+        home.path().join("owner.key"),
+        home.path().join("source"),
+    );
+    fs::write(home.path().join("mlark.toml"), text).unwrap();
+    home
+}
+
+async fn mlark(home: &Path, arguments: &[&str]) -> Ran {
+    let config = home.join("mlark.toml");
+    let arguments = [arguments, &["--config", config.to_str().unwrap()]].concat();
+    library(home, &arguments, |_| {}).await
+}
+
+async fn done(home: &Path, arguments: &[&str]) -> Ran {
+    let ran = mlark(home, arguments).await;
+    assert_eq!(ran.code, 0, "{arguments:?}: {ran:?}");
+    ran
+}
+
+async fn json(home: &Path, arguments: &[&str]) -> Value {
+    done(home, &[arguments, &["--json"]].concat()).await.json()
+}
+
+#[tokio::test]
+async fn a_folder_is_backed_up_listed_shown_and_checked() {
+    let home = world();
+    let home = home.path();
+    let made = json(home, &["init"]).await;
+    assert_eq!(
+        (made["encrypted"].as_bool(), made["identity"].as_str()),
+        (Some(true), None)
+    );
+    assert!(
+        fs::read_to_string(home.join("owner.key"))
+            .unwrap()
+            .contains("AGE-SECRET-KEY-1")
+    );
+
+    let first = json(home, &["backup", "--tag", "first"]).await;
+    let snapshot = &first["snapshots"][0];
+    assert_eq!(
+        (snapshot["workspace"].as_str(), snapshot["outcome"].as_str()),
+        (Some("docs"), Some("complete"))
+    );
+    for field in [
+        "id", "started", "finished", "items", "files", "bytes", "requests", "gaps",
+    ] {
+        assert!(!snapshot[field].is_null(), "{field}: {snapshot}");
+    }
+    assert_eq!(snapshot["files"]["read"], 2);
+
+    let second = json(home, &["backup"]).await;
+    assert_eq!(
+        second["snapshots"][0]["files"]["read"], 0,
+        "nothing changed: {second}"
+    );
+
+    let listed = json(home, &["snapshots"]).await;
+    assert_eq!(listed["snapshots"].as_array().unwrap().len(), 2);
+    assert_eq!(listed["snapshots"][0]["tags"][0], "first");
+    assert_eq!(
+        json(home, &["snapshots", "--latest", "1"]).await["snapshots"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+
+    let ls = done(home, &["ls", "latest"]).await.out;
+    let item = ls
+        .lines()
+        .find(|line| line.contains("b\\[1\\].txt") || line.contains("b\\[1"))
+        .unwrap()
+        .to_owned();
+    let again = done(home, &["ls", "latest", &item]).await.out;
+    assert_eq!(
+        again.trim_end(),
+        item,
+        "what ls prints, selectors take back"
+    );
+
+    let shown = json(home, &["show", "latest", &item]).await;
+    let path = shown["files"][0]["path"].as_str().unwrap().to_owned();
+    assert_eq!(
+        done(home, &["show", "latest", &item, "--file", &path])
+            .await
+            .out,
+        "beta\n"
+    );
+
+    let status = json(home, &["status"]).await;
+    assert_eq!(
+        (
+            status["healthy"].as_bool(),
+            status["workspaces"][0]["state"].as_str()
+        ),
+        (Some(true), Some("good"))
+    );
+}
+
+#[tokio::test]
+async fn unknown_snapshots_items_and_existing_repositories_are_refused() {
+    let home = world();
+    let home = home.path();
+    done(home, &["init"]).await;
+    assert_ne!(
+        mlark(home, &["init"]).await.code,
+        0,
+        "an existing repository is refused"
+    );
+    assert_eq!(
+        mlark(home, &["ls", "latest"]).await.code,
+        2,
+        "there is no snapshot yet"
+    );
+    done(home, &["backup"]).await;
+    for command in [
+        &["ls", "01ZZZZ"][..],
+        &["ls", "latest:nobody"],
+        &["show", "latest", "files/nothing"],
+    ] {
+        let ran = mlark(home, command).await;
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert!(ran.err.contains("next: "), "{ran:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_the_owners_identity_names_are_seen_and_contents_are_not() {
+    let home = world();
+    let home = home.path();
+    done(home, &["init"]).await;
+    done(home, &["backup"]).await;
+    fs::rename(home.join("owner.key"), home.join("elsewhere.key")).unwrap();
+    let ls = done(home, &["ls", "latest"]).await.out;
+    let item = ls
+        .lines()
+        .find(|line| line.contains("a.txt"))
+        .unwrap()
+        .to_owned();
+    done(home, &["backup"]).await;
+    let ran = mlark(home, &["show", "latest", &item, "--file", "a.txt"]).await;
+    assert_eq!(ran.code, 12, "{ran:?}");
+    let elsewhere = home.join("elsewhere.key");
+    let named = [
+        "show",
+        "latest",
+        &item,
+        "--file",
+        "a.txt",
+        "--identity-file",
+        elsewhere.to_str().unwrap(),
+    ];
+    assert_eq!(done(home, &named).await.out, "alpha\n");
+}
+
+#[tokio::test]
+async fn a_repository_and_a_folder_on_the_command_line_are_enough() {
+    let home = world();
+    let home = home.path();
+    let (repository, source) = (home.join("other"), home.join("source"));
+    let (repository, source) = (repository.to_str().unwrap(), source.to_str().unwrap());
+    let made = library(
+        home,
+        &["init", "--repository", repository, "--unencrypted"],
+        |_| {},
+    )
+    .await;
+    assert_eq!(made.code, 0, "{made:?}");
+    let ran = library(
+        home,
+        &["backup", source, "--repository", repository, "--json"],
+        |_| {},
+    )
+    .await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(ran.json()["snapshots"][0]["workspace"], "source");
+    assert!(
+        home.join(".cache/mlark").is_dir(),
+        "the catalogue lies in the cache of the user"
+    );
+}
