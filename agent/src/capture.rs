@@ -75,7 +75,8 @@ pub async fn back_up(
     began.map_err(broken)?;
     let ended = run.to_its_end().await;
     let outcome = match &ended {
-        Ok((_, record)) => RunOutcome::Snapshot(record.id, record.outcome),
+        Ok((_, Some(record))) => RunOutcome::Snapshot(record.id, record.outcome),
+        Ok((_, None)) => RunOutcome::Failed("It was stopped before anything was saved".to_owned()),
         Err(error) => RunOutcome::Failed(reason::words(error)),
     };
     let kept = catalogue.run_ended(id, run.now(), outcome).await;
@@ -128,7 +129,8 @@ async fn begin<'a>(
         identity,
         started,
         first_failure: Mutex::new(None),
-        kept: Mutex::new(started),
+        keeping: AtomicBool::new(false),
+        kept: Mutex::new(None),
         lost: AtomicBool::new(false),
         named: AtomicBool::new(false),
         touched: AtomicBool::new(false),
@@ -138,7 +140,7 @@ async fn begin<'a>(
 
 impl Run<'_> {
     /// All stages, until the end or until the wish to stop.
-    async fn to_its_end(&self) -> Result<(Report, SnapshotRecord), Error> {
+    async fn to_its_end(&self) -> Result<(Report, Option<SnapshotRecord>), Error> {
         let stages = async {
             self.list_all().await?;
             self.close().await?;
@@ -153,8 +155,8 @@ impl Run<'_> {
             }
         };
         if stopped || self.is_lost() {
-            let record = self.commit(Outcome::Partial, false).await?;
-            let report = self.report(Ending::Partial, Some(&record))?;
+            let record = self.commit_so_far().await?;
+            let report = self.report(Ending::Partial, record.as_ref())?;
             return Ok((report, record));
         }
         let suspicions = self.suspicions();
@@ -166,13 +168,16 @@ impl Run<'_> {
         self.counts.tallies(true)?;
         let record = self.commit(outcome, true).await?;
         let report = self.report(ending, Some(&record))?;
-        Ok((report, record))
+        Ok((report, Some(record)))
     }
 
     fn report(&self, ending: Ending, record: Option<&SnapshotRecord>) -> Result<Report, Error> {
         let finished = ending != Ending::Partial;
         let tallies = self.counts.tallies(finished)?;
-        let (listed, read) = self.counts.bytes();
+        let (listed, mut read) = self.counts.bytes();
+        if ending == Ending::Counted {
+            read = self.counts.bytes_left();
+        }
         let written = self.writer.written();
         let (gaps, gaps_left_out) = self.counts.gaps();
         self.progress();

@@ -75,7 +75,7 @@ impl Run<'_> {
         if !needs_to_be_there(counts.kind, id) || self.is_staged(id).await? {
             return Ok(());
         }
-        let verdict = self.policy.verdict(counts.kind, id, &[], None);
+        let verdict = self.policy.verdict(id, &());
         if verdict == Verdict::No && !target.always {
             return Ok(());
         }

@@ -104,6 +104,14 @@ impl Counts {
         (load(&self.bytes_listed), load(&self.bytes_read))
     }
 
+    /// Bytes of files that are neither read nor known to be as before.
+    pub(super) fn bytes_left(&self) -> u64 {
+        let done = self.bytes_done.load(Ordering::Relaxed);
+        self.bytes_listed
+            .load(Ordering::Relaxed)
+            .saturating_sub(done)
+    }
+
     /// Keeps a gap for the report.
     pub(super) fn gap(&self, gap: Gap) {
         // A panic elsewhere cannot leave a vector half pushed.

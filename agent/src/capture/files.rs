@@ -85,9 +85,9 @@ impl Run<'_> {
         }
         drop(stream);
         self.counts.list_bytes(files.bytes);
-        let verdict =
-            self.policy
-                .verdict(draft.kind, &draft.id, &draft.documents, Some(files.bytes));
+        let verdict = self
+            .policy
+            .verdict(&draft.id, &draft.known(Some(files.bytes)));
         let limit = self.policy.item_max.get(draft.kind.name);
         let refused = !draft.always && verdict == Verdict::No;
         if refused || limit.is_some_and(|limit| files.bytes > *limit) {
@@ -115,7 +115,7 @@ impl Run<'_> {
             if !draft.always
                 && self
                     .policy
-                    .leaves_out(draft.kind, &draft.id, &draft.documents, &file)
+                    .leaves_out(&draft.id, &draft.known(None), &file.path)
             {
                 files.excluded += 1;
                 self.counts.skip_bytes(file.size.unwrap_or_default());
@@ -257,6 +257,7 @@ impl Run<'_> {
             true => None,
             false => self.previous.item(id).await?,
         };
+        self.touched.store(true, Ordering::Relaxed);
         self.write_item(head, before, Some(staged)).await?;
         self.staging.close(staged).await?;
         if let Some(counts) = self.counts.of(&id.kind) {

@@ -7,8 +7,9 @@ use std::sync::atomic::Ordering;
 use archive_format::{DocumentEntry, Line};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
+use jiff::Timestamp;
 use serde_json::{Value, json};
-use workspace::select::{AttributeName, AttributeValue, Verdict};
+use workspace::select::{AttributeName, AttributeValue, Known, Verdict};
 use workspace::{Content, Details, Document, FilePath, ItemId, Kind, Listed};
 
 use super::counts::KindCounts;
@@ -42,6 +43,8 @@ pub(super) struct Draft {
     pub(super) line: Line,
     /// The documents themselves, without credentials.
     pub(super) documents: Vec<Document>,
+    /// When it was last written, for entries of a share or folder.
+    written: Option<Timestamp>,
     /// Whether it is taken whatever the selection says.
     pub(super) always: bool,
     /// Whether it is settled once all of its files are there.
@@ -49,18 +52,33 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    fn new(kind: &'static Kind, id: &ItemId, found: &Found) -> Self {
-        let mut line = Line::new(previous::key(id));
+    fn new(kind: &'static Kind, listed: &Listed, found: &Found) -> Self {
+        let mut line = Line::new(previous::key(&listed.id));
+        let attributes = listed
+            .file
+            .as_ref()
+            .and_then(|file| file.attributes.as_ref());
         if let Found::Below(root) = found {
             line.more.insert(BELOW.to_owned(), json!(root));
         }
         Self {
             kind,
-            id: id.clone(),
+            id: listed.id.clone(),
             line,
             documents: Vec::new(),
+            written: attributes.and_then(|attributes| attributes.written),
             always: matches!(found, Found::Named { always: true }),
             settles: false,
+        }
+    }
+
+    /// What the attributes of a selector find in it.
+    pub(super) fn known(&self, size: Option<u64>) -> Known<'_> {
+        Known {
+            kind: Some(self.kind),
+            documents: &self.documents,
+            size,
+            written: self.written,
         }
     }
 
@@ -88,7 +106,7 @@ impl Run<'_> {
         };
         counts.items.list(1);
         let before = self.before(&listed.id, counts).await?;
-        let mut draft = Draft::new(counts.kind, &listed.id, &found);
+        let mut draft = Draft::new(counts.kind, &listed, &found);
         let mut taken = Vec::new();
         if let Some(document) = &mut listed.document {
             taken = secret_fields::take(counts.kind, &mut document.value);
@@ -160,10 +178,7 @@ impl Run<'_> {
     }
 
     fn is_refused(&self, draft: &Draft) -> bool {
-        let verdict = || {
-            self.policy
-                .verdict(draft.kind, &draft.id, &draft.documents, None)
-        };
+        let verdict = || self.policy.verdict(&draft.id, &draft.known(None));
         !draft.always && verdict() == Verdict::No
     }
 

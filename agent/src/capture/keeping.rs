@@ -24,23 +24,48 @@ use super::tally::{Outcome, Tally};
 const TRIES: u32 = 3;
 
 impl Run<'_> {
-    /// Makes a partial snapshot where the last one is long enough ago and there is something new.
-    pub(super) async fn keep_if_due(&self) -> Result<(), Error> {
-        let due = {
+    /// Whether the last partial snapshot is long enough ago and there is something new; then the caller makes one.
+    pub(super) fn is_keeping_due(&self) -> bool {
+        let last = {
             let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            let ago = self.now().duration_since(*kept);
-            ago.is_positive() && ago.unsigned_abs() >= self.policy.partial_every
+            kept.as_ref().map_or(self.started, |kept| kept.finished)
         };
-        if !due || self.policy.dry_run || !self.touched.swap(false, Ordering::Relaxed) {
-            return Ok(());
-        }
-        match self.commit_once(archive::Outcome::Partial, false).await {
+        let ago = self.now().duration_since(last);
+        let due = !ago.is_negative() && ago.unsigned_abs() >= self.policy.partial_every;
+        due && !self.policy.dry_run
+            && self.touched.load(Ordering::Relaxed)
+            && !self.keeping.swap(true, Ordering::Relaxed)
+    }
+
+    /// Makes a partial snapshot.
+    pub(super) async fn keep_partial(&self) -> Result<(), Error> {
+        self.touched.store(false, Ordering::Relaxed);
+        let kept = self.commit_once(archive::Outcome::Partial, false).await;
+        self.keeping.store(false, Ordering::Relaxed);
+        match kept {
+            Ok(record) => self.keep(record),
             // Taken anew at the end of the run; an hour's partial snapshot is no reason to begin again.
-            Ok(_) | Err(archive::Error::Gone { .. }) => {}
+            Err(archive::Error::Gone { .. }) => self.touched.store(true, Ordering::Relaxed),
             Err(error) => return Err(self.broken(error)),
         }
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = self.now();
         Ok(())
+    }
+
+    fn keep(&self, record: SnapshotRecord) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        *kept = Some(record);
+    }
+
+    /// The partial snapshot of a run that was stopped: a new one where there is something new, else the last one.
+    pub(super) async fn commit_so_far(&self) -> Result<Option<SnapshotRecord>, Error> {
+        if self.touched.swap(false, Ordering::Relaxed) {
+            return self
+                .commit(archive::Outcome::Partial, false)
+                .await
+                .map(Some);
+        }
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(kept.clone())
     }
 
     /// Commits, and takes anew what the repository gave up.

@@ -5,13 +5,18 @@
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
+use archive_format::LineKey;
 use workspace::{Error as SourceError, Kind};
 
 use super::item::Found;
 use super::observer::Event;
 use super::reading::is_out_of_reach;
+use super::report::Gap;
 use super::run::{ITEMS_AT_ONCE, Run};
 use super::{Error, reason};
+
+/// What stands for a kind where a gap is about the workspace itself.
+const WORKSPACE: &str = "workspace";
 
 impl Run<'_> {
     /// Lists everything that the selection can take.
@@ -78,7 +83,15 @@ impl Run<'_> {
     /// Remembers that the workspace went out of reach: nothing more is asked, and the snapshot is a partial one.
     pub(super) fn lose(&self, error: &SourceError) {
         if !self.lost.swap(true, Ordering::Relaxed) {
-            tracing::warn!(workspace = self.policy.name, %error, "the workspace went out of reach");
+            let gap = Gap {
+                key: LineKey::new(WORKSPACE, &self.policy.name, None::<String>),
+                item: self.policy.name.clone(),
+                file: None,
+                reason: format!("It went out of reach: {}", reason::words(error)),
+                known: None,
+            };
+            self.observer.event(&Event::Gap(&gap));
+            self.counts.gap(gap);
         }
     }
 

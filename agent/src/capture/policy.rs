@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use workspace::select::{Known, Selection, Verdict};
-use workspace::{Document, FilePath, ItemId, Kind, SourceFile};
+use workspace::select::{Attributes, Selection, Verdict};
+use workspace::{FilePath, ItemId, Kind};
 
 use crate::clock::Clock;
 
@@ -106,42 +106,14 @@ impl Policy {
 const NO_NAME: &str = "\u{1}";
 
 impl Policy {
-    /// What the selection says of an item, by the documents at hand.
-    pub(super) fn verdict(
-        &self,
-        kind: &'static Kind,
-        id: &ItemId,
-        documents: &[Document],
-        size: Option<u64>,
-    ) -> Verdict {
-        let known = Known {
-            kind: Some(kind),
-            documents,
-            size,
-            written: None,
-        };
-        self.selection.matches_item(id, &known)
+    /// What the selection says of an item, by what is known of it.
+    pub(super) fn verdict(&self, id: &ItemId, known: &dyn Attributes) -> Verdict {
+        self.selection.matches_item(id, known)
     }
 
     /// Whether the selection leaves out one file of an item that it takes.
-    pub(super) fn leaves_out(
-        &self,
-        kind: &'static Kind,
-        id: &ItemId,
-        documents: &[Document],
-        file: &SourceFile,
-    ) -> bool {
-        let written = file
-            .attributes
-            .as_ref()
-            .and_then(|attributes| attributes.written);
-        let known = Known {
-            kind: Some(kind),
-            documents,
-            size: None,
-            written,
-        };
-        self.selection.matches_file(id, &file.path, &known) == Verdict::No
+    pub(super) fn leaves_out(&self, id: &ItemId, known: &dyn Attributes, file: &FilePath) -> bool {
+        self.selection.matches_file(id, file, known) == Verdict::No
     }
 
     /// Why a gap is accepted, if it is. No file: a gap of the item; no item: one of the whole kind.

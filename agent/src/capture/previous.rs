@@ -155,9 +155,10 @@ impl Previous {
             while let Some(line) = lines.next().await {
                 let line = line.map_err(|error| self.broken(error))?;
                 any = true;
-                if !whole {
-                    self.add(&mut found, line, index).await?;
+                if whole {
+                    break;
                 }
+                self.add(&mut found, line, index).await?;
             }
             if let Some(before) = found.as_mut().filter(|_| any) {
                 let interrupted = reader.snapshot.record().outcome == Outcome::Partial;

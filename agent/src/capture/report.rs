@@ -53,7 +53,7 @@ impl Ending {
 pub struct Bytes {
     /// Of all files listed.
     pub listed: u64,
-    /// Read from the workspace.
+    /// Read from the workspace; after a dry run: to be read.
     pub read: u64,
     /// Of objects that the repository did not have.
     pub new: u64,

@@ -7,7 +7,9 @@ use std::future::Future;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use archive_format::{GapEntry, Repository};
+use archive_format::{GapEntry, Repository, SnapshotRecord};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, Stream, StreamExt};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
@@ -49,8 +51,10 @@ pub(super) struct Run<'a> {
     pub(super) expected_items: u64,
     /// The first failure of a kind's listing.
     pub(super) first_failure: Mutex<Option<workspace::Error>>,
-    /// When the last partial snapshot was made, or the run began.
-    pub(super) kept: Mutex<Timestamp>,
+    /// Whether a partial snapshot is being made.
+    pub(super) keeping: AtomicBool,
+    /// The last partial snapshot of this run.
+    pub(super) kept: Mutex<Option<SnapshotRecord>>,
     /// Whether the workspace went out of reach in the middle.
     pub(super) lost: AtomicBool,
     /// Whether anything was taken over that was asked for by its name, or lies below another item.
@@ -125,19 +129,20 @@ impl Run<'_> {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// Works on what a stream yields, many at once, and makes a partial snapshot in between when one is due.
-    pub(super) async fn drive<T, S, F>(
-        &self,
+    /// Works on what a stream yields, many at once, and makes a partial snapshot meanwhile when one is due: everything
+    /// under way goes on, since it may hold what the commit waits for.
+    pub(super) async fn drive<'r, T, S, F>(
+        &'r self,
         stream: S,
         at_once: usize,
         work: impl Fn(T) -> F,
     ) -> Result<(), Error>
     where
         S: Stream<Item = T>,
-        F: Future<Output = Result<(), Error>>,
+        F: Future<Output = Result<(), Error>> + Send + 'r,
     {
         let mut stream = std::pin::pin!(stream);
-        let mut tasks = FuturesUnordered::new();
+        let mut tasks: FuturesUnordered<BoxFuture<'r, Result<(), Error>>> = FuturesUnordered::new();
         let mut ended = false;
         while !(ended && tasks.is_empty()) {
             tokio::select! {
@@ -145,10 +150,12 @@ impl Run<'_> {
                 Some(done) = tasks.next(), if !tasks.is_empty() => {
                     done?;
                     self.progress();
-                    self.keep_if_due().await?;
+                    if self.is_keeping_due() {
+                        tasks.push(self.keep_partial().boxed());
+                    }
                 }
                 next = stream.next(), if !ended && tasks.len() < at_once => match next {
-                    Some(next) => tasks.push(work(next)),
+                    Some(next) => tasks.push(work(next).boxed()),
                     None => ended = true,
                 },
             }

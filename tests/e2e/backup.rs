@@ -1,0 +1,4 @@
+//! What a backup stores, what it leaves alone, and what it says about what it could not have.
+
+mod bench;
+mod folder;
