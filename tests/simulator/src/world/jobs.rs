@@ -46,7 +46,7 @@ pub(super) fn all(builder: &Builder<'_>, codes: &[String]) -> Result<Vec<String>
         builder.put(&format!("jobs/{}", plan.name), properties, at)?;
         let ends = runs::lived(builder, &plan.name, plan.status, plan.archived, at);
         runs::left(builder, &plan.name, plan.status, at, ends);
-        if plan.kind == Kind::Command && plan.status == "Completed" && index % 2 == 0 {
+        if plan.kind == Kind::Command && plan.status == "Completed" && index.is_multiple_of(2) {
             runs::left_model(builder, &plan.name, ends);
             trained.push(plan.name);
         }
@@ -107,8 +107,8 @@ fn properties(builder: &Builder<'_>, plan: &Plan, code: &str) -> Value {
         "computeId": builder.id(&format!("computes/{cluster}")),
         "tags": {
             "team": TEAMS[index % TEAMS.len()],
-            "stage": if index % 3 == 0 { "prod" } else { "dev" },
-            "keep": if index % 7 == 0 { "no" } else { "yes" },
+            "stage": if index.is_multiple_of(3) { "prod" } else { "dev" },
+            "keep": if index.is_multiple_of(7) { "no" } else { "yes" },
         },
         "properties": {
             "mlflow.source.git.branch": "main",
@@ -170,7 +170,7 @@ fn command(builder: &Builder<'_>, plan: &Plan, code: &str) -> Value {
             "data": data,
             "lr": literal(format!("0.{:03}", 1 + index % 300)),
             "epochs": literal((5 + index % 40).to_string()),
-            "augment": literal((if index % 2 == 0 { "True" } else { "False" }).to_owned()),
+            "augment": literal((if index.is_multiple_of(2) { "True" } else { "False" }).to_owned()),
         },
         "outputs": {"model": {"mode": "ReadWriteMount", "jobOutputType": "uri_folder"}},
         "resources": {"instanceCount": 1, "shmSize": "2g"},
