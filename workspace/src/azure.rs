@@ -8,22 +8,55 @@
 //! trusted hosts only), counting, a bounded body, send. Reading ([`crate::Workspace`]) never changes anything; the
 //! methods that write are inherent methods of [`AzureWorkspace`], and only `restore` calls them.
 
+mod answer;
+mod arm;
+mod artifact;
+mod authorization;
+mod blob;
 pub mod cloud;
+mod code;
 pub mod connection;
 pub mod credential;
+mod datastore;
+mod files;
+mod history;
+mod http;
+mod inventory;
+mod listing;
+mod locate;
+mod lock;
+mod metric;
+mod mlflow;
 pub mod name;
+mod pace;
+mod pager;
 pub mod place;
+mod points;
+mod put;
+mod range;
+mod retry;
 pub mod run;
+mod secrets;
 pub mod settings;
+mod share;
+mod share_upload;
+mod share_xml;
+mod spool;
+mod token;
 pub mod traffic;
+mod trust;
+mod upload;
+mod wire;
 pub mod workspace;
+mod write;
 
 pub use cloud::{Cloud, CloudName};
 pub use connection::Connection;
 pub use credential::CredentialSource;
+pub use lock::TargetLock;
 pub use name::WorkspaceName;
 pub use place::{FileMeta, Place, Store, Written};
 pub use run::{ExperimentId, MetricPoint, NewRun, RunEnd, RunFound, RunId};
 pub use settings::{DataBytes, DatastoreAccess, JobOutputs, ReadOptions, Settings};
 pub use traffic::{Exchange, Observer, Service, Traffic};
-pub use workspace::{AzureWorkspace, TargetLock};
+pub use workspace::AzureWorkspace;

@@ -18,6 +18,10 @@ impl Clock {
     }
 
     /// The machine's clock.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock that all others take the time from"
+    )]
     pub fn system() -> Self {
         Self::new(Timestamp::now)
     }

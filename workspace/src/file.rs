@@ -123,6 +123,8 @@ pub enum Location {
         run: String,
         /// The metric's name.
         metric: String,
+        /// Its namespace, where it has one.
+        namespace: Option<String>,
     },
     /// A path of a folder.
     Local(PathBuf),

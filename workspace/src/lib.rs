@@ -11,6 +11,7 @@ pub mod error;
 pub mod file;
 pub mod folder;
 pub mod item;
+pub mod json;
 pub mod kind;
 pub mod pointer;
 pub mod quantity;

@@ -302,6 +302,3 @@ fn imds_refusal(text: &str) -> Refusal {
     )
     .into()
 }
-
-#[cfg(test)]
-mod tests;

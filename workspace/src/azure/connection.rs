@@ -2,29 +2,133 @@
 
 use std::sync::Arc;
 
+use azure_core::http::policies::Policy;
+use azure_core::http::{
+    ClientOptions, Context, Method, Pipeline, PipelineSendOptions, Request, RetryOptions, Transport,
+};
+use serde_json::Value;
+use url::Url;
+
+use super::answer::{Answer, act_of, from_core};
+use super::arm;
+use super::authorization::Authorization;
 use super::cloud::Cloud;
+use super::credential::explain::Explain;
+use super::credential::metadata::{MetadataService, NOT_YET};
+use super::credential::source::Source;
+use super::http;
 use super::name::WorkspaceName;
+use super::pace::Pace;
+use super::retry::{Retry, Shared};
 use super::settings::Settings;
-use super::traffic::{Counter, Traffic};
-use crate::Error;
+use super::token::Tokens;
+use super::traffic::{Counter, Service, Traffic};
+use super::trust::Trust;
+use super::wire::Wire;
+use crate::{Clock, Error};
 
 /// A cloud, a credential, one pipeline and its counters. Cheap to clone; clones share all of it.
 #[derive(Clone, Debug)]
 pub struct Connection {
-    pub(crate) inner: Arc<Inner>,
+    inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
-pub(crate) struct Inner {
-    pub(crate) cloud: Cloud,
-    pub(crate) counter: Counter,
+struct Inner {
+    cloud: Cloud,
+    base: Base,
+    trust: Arc<Trust>,
+    tokens: Arc<Tokens>,
+}
+
+/// How a request is let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// By a token, which only trusted hosts get.
+    Token,
+    /// By nothing, or by a signature that the address carries.
+    Open,
+}
+
+/// What every pipeline is made from.
+#[derive(Clone, Debug)]
+struct Base {
+    wire: Arc<Wire>,
+    shared: Arc<Shared>,
+}
+
+impl Base {
+    fn options(
+        &self,
+        service: Service,
+        also: &'static [u16],
+        inner: Option<Arc<dyn Policy>>,
+    ) -> ClientOptions {
+        let retry: Arc<dyn Policy> = Arc::new(Retry {
+            service,
+            shared: self.shared.clone(),
+            also,
+        });
+        ClientOptions {
+            per_try_policies: std::iter::once(retry).chain(inner).collect(),
+            retry: RetryOptions::none(),
+            transport: Some(Transport::with_policy(self.wire.clone())),
+            ..ClientOptions::default()
+        }
+    }
+
+    fn pipeline(&self, service: Service, also: &'static [u16]) -> Pipeline {
+        pipeline(self.options(service, also, None))
+    }
+}
+
+fn pipeline(options: ClientOptions) -> Pipeline {
+    Pipeline::new(
+        option_env!("CARGO_PKG_NAME"),
+        option_env!("CARGO_PKG_VERSION"),
+        options,
+        Vec::new(),
+        Vec::new(),
+        None,
+    )
 }
 
 impl Connection {
     /// Asks the cloud for its description and prepares the credential. Asks for no token yet.
     pub async fn open(settings: Settings) -> Result<Self, Error> {
-        drop(settings);
-        Err(unserved("a connection"))
+        let client = http::client(&settings).await?;
+        let base = Base {
+            wire: Arc::new(Wire::new(client)),
+            shared: Arc::new(Shared::new(
+                Counter::new(settings.observer),
+                Pace::new(settings.concurrency),
+                settings.clock,
+            )),
+        };
+        let request = Request::new(Cloud::metadata_url(&settings.cloud)?, Method::Get);
+        let described = send(
+            &base.pipeline(Service::Metadata, &[]),
+            Context::new(),
+            request,
+        )
+        .await?;
+        let cloud = Cloud::from_metadata(&settings.cloud, &success(described)?.json()?)?;
+        let login = base.options(Service::Login, &[], Some(Arc::new(Explain)));
+        let machine = base.pipeline(Service::Login, NOT_YET);
+        let source = Source::new(
+            settings.credential,
+            cloud.login.clone(),
+            login,
+            |identity| MetadataService::new(identity, machine.clone(), base.shared.clock.clone()),
+        );
+        Ok(Self {
+            inner: Arc::new(Inner {
+                trust: Arc::new(Trust::new(cloud.clone())),
+                tokens: Arc::new(Tokens::new(source)),
+                cloud,
+                base,
+            }),
+        })
     }
 
     /// The cloud.
@@ -34,17 +138,106 @@ impl Connection {
 
     /// What went over the wire since this connection was opened.
     pub fn traffic(&self) -> Traffic {
-        self.inner.counter.sums()
+        self.inner.base.shared.counter.sums()
+    }
+
+    /// Which source gave the token, and why those before it did not; `None` before the first token.
+    pub fn credential_origin(&self) -> Option<String> {
+        self.inner.tokens.origin()
     }
 
     /// The workspaces that a name with `*` means, sorted.
     pub async fn workspaces(&self, pattern: &WorkspaceName) -> Result<Vec<WorkspaceName>, Error> {
-        Err(unserved(&pattern.to_string()))
+        arm::workspaces(self, pattern).await
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.inner.base.shared.clock
+    }
+
+    pub(crate) fn trust(&self) -> &Trust {
+        &self.inner.trust
+    }
+
+    /// The options that a client of Microsoft's is made with, so that it runs on this pipeline.
+    pub(crate) fn options(&self, service: Service, access: Access) -> ClientOptions {
+        let authorization: Option<Arc<dyn Policy>> = match access {
+            Access::Open => None,
+            Access::Token => Some(Arc::new(Authorization {
+                trust: self.inner.trust.clone(),
+                tokens: self.inner.tokens.clone(),
+            })),
+        };
+        self.inner.base.options(service, &[], authorization)
+    }
+
+    /// Sends a request and reads its answer, whatever the status.
+    pub(crate) async fn exchange(
+        &self,
+        access: Access,
+        ctx: Context<'_>,
+        request: Request,
+    ) -> Result<Answer, Error> {
+        let service = self.inner.trust.service(request.url());
+        send(&pipeline(self.options(service, access)), ctx, request).await
+    }
+
+    /// The same; an answer that is no success is an error.
+    pub(crate) async fn send(
+        &self,
+        access: Access,
+        ctx: Context<'_>,
+        request: Request,
+    ) -> Result<Answer, Error> {
+        success(self.exchange(access, ctx, request).await?)
+    }
+
+    /// GETs JSON with a token.
+    pub(crate) async fn get(&self, url: Url) -> Result<Answer, Error> {
+        let mut request = Request::new(url, Method::Get);
+        request.insert_header("accept", "application/json");
+        self.send(Access::Token, Context::new(), request).await
     }
 }
 
-pub(crate) fn unserved(what: &str) -> Error {
-    Error::Unsupported {
-        what: what.to_owned(),
+/// A request with a JSON body.
+pub(crate) fn json_request(method: Method, url: Url, body: &Value) -> Request {
+    let mut request = Request::new(url, method);
+    request.insert_header("accept", "application/json");
+    request.insert_header("content-type", "application/json");
+    request.set_body(body.to_string());
+    request
+}
+
+/// An answer that is a success, or the error that it means.
+pub(crate) fn success(answer: Answer) -> Result<Answer, Error> {
+    if (200..300).contains(&answer.status) {
+        Ok(answer)
+    } else {
+        Err(answer.refusal())
+    }
+}
+
+async fn send(
+    pipeline: &Pipeline,
+    ctx: Context<'_>,
+    mut request: Request,
+) -> Result<Answer, Error> {
+    let act = act_of(&request);
+    let options = PipelineSendOptions {
+        skip_checks: true,
+        ..PipelineSendOptions::default()
+    };
+    match pipeline.send(&ctx, &mut request, Some(options)).await {
+        Ok(response) => {
+            let (status, headers, body) = response.deconstruct();
+            Ok(Answer {
+                act,
+                status: u16::from(status),
+                headers,
+                body: body.into(),
+            })
+        }
+        Err(error) => Err(from_core(error, &act)),
     }
 }

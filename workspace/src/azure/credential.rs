@@ -5,6 +5,10 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use url::Url;
 
+pub(crate) mod explain;
+pub(crate) mod metadata;
+pub(crate) mod source;
+
 /// A source of tokens.
 #[derive(Clone, Debug, Default)]
 pub enum CredentialSource {

@@ -1,46 +1,39 @@
 //! One Azure ML workspace for one run: what it is read and written through.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
-use futures::StreamExt;
 use futures::stream::{self, BoxStream};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use serde_json::Value;
 
-use super::connection::{Connection, unserved};
+use super::arm::Arm;
+use super::blob::BlobReader;
+use super::connection::Connection;
+use super::datastore::{DatastoreCache, NOTEBOOK_STORE};
+use super::history::{History, MetricName};
+use super::inventory::Inventory;
 use super::name::WorkspaceName;
-use super::place::{FileMeta, Place, Written};
-use super::run::{ExperimentId, MetricPoint, NewRun, RunEnd, RunFound, RunId};
-use super::settings::ReadOptions;
+use super::place::Place;
+use super::settings::{DatastoreAccess, ReadOptions};
+use super::share::{self, ShareReader};
+use super::write::MayWrite;
+use super::{listing, metric, range, secrets};
+use crate::kind::KINDS;
 use crate::{
-    ByteStream, Details, Error, FilePath, Identity, ItemId, Kind, Listed, Secret, SourceFile,
-    Workspace,
+    ByteStream, Content, Details, Document, Entry, Error, FilePath, Form, Identity, ItemId, Kind,
+    Listed, Location, Secret, SourceFile, Workspace,
 };
-use jiff::Timestamp;
 
 /// One workspace, for one run: what it has listed is kept, so a new run opens it anew.
 #[derive(Debug)]
 pub struct AzureWorkspace {
     identity: Identity,
-    document: Value,
-}
-
-/// A mark in the target by which a second restore refuses. Lost by itself when its owner dies (60 seconds).
-#[derive(Debug)]
-pub struct TargetLock {
-    owner: String,
-}
-
-impl TargetLock {
-    /// Who holds it.
-    pub fn owner(&self) -> &str {
-        &self.owner
-    }
-
-    /// Gives the target free.
-    pub async fn release(self) -> Result<(), Error> {
-        Err(unserved("a lock"))
-    }
+    document: Document,
+    options: ReadOptions,
+    arm: Arm,
+    history: History,
+    datastores: DatastoreCache,
+    inventory: Inventory,
+    may_write: MayWrite,
 }
 
 impl AzureWorkspace {
@@ -50,157 +43,169 @@ impl AzureWorkspace {
         name: &WorkspaceName,
         options: ReadOptions,
     ) -> Result<Self, Error> {
-        let _ = (connection, options);
-        Err(unserved(&name.to_string()))
+        if options.datastore_access == DatastoreAccess::Datastore {
+            return Err(Error::Unsupported {
+                what: "opening bytes by a datastore's own secret".to_owned(),
+            });
+        }
+        let arm = Arm::new(connection.clone(), name.clone());
+        let document = arm.workspace().await?;
+        let history = History::new(&arm, &document.value);
+        if let Err(error) = history.base().await {
+            // It is asked for again when a job needs it, and is a gap then.
+            tracing::warn!(%error, "discovery of the data plane failed");
+        }
+        Ok(Self {
+            identity: identity(name, &document.value),
+            document,
+            options,
+            arm,
+            history,
+            datastores: DatastoreCache::default(),
+            inventory: Inventory::open()?,
+            may_write: MayWrite::default(),
+        })
     }
 
     /// The workspace's own document, as ARM returned it.
-    pub fn document(&self) -> &Value {
+    pub fn document(&self) -> &Document {
         &self.document
     }
 
-    /// Where the bytes that a uri names lie, in any of the forms of a reference, through the workspace's datastores.
-    pub async fn locate(&self, uri: &str) -> Result<Place, Error> {
-        Err(unserved(uri))
+    /// The connection that it is reached by.
+    pub fn connection(&self) -> &Connection {
+        &self.arm.connection
     }
 
-    /// The place of a path on a datastore, or on the default one.
-    pub async fn datastore_place(
-        &self,
-        datastore: Option<&str>,
-        path: &str,
-    ) -> Result<Place, Error> {
-        let _ = datastore;
-        Err(unserved(path))
+    pub(crate) fn identity_of(&self) -> &Identity {
+        &self.identity
     }
 
-    /// What lies at a place now, by a listing of its own; a place that is not there is empty.
-    pub fn list_place<'a>(&'a self, place: &'a Place) -> BoxStream<'a, Result<SourceFile, Error>> {
-        let _ = place;
-        stream::empty().boxed()
+    pub(crate) fn options(&self) -> ReadOptions {
+        self.options
     }
 
-    /// Writes one file below a place: uploads go on at the block where an earlier one stopped, an existing file is left
-    /// alone unless [`FileMeta::overwrite`] says otherwise, and parents are made. Writes only to accounts that the
-    /// workspace's datastores name, or with the place's own signature.
-    pub async fn write_file(
-        &self,
-        place: &Place,
-        path: &FilePath,
-        meta: &FileMeta,
-        content: ByteStream,
-    ) -> Result<Written, Error> {
-        let _ = (place, path, meta, content);
-        Err(unserved("writing"))
+    pub(crate) fn arm(&self) -> &Arm {
+        &self.arm
     }
 
-    /// PUTs a document and follows the operation that it starts to its end; answers what the service then holds.
-    pub async fn put(&self, id: &ItemId, body: &Value, api_version: &str) -> Result<Value, Error> {
-        let _ = (body, api_version);
-        Err(unserved(&id.to_string()))
+    pub(crate) fn history(&self) -> &History {
+        &self.history
     }
 
-    /// Deletes an item.
-    pub async fn delete(&self, id: &ItemId, api_version: &str) -> Result<(), Error> {
-        let _ = api_version;
-        Err(unserved(&id.to_string()))
+    pub(crate) fn inventory(&self) -> &Inventory {
+        &self.inventory
     }
 
-    /// Asks for a place to put the bytes of a code asset to, which opens with a signature of its own.
-    pub async fn start_code_upload(&self, id: &ItemId) -> Result<Place, Error> {
-        Err(unserved(&id.to_string()))
+    pub(crate) fn may_write(&self) -> &MayWrite {
+        &self.may_write
     }
 
-    /// The code asset of that name whose content has this hash (`hashVersion` 202208), if there is one.
-    pub async fn find_code_by_hash(&self, name: &str, hash: &str) -> Result<Option<ItemId>, Error> {
-        let _ = hash;
-        Err(unserved(name))
+    pub(crate) fn datastore_cache(&self) -> &DatastoreCache {
+        &self.datastores
     }
 
-    /// The experiment of that name, made if it is not there.
-    pub async fn experiment(&self, name: &str) -> Result<ExperimentId, Error> {
-        Err(unserved(name))
+    /// The root of the file share of notebooks.
+    pub async fn notebooks(&self) -> Result<Place, Error> {
+        self.datastore_place(Some(NOTEBOOK_STORE), "").await
     }
 
-    /// The runs that carry the tag `mlark.source_run` with this value.
-    pub async fn find_runs(&self, source_run: &str) -> Result<Vec<RunFound>, Error> {
-        Err(unserved(source_run))
+    fn list_notebooks(&self, kind: &'static Kind) -> BoxStream<'_, Result<Listed, Error>> {
+        let start = async move {
+            let place = self.notebooks().await?;
+            let files = share::walk(self.connection(), &place);
+            Ok::<_, Error>(files.map_ok(move |file| entry_of_share(kind, file)))
+        };
+        start.into_stream().try_flatten().boxed()
     }
 
-    /// One run.
-    pub async fn run(&self, run: &RunId) -> Result<Option<RunFound>, Error> {
-        Err(unserved(run.as_str()))
+    async fn details_of_run(&self, item: &Listed) -> Result<Details, Error> {
+        let mut details = Details::default();
+        let run = item.id.name.as_str();
+        let given = item.document.as_ref();
+        let listed_as_run = given.filter(|document| document.form == Form::RunHistory);
+        if listed_as_run.is_none() {
+            match self.history.run(run).await? {
+                Some(record) => details.documents.push(record),
+                None => details
+                    .gaps
+                    .push((None, "run history has no record of it".to_owned())),
+            }
+        }
+        match self.history.metrics(run).await {
+            Ok(metrics) => {
+                for one in &metrics {
+                    match metric::file(run, one) {
+                        Ok(file) => details.files.push(file),
+                        Err(error) => details.gaps.push((None, error.to_string())),
+                    }
+                }
+            }
+            // The record is there, and the service knows of no metrics.
+            Err(Error::NotFound(_)) => {}
+            Err(error) => details.gaps.push((None, error.to_string())),
+        }
+        let parent = match (listed_as_run, given) {
+            (Some(record), _) => run_has_children(&record.value),
+            (None, Some(document)) => {
+                Kind::find(&item.id.kind).is_some_and(|kind| (kind.has_children)(&document.value))
+            }
+            (None, None) => false,
+        };
+        if parent {
+            for record in self.history.children(run).await? {
+                let id = record.value.get("runId").and_then(Value::as_str);
+                match id {
+                    Some(id) => details.children.push(Listed {
+                        id: ItemId::new(&item.id.kind, id),
+                        document: Some(record),
+                        file: None,
+                    }),
+                    None => details
+                        .gaps
+                        .push((None, "a child run has no id".to_owned())),
+                }
+            }
+        }
+        Ok(details)
     }
+}
 
-    /// Makes a run. Not tried again where it is unclear whether it was made: the caller searches first.
-    pub async fn create_run(&self, run: &NewRun) -> Result<RunFound, Error> {
-        Err(unserved(&run.name))
+/// Whether a run that no list shows may have children itself: a pipeline or sweep within a pipeline.
+fn run_has_children(record: &Value) -> bool {
+    let run_type = record
+        .get("runType")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    ["pipeline", "hyperdrive", "sweep", "automl"]
+        .iter()
+        .any(|word| run_type.contains(word))
+}
+
+fn entry_of_share(kind: &'static Kind, file: SourceFile) -> Listed {
+    Listed {
+        id: ItemId::new(kind.name, file.path.as_str()),
+        document: None,
+        file: Some(file),
     }
+}
 
-    /// Logs parameters; those that are there with the same value stay.
-    pub async fn log_params(
-        &self,
-        run: &RunId,
-        params: &BTreeMap<String, String>,
-    ) -> Result<(), Error> {
-        let _ = params;
-        Err(unserved(run.as_str()))
-    }
-
-    /// Logs points of metrics in batches, leaving out those that are there already. Answers how many were sent.
-    pub async fn log_metrics(&self, run: &RunId, points: &[MetricPoint]) -> Result<u64, Error> {
-        let _ = points;
-        Err(unserved(run.as_str()))
-    }
-
-    /// Sets tags of a run.
-    pub async fn set_tags(
-        &self,
-        run: &RunId,
-        tags: &BTreeMap<String, String>,
-    ) -> Result<(), Error> {
-        let _ = tags;
-        Err(unserved(run.as_str()))
-    }
-
-    /// Where the artifacts of a run lie.
-    pub async fn artifact_place(&self, run: &RunId) -> Result<Place, Error> {
-        Err(unserved(run.as_str()))
-    }
-
-    /// Writes one artifact of a run.
-    pub async fn upload_artifact(
-        &self,
-        run: &RunFound,
-        path: &FilePath,
-        meta: &FileMeta,
-        content: ByteStream,
-    ) -> Result<Written, Error> {
-        let _ = (path, meta, content);
-        Err(unserved(run.id.as_str()))
-    }
-
-    /// Ends a run.
-    pub async fn finish_run(
-        &self,
-        run: &RunId,
-        end: RunEnd,
-        time: Option<Timestamp>,
-    ) -> Result<(), Error> {
-        let _ = (end, time);
-        Err(unserved(run.as_str()))
-    }
-
-    /// Changes a run record by run history: `{"hidden": true}` archives it.
-    pub async fn patch_run(&self, run: &RunId, change: &Value) -> Result<(), Error> {
-        let _ = change;
-        Err(unserved(run.as_str()))
-    }
-
-    /// Marks the target as held, by a lease on `mlark/restore.lock` in its default container. The mark is renewed as long
-    /// as it lives.
-    pub async fn lock(&self, owner: &str) -> Result<TargetLock, Error> {
-        Err(unserved(owner))
+fn identity(name: &WorkspaceName, document: &Value) -> Identity {
+    let text = |pointer: &str| {
+        document
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    let account = text("/properties/storageAccount");
+    Identity::Azure {
+        subscription: name.subscription.clone(),
+        resource_group: name.resource_group.clone(),
+        workspace: name.workspace.clone(),
+        region: text("/location").to_owned(),
+        workspace_guid: text("/properties/workspaceId").to_owned(),
+        storage_account: account.rsplit('/').next().unwrap_or_default().to_owned(),
     }
 }
 
@@ -211,32 +216,87 @@ impl Workspace for AzureWorkspace {
     }
 
     fn kinds(&self) -> Vec<&'static Kind> {
-        Vec::new()
+        let ours = |kind: &&Kind| kind.collection.is_some() || kind.content == Content::Share;
+        KINDS.iter().copied().filter(ours).collect()
     }
 
     fn list(&self, kind: &'static Kind) -> BoxStream<'_, Result<Listed, Error>> {
-        let _ = kind;
-        stream::empty().boxed()
+        if kind.content == Content::Share {
+            return self.list_notebooks(kind);
+        }
+        if kind.store.is_none() {
+            return listing::collection(&self.arm, kind);
+        }
+        // Datastores are asked for by every file too, and listed once.
+        let start = async move {
+            let stores = self.datastores().await?;
+            let listed: Vec<_> = stores.listed.iter().cloned().map(Ok).collect();
+            Ok::<_, Error>(stream::iter(listed))
+        };
+        start.into_stream().try_flatten().boxed()
     }
 
     async fn get(&self, id: &ItemId) -> Result<Option<Listed>, Error> {
-        Err(unserved(&id.to_string()))
+        let kind = Kind::by_name(&id.kind)?;
+        if kind.content == Content::Share {
+            let path = FilePath::new(&id.name)?;
+            let place = self.notebooks().await?;
+            let file = share::entry(self.connection(), &place, &path).await?;
+            return Ok(file.map(|file| entry_of_share(kind, file)));
+        }
+        let document = self.arm.item(kind, id).await?;
+        Ok(document.map(|document| Listed {
+            id: id.clone(),
+            document: Some(document),
+            file: None,
+        }))
     }
 
     async fn details(&self, item: &Listed) -> Result<Details, Error> {
-        Err(unserved(&item.id.to_string()))
+        match Kind::find(&item.id.kind).map(|kind| kind.content) {
+            Some(Content::Run) => self.details_of_run(item).await,
+            _ => Ok(Details::default()),
+        }
     }
 
     fn files<'a>(&'a self, item: &'a Listed) -> BoxStream<'a, Result<SourceFile, Error>> {
-        let _ = item;
-        stream::empty().boxed()
+        self.files_of(item)
     }
 
     async fn read(&self, file: &SourceFile) -> Result<ByteStream, Error> {
-        Err(unserved(file.path.as_str()))
+        if file.entry != Entry::File {
+            return Ok(stream::empty().boxed());
+        }
+        match &file.location {
+            Location::Blob(url) => {
+                let reader = BlobReader::new(self.connection(), url, None)?;
+                Ok(range::read(reader, file))
+            }
+            Location::Share(url) => {
+                let reader = ShareReader {
+                    connection: self.connection().clone(),
+                    url: url.clone(),
+                };
+                Ok(range::read(reader, file))
+            }
+            Location::Metric {
+                run,
+                metric,
+                namespace,
+            } => {
+                let metric = MetricName {
+                    name: metric.clone(),
+                    namespace: namespace.clone(),
+                };
+                Ok(metric::read(&self.history, run, metric))
+            }
+            Location::Local(_) => Err(Error::Unsupported {
+                what: "reading a file of this machine through Azure".to_owned(),
+            }),
+        }
     }
 
     async fn secrets(&self, item: &Listed) -> Result<Vec<Secret>, Error> {
-        Err(unserved(&item.id.to_string()))
+        secrets::of(&self.arm, item).await
     }
 }

@@ -28,7 +28,7 @@ pub(super) struct FileRecord<'a> {
 enum Place {
     Blob(String),
     Share(String),
-    Metric(String, String),
+    Metric(String, String, Option<String>),
     Local(PathBuf),
 }
 
@@ -47,7 +47,11 @@ impl<'a> FileRecord<'a> {
             place: match &file.location {
                 Location::Blob(url) => Place::Blob(url.to_string()),
                 Location::Share(url) => Place::Share(url.to_string()),
-                Location::Metric { run, metric } => Place::Metric(run.clone(), metric.clone()),
+                Location::Metric {
+                    run,
+                    metric,
+                    namespace,
+                } => Place::Metric(run.clone(), metric.clone(), namespace.clone()),
                 Location::Local(path) => Place::Local(path.clone()),
             },
         }
@@ -63,7 +67,11 @@ impl<'a> FileRecord<'a> {
         let location = match self.place {
             Place::Blob(text) => Location::Blob(url(text)?),
             Place::Share(text) => Location::Share(url(text)?),
-            Place::Metric(run, metric) => Location::Metric { run, metric },
+            Place::Metric(run, metric, namespace) => Location::Metric {
+                run,
+                metric,
+                namespace,
+            },
             Place::Local(path) => Location::Local(path),
         };
         Ok(SourceFile {

@@ -140,8 +140,7 @@ fn assets() -> Vec<Collection> {
             path: &["environments", "versions"],
             create_only: &[
                 "image",
-                "build.contextUri",
-                "build.dockerfilePath",
+                "build",
                 "condaFile",
                 "inferenceConfig",
                 "osType",

@@ -1,0 +1,185 @@
+//! Managed identity: the metadata service of the machine, and the services that stand in for it.
+//!
+//! An own client, since the official one knows neither another address of the metadata service nor Azure ML compute's
+//! `MSI_ENDPOINT`. It speaks plain http, within the machine, and never through a proxy.
+
+use std::time::Duration;
+
+use azure_core::credentials::Secret;
+use azure_core::http::{Context, Method, Pipeline, PipelineSendOptions, Request};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use url::{Host, Url};
+
+use super::source::Fresh;
+use super::{ManagedIdentity, ManagedIdentityEndpoint};
+use crate::Error;
+use crate::azure::answer::{from_core, shortened};
+use crate::azure::http::{METADATA_ADDRESS, is_here};
+use crate::azure::wire::PlainHttp;
+use crate::{Clock, json};
+
+/// Statuses by which the metadata service says "not yet" (seen from azure-identity 1.27.0).
+pub(crate) const NOT_YET: &[u16] = &[404, 410];
+/// How long a machine without a metadata service is asked, where other sources are to be tried.
+const PROBE: Duration = Duration::from_secs(3);
+
+/// A client of one such service.
+#[derive(Debug)]
+pub(crate) struct MetadataService {
+    identity: ManagedIdentity,
+    pipeline: Pipeline,
+    clock: Clock,
+    probing: bool,
+}
+
+impl MetadataService {
+    pub(crate) fn new(identity: ManagedIdentity, pipeline: Pipeline, clock: Clock) -> Self {
+        Self {
+            identity,
+            pipeline,
+            clock,
+            probing: false,
+        }
+    }
+
+    /// The same, giving up soon where nothing answers.
+    pub(crate) fn probing(self) -> Self {
+        Self {
+            probing: true,
+            ..self
+        }
+    }
+
+    /// Asks for a token.
+    pub(crate) async fn token(&self, audience: &str) -> Result<Fresh, Error> {
+        if !self.probing {
+            return self.ask(audience).await;
+        }
+        match tokio::time::timeout(PROBE, self.ask(audience)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(refused("no metadata service answers on this machine")),
+        }
+    }
+
+    async fn ask(&self, audience: &str) -> Result<Fresh, Error> {
+        let mut request = self.request(audience)?;
+        let ctx = Context::new().with_value(PlainHttp);
+        let options = PipelineSendOptions {
+            skip_checks: true,
+            ..PipelineSendOptions::default()
+        };
+        let answer = self
+            .pipeline
+            .send(&ctx, &mut request, Some(options))
+            .await
+            .map_err(|error| from_core(error, "GET the metadata service"))?;
+        let status = u16::from(answer.status());
+        if status != 200 {
+            let body = String::from_utf8_lossy(answer.body()).into_owned();
+            return Err(refused(&format!(
+                "the metadata service answered {status}: {}",
+                shortened(&body, 200)
+            )));
+        }
+        let value = json::parse(answer.body())
+            .map_err(|_| refused("the metadata service answered no JSON"))?;
+        self.fresh(&value)
+            .ok_or_else(|| refused("the metadata service answered no token"))
+    }
+
+    fn request(&self, audience: &str) -> Result<Request, Error> {
+        let client = self.identity.client_id.as_deref();
+        let (url, version, client_key, header) = match &self.identity.endpoint {
+            ManagedIdentityEndpoint::Metadata => {
+                let mut url = plain(&format!("http://{METADATA_ADDRESS}/"))?;
+                url.set_path("/metadata/identity/oauth2/token");
+                (url, "2018-02-01", "client_id", None)
+            }
+            ManagedIdentityEndpoint::MetadataAt(at) => {
+                let mut url = at.clone();
+                url.set_path("/metadata/identity/oauth2/token");
+                (url, "2018-02-01", "client_id", None)
+            }
+            ManagedIdentityEndpoint::Identity { endpoint, header } => (
+                endpoint.clone(),
+                "2019-08-01",
+                "client_id",
+                Some(("x-identity-header", header)),
+            ),
+            ManagedIdentityEndpoint::Msi { endpoint, secret } => (
+                endpoint.clone(),
+                "2017-09-01",
+                "clientid",
+                Some(("secret", secret)),
+            ),
+        };
+        build(
+            url,
+            version,
+            audience,
+            client.map(|id| (client_key, id)),
+            header,
+        )
+    }
+
+    fn fresh(&self, value: &Value) -> Option<Fresh> {
+        let token = value.get("access_token")?.as_str()?.to_owned();
+        let seconds = |key: &str| match value.get(key)? {
+            Value::String(text) => text.parse::<i64>().ok(),
+            number => number.as_i64(),
+        };
+        let left = seconds("expires_in")
+            .or_else(|| Some(seconds("expires_on")? - self.clock.now().as_second()))?;
+        Some(Fresh {
+            token: Secret::new(token),
+            lifetime: Duration::from_secs(u64::try_from(left).ok()?.clamp(30, 86_400)),
+        })
+    }
+}
+
+fn build(
+    mut url: Url,
+    version: &str,
+    audience: &str,
+    client: Option<(&str, &str)>,
+    header: Option<(&'static str, &SecretString)>,
+) -> Result<Request, Error> {
+    let private = |host: &Host<&str>| match host {
+        Host::Ipv4(address) => address.is_private() || address.is_link_local(),
+        Host::Ipv6(address) => address.is_unique_local(),
+        Host::Domain(_) => false,
+    };
+    let near = url
+        .host()
+        .is_some_and(|host| is_here(&host) || private(&host));
+    if url.scheme() != "https" && !near {
+        return Err(refused("its address is plain http and not on this machine"));
+    }
+    {
+        let mut query = url.query_pairs_mut();
+        query
+            .append_pair("api-version", version)
+            .append_pair("resource", audience);
+        if let Some((key, id)) = client {
+            query.append_pair(key, id);
+        }
+    }
+    let mut request = Request::new(url, Method::Get);
+    request.insert_header("metadata", "true");
+    if let Some((name, secret)) = header {
+        request.insert_header(name, secret.expose_secret().to_owned());
+    }
+    Ok(request)
+}
+
+fn plain(text: &str) -> Result<Url, Error> {
+    crate::azure::cloud::parse_url(text)
+}
+
+fn refused(reason: &str) -> Error {
+    Error::Credential {
+        credential: "managed-identity".to_owned(),
+        reason: reason.to_owned(),
+    }
+}

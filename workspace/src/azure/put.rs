@@ -1,0 +1,223 @@
+//! Writing documents: PUT and DELETE in Resource Manager, and the long operations that they start.
+
+use std::time::Duration;
+
+use azure_core::http::{Context, Method, Request};
+use serde_json::Value;
+use url::Url;
+
+use super::answer::{Answer, shortened};
+use super::arm::item_parts;
+use super::cloud::host_of;
+use super::connection::{Access, json_request, success};
+use super::retry::retry_after;
+use super::workspace::AzureWorkspace;
+use crate::{Error, ItemId, Kind};
+
+/// An operation that takes longer is given up; deployments take 20 minutes.
+const POLL_FOR: Duration = Duration::from_secs(2 * 60 * 60);
+const POLL_FIRST: Duration = Duration::from_millis(500);
+const POLL_MOST: Duration = Duration::from_secs(15);
+/// How often what was just made is looked for.
+const SHOWN_TRIES: u32 = 6;
+
+impl AzureWorkspace {
+    /// PUTs a document and follows the operation that it starts to its end; answers what the service then holds.
+    pub async fn put(&self, id: &ItemId, body: &Value, api_version: &str) -> Result<Value, Error> {
+        let kind = Kind::by_name(&id.kind)?;
+        let parts = item_parts(kind, id)?;
+        // With validation the service asks the storage account, which it may not be able to reach.
+        let query: &[(&str, &str)] = if kind.store.is_some() {
+            &[("skipValidation", "true")]
+        } else {
+            &[]
+        };
+        let parts = parts.iter().map(String::as_str);
+        let url = self.arm().url(parts.clone(), query, api_version)?;
+        let request = json_request(Method::Put, url.clone(), body);
+        let sent = self
+            .connection()
+            .send(Access::Token, Context::new(), request)
+            .await
+            .map_err(missing_reference);
+        if kind.store.is_some() {
+            self.datastore_cache().clear().await;
+        }
+        let answer = sent?;
+        if self.follow(&url, &answer).await? {
+            return self.shown(&self.arm().url(parts, &[], api_version)?).await;
+        }
+        if answer.body.is_empty() {
+            return Ok(Value::Null);
+        }
+        answer.json()
+    }
+
+    /// Deletes an item; one that is not there is no error.
+    pub async fn delete(&self, id: &ItemId, api_version: &str) -> Result<(), Error> {
+        let kind = Kind::by_name(&id.kind)?;
+        let parts = item_parts(kind, id)?;
+        let url = self
+            .arm()
+            .url(parts.iter().map(String::as_str), &[], api_version)?;
+        let request = Request::new(url.clone(), Method::Delete);
+        let answer = self
+            .connection()
+            .send(Access::Token, Context::new(), request)
+            .await;
+        match answer {
+            Ok(answer) => self.follow(&url, &answer).await.map(|_| ()),
+            Err(Error::NotFound(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Follows a long operation to its end, if the answer started one.
+    async fn follow(&self, from: &Url, answer: &Answer) -> Result<bool, Error> {
+        if let Some(address) = answer.header("azure-asyncoperation") {
+            let url = self.operation(from, address)?;
+            self.poll_status(&url, answer).await?;
+            return Ok(true);
+        }
+        match answer.header("location") {
+            Some(address) if answer.status == 202 => {
+                let url = self.operation(from, address)?;
+                self.poll_location(&url, answer).await?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// The address of an operation, which must be on the same host.
+    fn operation(&self, from: &Url, address: &str) -> Result<Url, Error> {
+        match from.join(address) {
+            Ok(url) if url.scheme() == "https" && host_of(&url) == host_of(from) => Ok(url),
+            Ok(url) => Err(Error::Untrusted {
+                host: host_of(&url),
+            }),
+            Err(_) => Err(Error::Name {
+                text: shortened(address.split('?').next().unwrap_or_default(), 200),
+                what: "the address of an operation",
+            }),
+        }
+    }
+
+    async fn poll_status(&self, url: &Url, started: &Answer) -> Result<(), Error> {
+        let mut pause = Pause::new(started, self);
+        loop {
+            pause.wait(&started.act).await?;
+            let answer = self.connection().get(url.clone()).await?;
+            let document = answer.json()?;
+            let status = document
+                .get("status")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            match status {
+                "Succeeded" => return Ok(()),
+                "Failed" | "Canceled" | "Cancelled" => {
+                    return Err(Error::Operation {
+                        act: started.act.clone(),
+                        status: status.to_owned(),
+                        reason: reason_of(&document),
+                    });
+                }
+                // Any other is under way.
+                _ => pause.next(&answer, self),
+            }
+        }
+    }
+
+    async fn poll_location(&self, url: &Url, started: &Answer) -> Result<(), Error> {
+        let mut pause = Pause::new(started, self);
+        loop {
+            pause.wait(&started.act).await?;
+            let request = Request::new(url.clone(), Method::Get);
+            let answer = self
+                .connection()
+                .exchange(Access::Token, Context::new(), request)
+                .await?;
+            if answer.status != 202 {
+                return success(answer).map(|_| ());
+            }
+            pause.next(&answer, self);
+        }
+    }
+
+    /// What the service shows after an operation; it may take a moment to show it.
+    async fn shown(&self, url: &Url) -> Result<Value, Error> {
+        let mut tries = 0;
+        loop {
+            match self.connection().get(url.clone()).await {
+                Ok(answer) => return answer.json(),
+                Err(Error::NotFound(_)) if tries < SHOWN_TRIES => {
+                    tries += 1;
+                    tokio::time::sleep(POLL_FIRST * tries).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// The wait between two looks at an operation.
+struct Pause {
+    next: Duration,
+    waited: Duration,
+    growing: Duration,
+}
+
+impl Pause {
+    fn new(started: &Answer, workspace: &AzureWorkspace) -> Self {
+        let mut pause = Self {
+            next: POLL_FIRST,
+            waited: Duration::ZERO,
+            growing: POLL_FIRST,
+        };
+        pause.next(started, workspace);
+        pause
+    }
+
+    fn next(&mut self, answer: &Answer, workspace: &AzureWorkspace) {
+        let now = workspace.connection().clock().now();
+        self.next = retry_after(&answer.headers, now).unwrap_or(self.growing);
+        self.growing = (self.growing * 2).min(POLL_MOST);
+    }
+
+    async fn wait(&mut self, act: &str) -> Result<(), Error> {
+        self.waited += self.next;
+        if self.waited > POLL_FOR {
+            return Err(Error::Operation {
+                act: act.to_owned(),
+                status: "Running".to_owned(),
+                reason: "it did not end in two hours".to_owned(),
+            });
+        }
+        tokio::time::sleep(self.next).await;
+        Ok(())
+    }
+}
+
+fn reason_of(document: &Value) -> String {
+    let text = |pointer| document.pointer(pointer).and_then(Value::as_str);
+    let code = text("/error/code").unwrap_or("no code");
+    let message = text("/error/message").unwrap_or_default();
+    format!("{code}: {}", shortened(message, 400))
+}
+
+/// A PUT that is answered by 404, or refused because something it names is not there.
+fn missing_reference(error: Error) -> Error {
+    let names_missing = |text: &str| {
+        let text = text.to_ascii_lowercase();
+        text.contains("not found") || text.contains("does not exist") || text.contains("notfound")
+    };
+    match error {
+        Error::NotFound(refusal) => Error::MissingReference(refusal),
+        Error::Invalid(refusal)
+            if names_missing(&refusal.code) || names_missing(&refusal.message) =>
+        {
+            Error::MissingReference(refusal)
+        }
+        error => error,
+    }
+}
