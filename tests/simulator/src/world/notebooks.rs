@@ -126,7 +126,7 @@ fn notebook(builder: &Builder<'_>, index: usize) -> String {
     let topic = TOPICS[index % TOPICS.len()];
     let mut cells = vec![json!({
         "cell_type": "markdown", "id": format!("intro{index}"), "metadata": {},
-        "source": [format!("# {topic} {index}\n"), "Für alle, die es genauer wissen wollen."],
+        "source": [format!("# {topic} {index}\n"), "Größe und Maß, übersichtlich."],
     })];
     for cell in 0..3 + builder.below(8) {
         let values: Vec<String> = (0..12).map(|_| builder.below(10_000).to_string()).collect();

@@ -31,7 +31,7 @@ pub(super) const MODELS: [(&str, &str); 12] = [
     ("ocr-handwriting", "encoder.safetensors"),
     ("price-elasticity", "model.pkl"),
     ("support-embeddings", "embeddings.f32"),
-    ("Lieferzeit_Prognose", "modell.bin"),
+    ("Lieferzeit_Prognose", "vorhersage.bin"),
     ("credit-scorecard", "scorecard.bin"),
     ("speech-commands", "commands.tflite"),
 ];
