@@ -112,7 +112,7 @@ async fn begin<'a>(
         true => Sink::Nowhere,
         false => {
             let begun = repository.begin(&policy.name, named, started).await;
-            Sink::Snapshot(begun.map_err(broken)?)
+            Sink::Snapshot(Box::new(begun.map_err(broken)?))
         }
     };
     Ok(Run {

@@ -65,7 +65,7 @@ impl Place {
         text.contains('/')
             || text.starts_with("azureml:")
             || text.starts_with("file:")
-            || matches!(text, "." | "..")
+            || Path::new(text).is_dir()
     }
 
     /// A name for snapshots of a place that has none in the configuration: the workspace's, or the folder's.

@@ -296,26 +296,32 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Writes a line and the entries of its files, some at a time.
+    /// Writes a line and the entries of its files, some at a time. The first of them go into the item's own line, so
+    /// that an item with few files has one line; the writer cuts a line that grows too long.
     async fn write_anew(&self, line: Line, staged: Option<StagedItem>) -> Result<(), Error> {
-        let key = line.key();
-        self.write(line, true).await?;
         let Some(staged) = staged else {
-            return Ok(());
+            return self.write(line, true).await;
         };
+        let key = line.key();
+        let (mut part, mut first) = (line, true);
         let mut after = String::new();
         loop {
             let entries = self
                 .staging
                 .entries_after(staged, after.clone(), ENTRIES_AT_ONCE)
                 .await?;
-            let Some(last) = entries.last() else {
+            let last = entries.last().map(|entry| entry.path.as_str().to_owned());
+            if !first && last.is_none() {
+                return Ok(());
+            }
+            part.files.extend(entries);
+            self.write(part, first).await?;
+            let Some(last) = last else {
                 return Ok(());
             };
-            last.path.as_str().clone_into(&mut after);
-            let mut more = Line::new(key.clone());
-            more.files = entries;
-            self.write(more, false).await?;
+            after = last;
+            part = Line::new(key.clone());
+            first = false;
         }
     }
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 #[derive(Debug)]
 pub(super) enum Sink {
     /// A snapshot.
-    Snapshot(SnapshotWriter),
+    Snapshot(Box<SnapshotWriter>),
     /// Nothing is kept.
     Nowhere,
 }

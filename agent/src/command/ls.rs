@@ -5,7 +5,7 @@ use archive_format::{FileEntry, SnapshotReader};
 use futures::StreamExt;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use workspace::{ItemId, Selection};
+use workspace::{Content, ItemId, Kind, Selection};
 
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
@@ -98,46 +98,43 @@ impl Listing<'_> {
 
     fn show(&self, chosen: &Chosen) {
         let item = chosen.id.to_string();
-        if !self.long {
-            if !self.files {
-                return self.session.ui.line(&item);
-            }
+        if self.long {
+            self.show_long(&item, chosen);
+        } else if self.files {
             for file in &chosen.item.files {
                 self.session.ui.line(&file_text(&chosen.id, file));
             }
-            return;
+        } else {
+            self.session.ui.line(&item);
         }
-        let digest = chosen
-            .item
-            .documents
-            .first()
-            .map(|document| document.address.to_string());
-        self.long_line(
-            held::size(&chosen.item),
-            time(chosen),
-            digest.as_deref(),
-            &item,
-        );
-        for file in &chosen.item.files {
-            let content = file.content.as_ref();
-            let digest = content.map(|content| content.sha256.to_string());
-            self.long_line(
-                file.size(),
-                file_time(file),
-                digest.as_deref(),
-                &file_text(&chosen.id, file),
-            );
+    }
+
+    fn show_long(&self, item: &str, chosen: &Chosen) {
+        match itself(chosen) {
+            // An entry of a share or folder is the file that it holds: one line says all.
+            Some(file) => self.file_line(file, item),
+            None => {
+                let document = chosen.item.documents.first();
+                let digest = document.map(|document| document.address.to_string());
+                let size = held::size(&chosen.item);
+                self.long_line(size, time(chosen), digest.as_deref(), item);
+                for file in &chosen.item.files {
+                    self.file_line(file, &file_text(&chosen.id, file));
+                }
+            }
         }
         for gap in &chosen.item.gaps {
-            let part = gap
-                .file
-                .as_deref()
-                .map(|file| format!("//{file}"))
-                .unwrap_or_default();
-            self.session
-                .ui
-                .line(&format!("gap: {item}{part}: {}", gap.reason));
+            let part = gap.file.as_deref().map(|file| format!("//{file}"));
+            let part = part.unwrap_or_default();
+            let line = format!("gap: {item}{part}: {}", gap.reason);
+            self.session.ui.line(&line);
         }
+    }
+
+    fn file_line(&self, file: &FileEntry, name: &str) {
+        let content = file.content.as_ref();
+        let digest = content.map(|content| content.sha256.to_string());
+        self.long_line(file.size(), file_time(file), digest.as_deref(), name);
     }
 
     fn long_line(&self, size: u64, time: Option<Timestamp>, digest: Option<&str>, name: &str) {
@@ -148,6 +145,13 @@ impl Listing<'_> {
             amount::size(size)
         ));
     }
+}
+
+/// The one file of an item that is itself an entry of a share or folder.
+fn itself(chosen: &Chosen) -> Option<&FileEntry> {
+    let kind = Kind::find(&chosen.id.kind)?;
+    let is_file = matches!(kind.content, Content::Share | Content::Folder);
+    chosen.item.files.first().filter(|_| is_file)
 }
 
 /// A file as selectors take it.

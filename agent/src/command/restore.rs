@@ -6,6 +6,7 @@ pub mod list;
 mod open;
 pub mod plan;
 mod show;
+pub mod verify;
 mod watch;
 
 use std::path::PathBuf;
@@ -22,7 +23,8 @@ use crate::session::Session;
 #[command(after_help = "\
 Examples:
   mlark restore plan latest:prod --into rescue
-  mlark restore apply latest:prod --into rescue")]
+  mlark restore apply latest:prod --into rescue
+  mlark restore verify latest:prod --against rescue")]
 pub struct Args {
     #[command(subcommand)]
     act: Act,
@@ -34,6 +36,8 @@ enum Act {
     Plan(plan::Args),
     /// Does it; goes on where it was stopped
     Apply(apply::Args),
+    /// Compares a workspace with a snapshot, item by item and byte by byte
+    Verify(verify::Args),
     /// Lists the restores under way and done
     List(list::Args),
 }
@@ -89,6 +93,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
     match &args.act {
         Act::Plan(args) => plan::run(args, session).await,
         Act::Apply(args) => apply::run(args, session).await,
+        Act::Verify(args) => verify::run(args, session).await,
         Act::List(args) => list::run(args, session).await,
     }
 }

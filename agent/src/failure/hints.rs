@@ -174,7 +174,8 @@ impl Failure {
             | RestoreError::ReadPlan(_)
             | RestoreError::PlanEdition { .. }
             | RestoreError::OtherPlan { .. }
-            | RestoreError::Mapping(_) => (ExitStatus::Usage, None),
+            | RestoreError::Mapping(_)
+            | RestoreError::Selection(_) => (ExitStatus::Usage, None),
             RestoreError::Changed { .. } => (
                 ExitStatus::Failed,
                 Some("plan again: `mlark restore plan … --save` another file, look at it, apply that".to_owned()),

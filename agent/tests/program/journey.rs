@@ -200,3 +200,73 @@ async fn a_repository_and_a_folder_on_the_command_line_are_enough() {
         "the catalogue lies in the cache of the user"
     );
 }
+
+#[tokio::test]
+async fn a_lost_file_is_planned_restored_and_verified() {
+    let home = world();
+    let home = home.path();
+    done(home, &["init"]).await;
+    done(home, &["backup"]).await;
+    let target = home.join("target");
+    fs::create_dir(&target).unwrap();
+    let into = target.to_str().unwrap();
+
+    let plan = mlark(
+        home,
+        &["restore", "plan", "latest", "--into", into, "--json"],
+    )
+    .await;
+    let outline = plan.json();
+    for field in [
+        "plan", "target", "steps", "losses", "outcome", "done", "skipped", "failed",
+    ] {
+        assert!(!outline[field].is_null(), "{field}: {outline}");
+    }
+    assert_eq!(outline["outcome"], "planned");
+    assert_eq!(
+        plan.code == 3,
+        !outline["losses"].as_array().unwrap().is_empty()
+    );
+    assert_eq!(
+        fs::read_dir(&target).unwrap().count(),
+        0,
+        "a plan changes nothing"
+    );
+
+    let ran = mlark(home, &["restore", "apply", "latest", "--into", into]).await;
+    assert_eq!(
+        ran.code, 2,
+        "without a terminal nobody can be asked: {ran:?}"
+    );
+    let applied = mlark(
+        home,
+        &[
+            "restore", "apply", "latest", "--into", into, "--yes", "--json",
+        ],
+    )
+    .await;
+    assert_eq!(applied.json()["outcome"], "complete", "{applied:?}");
+    assert_eq!(
+        fs::read_to_string(target.join("sub/b[1].txt")).unwrap(),
+        "beta\n"
+    );
+
+    let same = done(home, &["restore", "verify", "latest", "--against", into]).await;
+    assert!(
+        same.out.starts_with("same") || same.out.starts_with("as planned"),
+        "{same:?}"
+    );
+    fs::write(target.join("a.txt"), "ALPHA\n").unwrap();
+    let ran = mlark(
+        home,
+        &["restore", "verify", "latest", "--against", into, "--json"],
+    )
+    .await;
+    assert_eq!(
+        (ran.code, ran.json()["outcome"].as_str()),
+        (4, Some("different")),
+        "{ran:?}"
+    );
+    let list = json(home, &["restore", "list"]).await;
+    assert_eq!(list["restores"][0]["outcome"], "complete");
+}

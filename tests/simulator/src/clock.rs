@@ -118,4 +118,12 @@ mod tests {
         assert_eq!(http_date(at), "Mon, 23 Nov 2026 09:10:18 GMT");
         assert_eq!(unix_ms(at), 1_795_425_018_529);
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn runtime_clock_follows_virtual_time() {
+        let start = Timestamp::from_second(1_800_000_000).unwrap_or_default();
+        let clock = RuntimeClock::starting_at(start);
+        tokio::time::advance(Duration::from_secs(86_400)).await;
+        assert_eq!(clock.now().as_second(), 1_800_086_400);
+    }
 }

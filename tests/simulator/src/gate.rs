@@ -202,3 +202,34 @@ pub(crate) fn demand(call: &Call, state: &State, action: &str, scope: &str) -> R
         _ => Refusal::arm(StatusCode::FORBIDDEN, "AuthorizationFailed", text),
     })
 }
+
+/// Refuses a data-plane call whose principal lacks the action behind it.
+pub(crate) fn demand_data(call: &Call, state: &State) -> Result<(), Refusal> {
+    let of = match call.segment(0) {
+        "artifact" => "metadata/artifacts",
+        _ => "experiments/runs",
+    };
+    let last = call.segments.last().map_or("", String::as_str);
+    let asks = [
+        "runs:query",
+        "experiments:query",
+        "list",
+        "sample",
+        "full",
+        "search",
+        "runIds",
+        "prefix",
+    ]
+    .contains(&last);
+    let verb = if asks || matches!(call.method, Method::GET | Method::HEAD) {
+        "read"
+    } else {
+        "write"
+    };
+    demand(
+        call,
+        state,
+        &format!("{}/workspaces/{of}/{verb}", crate::PROVIDER),
+        call.raw_path.as_str(),
+    )
+}

@@ -4,8 +4,10 @@
 //! display name, hidden) is kept in the run alone; ARM shows it from here. Routes and models are those of the client that
 //! azure-ai-ml 1.35.2 carries. This file only tells the operations apart.
 
+mod changes;
 mod document;
 mod experiments;
+mod lists;
 pub mod outcome;
 mod query;
 mod routes;
@@ -60,8 +62,8 @@ fn below_experiment(
     below: &[&str],
 ) -> Answer {
     match (call.method.clone(), below) {
-        (Method::POST, ["runs:query"]) => routes::query(call, state, scope, experiment),
-        (Method::POST, ["runs", "runIds"]) => routes::by_ids(call, state, scope, experiment),
+        (Method::POST, ["runs:query"]) => lists::query(call, state, scope, experiment),
+        (Method::POST, ["runs", "runIds"]) => lists::by_ids(call, state, scope, experiment),
         (Method::PATCH, ["batch", "runs"]) => routes::batch(call, state, scope, experiment),
         (Method::GET, ["runs", run]) => routes::get(call, state, scope, experiment, run),
         (Method::POST, ["runs", run]) => routes::add(call, state, scope, experiment, run),
@@ -70,16 +72,16 @@ fn below_experiment(
             routes::details(call, state, scope, experiment, run)
         }
         (Method::GET, ["runs", run, "children"]) => {
-            routes::children(call, state, scope, experiment, run)
+            lists::children(call, state, scope, experiment, run)
         }
         (Method::DELETE | Method::PATCH, ["runs", run, "tags"]) => {
-            routes::change_tags(call, state, scope, experiment, run)
+            changes::change_tags(call, state, scope, experiment, run)
         }
         (Method::POST, ["runs", run, "cancel"]) => {
-            routes::cancel(call, state, scope, experiment, run)
+            changes::cancel(call, state, scope, experiment, run)
         }
         (Method::POST, ["runs", run, "events"]) => {
-            routes::event(call, state, scope, experiment, run)
+            changes::event(call, state, scope, experiment, run)
         }
         (_, ["runs", run, "artifacts", below @ ..]) => {
             routes::find(state, scope, experiment, run)?;

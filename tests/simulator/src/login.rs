@@ -302,3 +302,6 @@ fn imds_refusal(text: &str) -> Refusal {
     )
     .into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,11 +5,12 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use futures::stream;
+use futures::{Stream, StreamExt, stream};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Empty, Full, Limited, StreamBody};
@@ -33,6 +34,7 @@ use crate::state::Settings;
 const BODY_LIMIT: usize = 1 << 30;
 
 type Body = BoxBody<Bytes, io::Error>;
+type SyncFrames = Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, io::Error>> + Send + Sync>>;
 
 /// Sockets that are open but not yet answered, so that URLs can name the port before anything is made.
 #[derive(Debug)]
@@ -195,7 +197,7 @@ async fn converse<S: Wire>(stream: S, simulator: Simulator, imds: bool) {
         async move { answer(request, simulator, imds, &flag).await }
     });
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    let _ = std::pin::Pin::new(&mut connection).await;
+    let _ = Pin::new(&mut connection).await;
     if reset.load(Ordering::Relaxed) {
         let stream = connection.into_parts().io.into_inner();
         let _ = stream.tcp().set_zero_linger();
@@ -281,10 +283,13 @@ fn response(reply: Reply, head: bool) -> Response<Body> {
     response
 }
 
+/// The first bytes go out before the error ends the connection: what is written and not flushed would be lost with it.
 fn cut(part: Bytes) -> Body {
-    let frames = [
-        Ok(Frame::data(part)),
-        Err(io::Error::from(io::ErrorKind::ConnectionReset)),
-    ];
-    BodyExt::boxed(StreamBody::new(stream::iter(frames)))
+    let first = stream::once(async move { Ok(Frame::data(part)) });
+    let broken = stream::once(async {
+        tokio::task::yield_now().await;
+        Err(io::Error::from(io::ErrorKind::ConnectionReset))
+    });
+    let frames = first.chain(broken);
+    BodyExt::boxed(StreamBody::new(Box::pin(frames) as SyncFrames))
 }

@@ -5,6 +5,8 @@
 //! directory must be there before its files. This file only tells the operations apart.
 
 mod directory;
+mod entry;
+mod error;
 mod extents;
 mod list;
 mod properties;
@@ -12,6 +14,7 @@ mod range;
 mod read;
 mod store;
 mod time;
+mod tree;
 mod whole;
 mod write;
 
@@ -24,9 +27,11 @@ use crate::identity::Identity;
 use crate::reply::{Answer, Refusal};
 use crate::state::State;
 
+pub use entry::{Entry, File, Properties};
 pub use extents::Extents;
-pub use store::{Entry, File, Properties, Share, ShareStore};
+pub use store::ShareStore;
 pub use time::{parse, whole_ticks};
+pub use tree::Share;
 
 /// The oldest version in which a bearer token opens a file.
 const BEARER_VERSION_MIN: &str = "2022-11-02";

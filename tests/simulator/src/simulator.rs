@@ -180,6 +180,7 @@ fn dispatch(call: &Call, state: &mut State) -> Answer {
 }
 
 fn data_plane(call: &Call, state: &mut State) -> Answer {
+    gate::demand_data(call, state)?;
     match call.segment(0) {
         "discovery" => discovery::handle(call, state),
         "history" => history::handle(call, state),

@@ -25,7 +25,7 @@ pub struct Args {
     snapshot: Option<String>,
     /// What to bring back; everything where none is given
     selector: Vec<String>,
-    /// The target: a name of the configuration, azureml://… or an ARM id
+    /// The target: a name of the configuration, azureml://…, an ARM id or a folder
     #[arg(
         long,
         value_name = "TARGET",
@@ -60,7 +60,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
     let request = open::request(session, &args.selector, into, &args.choices)?;
     let repository = session.open_repository().await?;
     let record = session.resolve(&repository, snapshot).await?;
-    let target = open::target(session, into).await?;
+    let target = open::target(session, into, true).await?;
     let reader = repository.snapshot(&record);
     let fresh = saved.is_none();
     let plan = match saved {

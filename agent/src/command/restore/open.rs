@@ -3,9 +3,9 @@
 use std::fs;
 
 use archive_format::Repository;
-use restore::plan::Request;
-use restore::{Include, Journal, Options, Target};
-use workspace::azure::{AzureWorkspace, Connection, ReadOptions};
+use restore::{Include, Journal, Options, Request, Target};
+use workspace::Folder;
+use workspace::azure::{AzureWorkspace, Connection, ReadOptions, Settings, WorkspaceName};
 
 use super::{Choices, Included};
 use crate::azure;
@@ -17,23 +17,24 @@ use crate::session::repository::make_folder;
 /// The largest mapping or plan file that is taken, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
-/// Opens the target that a name or an address means.
-pub(super) async fn target(session: &Session, text: &str) -> Result<Target, Failure> {
+/// Opens the target that a name or an address means; `make` makes a folder that is not there.
+pub(super) async fn target(session: &Session, text: &str, make: bool) -> Result<Target, Failure> {
     let (place, azure) = session.target(text)?;
-    let Place::Azure(name) = place else {
-        return Err(Failure::usage("A folder is no target so far")
-            .on(format!("`{text}`"))
-            .next("name an Azure ML workspace; `mlark show --file` brings back single files"));
+    let opened = match place {
+        Place::Azure(name) => {
+            let settings = azure::settings(&azure, &session.context, None)?;
+            open_azure(settings, &name).await
+        }
+        Place::Folder(path) if make => Folder::create(path).await.map(Target::Folder),
+        Place::Folder(path) => Folder::open(path).await.map(Target::Folder),
     };
-    let settings = azure::settings(&azure, &session.context, None)?;
-    let opened = async {
-        let connection = Connection::open(settings).await?;
-        AzureWorkspace::open(&connection, &name, ReadOptions::default()).await
-    };
-    let opened = opened
-        .await
-        .map_err(|error| Failure::of_workspace(&error).with_place(text))?;
-    Ok(Target::Azure(opened))
+    opened.map_err(|error| Failure::of_workspace(&error).with_place(text))
+}
+
+async fn open_azure(settings: Settings, name: &WorkspaceName) -> Result<Target, workspace::Error> {
+    let connection = Connection::open(settings).await?;
+    let workspace = AzureWorkspace::open(&connection, name, ReadOptions::default()).await?;
+    Ok(Target::Azure(workspace))
 }
 
 /// What is asked of the library.

@@ -19,7 +19,7 @@ pub struct Args {
     snapshot: String,
     /// What to bring back; everything where none is given
     selector: Vec<String>,
-    /// The target: a name of the configuration, azureml://… or an ARM id
+    /// The target: a name of the configuration, azureml://…, an ARM id or a folder
     #[arg(long, value_name = "TARGET")]
     into: String,
     #[command(flatten)]
@@ -34,7 +34,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
     let request = open::request(session, &args.selector, &args.into, &args.choices)?;
     let repository = session.open_repository().await?;
     let record = session.resolve(&repository, &args.snapshot).await?;
-    let target = open::target(session, &args.into).await?;
+    let target = open::target(session, &args.into, false).await?;
     let watch = Watch::new(session, "planning");
     let plan = restore::plan::plan(&repository.snapshot(&record), &target, &request, &watch)
         .await

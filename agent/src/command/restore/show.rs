@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use restore::{OutcomeWord, Outline};
+use restore::{OutcomeWord, Outline, Verification, VerifyOutcome};
 
 use crate::session::Session;
 use crate::ui::{Table, Tone, amount};
@@ -147,6 +147,52 @@ pub(super) fn done(session: &Session, outline: &Outline) {
         ui.line(&format!(
             "  next: mlark restore verify {} --against {}",
             outline.snapshot, outline.target
+        ));
+    }
+}
+
+/// Shows a comparison.
+pub(super) fn verification(session: &Session, found: &Verification) {
+    let ui = &session.ui;
+    for difference in found.differences.iter().take(ROWS_SHOWN) {
+        let line = format!(
+            "{} {}: {}",
+            difference.item, difference.what, difference.reason
+        );
+        ui.toned(&[(Some(Tone::Bad), "differs: "), (None, &line)]);
+    }
+    if found.differences.len() > ROWS_SHOWN {
+        let more = found.differences.len() - ROWS_SHOWN;
+        ui.line(&format!(
+            "… and {more} more differences; --json shows them all"
+        ));
+    }
+    let (items, files) = (&found.items, &found.files);
+    let (tone, word) = match found.outcome {
+        VerifyOutcome::Same => (Tone::Good, "same"),
+        VerifyOutcome::AsPlanned => (Tone::Good, "as planned"),
+        VerifyOutcome::Different => (Tone::Bad, "different"),
+    };
+    let rest = format!(
+        ": {} compared: {} same, {} different as foretold, {} different, {} missing",
+        amount::counted(items.compared, "item"),
+        amount::count(items.same),
+        amount::count(items.expected),
+        amount::count(items.different),
+        amount::count(items.missing),
+    );
+    ui.toned(&[(Some(tone), word), (None, &rest)]);
+    ui.line(&format!(
+        "  {} compared: {} same, {} different, {} missing",
+        amount::counted(files.compared, "file"),
+        amount::count(files.same),
+        amount::count(files.different),
+        amount::count(files.missing),
+    ));
+    if found.outcome == VerifyOutcome::Different {
+        ui.line(&format!(
+            "  next: mlark restore plan {} --into {} shows what would mend it",
+            found.snapshot, found.target
         ));
     }
 }

@@ -140,7 +140,8 @@ fn assets() -> Vec<Collection> {
             path: &["environments", "versions"],
             create_only: &[
                 "image",
-                "build",
+                "build.contextUri",
+                "build.dockerfilePath",
                 "condaFile",
                 "inferenceConfig",
                 "osType",

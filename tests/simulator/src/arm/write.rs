@@ -134,11 +134,17 @@ fn keep_create_only(place: &Place, body: &mut Map<String, Value>, old: &Resource
         return;
     };
     for (member, value) in before {
+        let names = |fixed: &str| fixed.split('.').next() == Some(member.as_str());
         let fixed = match place.row.only_mutable {
             Some(mutable) => !mutable.contains(&member.as_str()),
-            None => place.row.create_only.contains(&member.as_str()),
+            None => place.row.create_only.iter().any(|fixed| names(fixed)),
         };
-        if fixed {
+        let whole = !place
+            .row
+            .create_only
+            .iter()
+            .any(|fixed| fixed.contains('.') && names(fixed));
+        if fixed && (whole || properties.get(member).is_none_or(Value::is_null)) {
             properties.insert(member.clone(), value.clone());
         }
     }
@@ -148,12 +154,7 @@ fn add_defaults(place: &Place, body: &mut Map<String, Value>) {
     let Some(Value::Object(properties)) = body.get_mut("properties") else {
         return;
     };
-    let mut fill = |name: &str, value: Value| {
-        let slot = properties.entry(name).or_insert(Value::Null);
-        if slot.is_null() {
-            *slot = value;
-        }
-    };
+    let mut fill = |name: &str, value: Value| fill_in(properties, name, value);
     let kind: Vec<&str> = place.kind.iter().map(String::as_str).collect();
     if !matches!(kind.as_slice(), ["computes" | "connections"]) && !place.row.tracked {
         fill("description", Value::Null);
@@ -173,6 +174,12 @@ fn add_defaults(place: &Place, body: &mut Map<String, Value>) {
     }
     match kind.as_slice() {
         ["environments", "versions"] => {
+            if let Some(Value::Object(build)) = properties.get_mut("build") {
+                build
+                    .entry("dockerfilePath")
+                    .or_insert_with(|| json!("Dockerfile"));
+            }
+            let mut fill = |name: &str, value: Value| fill_in(properties, name, value);
             fill("osType", json!("Linux"));
             fill("autoRebuild", json!("Disabled"));
         }
@@ -180,7 +187,18 @@ fn add_defaults(place: &Place, body: &mut Map<String, Value>) {
             fill("modelType", json!("custom_model"));
             fill("flavors", json!({})); // the SDK reads its members unasked
         }
+        ["onlineEndpoints", "deployments"] => {
+            fill("scaleSettings", json!({"scaleType": "Default"}));
+            fill("appInsightsEnabled", json!(false));
+        }
         _ => {}
+    }
+}
+
+fn fill_in(properties: &mut Map<String, Value>, name: &str, value: Value) {
+    let slot = properties.entry(name).or_insert(Value::Null);
+    if slot.is_null() {
+        *slot = value;
     }
 }
 

@@ -1,11 +1,10 @@
-//! Operations on runs: read, create, change, list.
+//! Operations on one run: read, create, change; and several changed at once.
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::document::{self, bad_request};
-use super::query::{self, Wanted};
-use super::run::{Run, text_of};
+use super::run::Run;
 use super::scope::{Scope, caller};
 use crate::artifact;
 use crate::call::Call;
@@ -32,7 +31,13 @@ pub(super) fn find<'a>(
         })
 }
 
-fn shown(call: &Call, state: &State, scope: &Scope, run: &Run) -> Result<Value, Refusal> {
+/// A run as the service returns it.
+pub(super) fn shown(
+    call: &Call,
+    state: &State,
+    scope: &Scope,
+    run: &Run,
+) -> Result<Value, Refusal> {
     let history = &scope.workspace(state)?.history;
     Ok(document::of_run(
         run,
@@ -42,7 +47,8 @@ fn shown(call: &Call, state: &State, scope: &Scope, run: &Run) -> Result<Value, 
     ))
 }
 
-fn object(call: &Call) -> Result<Map<String, Value>, Refusal> {
+/// The request's body as an object.
+pub(super) fn object(call: &Call) -> Result<Map<String, Value>, Refusal> {
     match serde_json::from_slice(&call.body) {
         Ok(Value::Object(body)) => Ok(body),
         _ => Err(bad_request("The request's body is no JSON object.")),
@@ -190,104 +196,6 @@ pub(super) fn batch(
     ))
 }
 
-/// Several runs by id.
-pub(super) fn by_ids(
-    call: &Call,
-    state: &State,
-    scope: &Scope,
-    experiment: Option<&str>,
-) -> Answer {
-    let body = object(call)?;
-    let ids = body.get("runIds").and_then(Value::as_array);
-    let mut runs = Map::new();
-    let mut errors = Map::new();
-    for run_id in ids.into_iter().flatten().filter_map(Value::as_str) {
-        match find(state, scope, experiment, run_id) {
-            Ok(run) => runs.insert(run_id.to_owned(), shown(call, state, scope, run)?),
-            Err(refused) => errors.insert(run_id.to_owned(), refused.into_reply().body_json()),
-        };
-    }
-    Ok(Reply::json(
-        StatusCode::OK,
-        &json!({"runs": runs, "errors": errors}),
-    ))
-}
-
-/// The runs of an experiment that fit a filter.
-pub(super) fn query(call: &Call, state: &State, scope: &Scope, experiment: Option<&str>) -> Answer {
-    let body = if call.body.is_empty() {
-        Map::new()
-    } else {
-        object(call)?
-    };
-    let text = |name: &str| body.get(name).and_then(Value::as_str);
-    let wanted = Wanted {
-        filter: text("filter"),
-        order: text("orderBy"),
-        token: text("continuationToken"),
-        top: body
-            .get("top")
-            .and_then(Value::as_u64)
-            .map(|top| top as usize),
-    };
-    let history = &scope.workspace(state)?.history;
-    if experiment.is_some_and(|name| history.experiment(name).is_none()) {
-        return Err(Refusal::history(
-            StatusCode::NOT_FOUND,
-            "UserError",
-            "Experiment not found.",
-        ));
-    }
-    let runs = history
-        .runs()
-        .filter(|run| !run.deleted && experiment.is_none_or(|name| name == run.experiment))
-        .collect();
-    list(call, state, scope, runs, &wanted, false)
-}
-
-/// The runs below one.
-pub(super) fn children(
-    call: &Call,
-    state: &State,
-    scope: &Scope,
-    experiment: Option<&str>,
-    run_id: &str,
-) -> Answer {
-    find(state, scope, experiment, run_id)?;
-    let wanted = Wanted {
-        filter: call.query.get("$filter"),
-        order: call.query.get("$orderby"),
-        token: call.query.get("$continuationtoken"),
-        top: call.query.number("$top"),
-    };
-    let runs = scope.workspace(state)?.history.children(run_id);
-    list(call, state, scope, runs, &wanted, true)
-}
-
-fn list(
-    call: &Call,
-    state: &State,
-    scope: &Scope,
-    runs: Vec<&Run>,
-    wanted: &Wanted<'_>,
-    links: bool,
-) -> Answer {
-    let (rows, token) = query::page(runs, wanted, state.settings.page)?;
-    let rows = rows
-        .into_iter()
-        .map(|run| shown(call, state, scope, run))
-        .collect::<Result<Vec<_>, _>>()?;
-    let link = token.as_deref().filter(|_| links).map(|token| {
-        format!(
-            "{}{}?$continuationtoken={token}",
-            state.cloud.data_url(&call.label),
-            call.raw_path
-        )
-    });
-    let body = json!({"value": rows, "continuationToken": token, "nextLink": link});
-    Ok(Reply::json(StatusCode::OK, &body))
-}
-
 /// A run with its specification, as far as the call selects.
 pub(super) fn run_data(call: &Call, state: &State, scope: &Scope) -> Answer {
     let body = object(call)?;
@@ -311,88 +219,4 @@ pub(super) fn run_data(call: &Call, state: &State, scope: &Scope) -> Answer {
     let body =
         json!({"runMetadata": metadata, "runDefinition": null, "jobSpecification": specification});
     Ok(Reply::json(StatusCode::OK, &body))
-}
-
-/// Changes or removes tags: DELETE with a list of names, PATCH with `tagsToModify` and `tagsToDelete`.
-pub(super) fn change_tags(
-    call: &Call,
-    state: &mut State,
-    scope: &Scope,
-    experiment: Option<&str>,
-    run_id: &str,
-) -> Answer {
-    find(state, scope, experiment, run_id)?;
-    let body: Value = serde_json::from_slice(&call.body)
-        .map_err(|_| bad_request("The request's body is no JSON."))?;
-    let removed = body
-        .as_array()
-        .or_else(|| body.get("tagsToDelete")?.as_array());
-    let history = &mut scope.workspace_mut(state)?.history;
-    if let Some(run) = history.run_mut(run_id) {
-        for name in removed.into_iter().flatten().filter_map(Value::as_str) {
-            run.tags.remove(name);
-        }
-        let changed = body.get("tagsToModify").and_then(Value::as_object);
-        for (name, value) in changed.into_iter().flatten() {
-            run.tags.insert(name.clone(), text_of(value));
-        }
-        run.touch(call.now);
-    }
-    get(call, state, scope, experiment, run_id)
-}
-
-/// Cancels a run that is under way.
-pub(super) fn cancel(
-    call: &Call,
-    state: &mut State,
-    scope: &Scope,
-    experiment: Option<&str>,
-    run_id: &str,
-) -> Answer {
-    if find(state, scope, experiment, run_id)?.is_terminal() {
-        return Err(bad_request(format!(
-            "Run {run_id} is already in a terminal state."
-        )));
-    }
-    set_status(call, state, scope, run_id, "Canceled")?;
-    Ok(Reply::empty(StatusCode::OK))
-}
-
-/// An event of a run: its status changes as the event's name says, any other event is taken and does nothing.
-pub(super) fn event(
-    call: &Call,
-    state: &mut State,
-    scope: &Scope,
-    experiment: Option<&str>,
-    run_id: &str,
-) -> Answer {
-    find(state, scope, experiment, run_id)?;
-    let body = object(call)?;
-    let name = body.get("name").and_then(Value::as_str).unwrap_or_default();
-    let status = match name.rsplit('.').next() {
-        Some("Start") => Some("Running"),
-        Some("Completed") => Some("Completed"),
-        Some("Failed") => Some("Failed"),
-        Some("Canceled") => Some("Canceled"),
-        _ => None,
-    };
-    if let Some(status) = status {
-        set_status(call, state, scope, run_id, status)?;
-    }
-    Ok(Reply::empty(StatusCode::OK))
-}
-
-fn set_status(
-    call: &Call,
-    state: &mut State,
-    scope: &Scope,
-    run_id: &str,
-    status: &str,
-) -> Result<(), Refusal> {
-    let history = &mut scope.workspace_mut(state)?.history;
-    history.hold(run_id);
-    if let Some(run) = history.run_mut(run_id) {
-        run.set_status(status, call.now);
-    }
-    Ok(())
 }

@@ -172,7 +172,7 @@ mod tests {
             ..Run::default()
         };
         run.tags
-            .insert("mlark.source_run".to_owned(), "it's a run".to_owned());
+            .insert("origin.run".to_owned(), "it's a run".to_owned());
         run.tags
             .insert("team".to_owned(), "nlp and more".to_owned());
         run
@@ -182,8 +182,8 @@ mod tests {
     fn quoted_keys_and_values_that_look_like_syntax_are_compared_as_they_are() {
         for (text, wanted) in [
             ("", true),
-            ("tags.`mlark.source_run` = \"it's a run\"", true),
-            ("tags.\"mlark.source_run\" = 'other'", false),
+            ("tags.`origin.run` = \"it's a run\"", true),
+            ("tags.\"origin.run\" = 'other'", false),
             (
                 "tags.team = 'nlp and more' and attributes.status = 'FINISHED'",
                 true,

@@ -79,7 +79,7 @@ fn code(reply: &Reply) -> (u16, String) {
 fn run_goes_its_way_and_run_history_shows_the_same() {
     let bench = Bench::new();
     let parent = bench.run(json!([]));
-    let id = bench.run(json!([{"key": "mlark.source_run", "value": "it's"}, {"key": "mlflow.parentRunId", "value": parent}]));
+    let id = bench.run(json!([{"key": "origin.run", "value": "it's"}, {"key": "mlflow.parentRunId", "value": parent}]));
     bench.ok(
         "runs/log-parameter",
         json!({"run_id": id, "key": "lr", "value": "0.1"}),
@@ -111,7 +111,7 @@ fn run_goes_its_way_and_run_history_shows_the_same() {
         (&history["status"], &history["parentRunId"]),
         (&json!("Completed"), &json!(parent))
     );
-    assert_eq!(bench.search("tags.`mlark.source_run` = \"it's\""), 1);
+    assert_eq!(bench.search("tags.`origin.run` = \"it's\""), 1);
     let orphan = json!({"experiment_id": bench.experiment, "tags": [{"key": "mlflow.parentRunId", "value": "none"}]});
     assert_eq!(code(&bench.post("runs/create", orphan)).0, 404);
     let unknown = bench.post("experiments/create", json!({"name": "exp a"}));

@@ -2,8 +2,9 @@
 
 use http::StatusCode;
 
+use super::entry::Properties;
+use super::error::type_mismatch;
 use super::properties::{apply, described, stamped};
-use super::store::{Properties, type_mismatch};
 use crate::blob::access;
 use crate::blob::headers::metadata;
 use crate::call::Call;

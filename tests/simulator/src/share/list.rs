@@ -2,8 +2,8 @@
 
 use http::StatusCode;
 
+use super::entry::Entry;
 use super::properties::file_id;
-use super::store::Entry;
 use crate::blob::access;
 use crate::blob::list::{from_marker, includes, name_element, page_size, to_marker};
 use crate::blob::xml::{element, escape};
@@ -43,7 +43,7 @@ pub(super) fn entries(call: &Call, state: &State, share: &str, path: &str) -> An
     let held = access::account(call, state)?.shares.share(share)?;
     let directory = held.entry(path)?;
     if directory.file.is_some() {
-        return Err(super::store::type_mismatch().into());
+        return Err(super::error::type_mismatch().into());
     }
     let wanted = Wanted::of(call);
     let mut xml = head(call, state, share, path);

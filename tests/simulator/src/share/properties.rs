@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::store::{Entry, Properties};
+use super::entry::{Entry, Properties};
 use super::time::{parse, whole_ticks};
 use crate::blob::StorageError;
 use crate::blob::access::quoted;

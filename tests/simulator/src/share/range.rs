@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use http::StatusCode;
 
+use super::error::type_mismatch;
 use super::read::file;
-use super::store::type_mismatch;
 use super::time::whole_ticks;
 use crate::blob::StorageError;
 use crate::blob::access;

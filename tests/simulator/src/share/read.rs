@@ -2,8 +2,9 @@
 
 use http::{Method, StatusCode};
 
+use super::entry::{Entry, File};
+use super::error::type_mismatch;
 use super::properties::{described, stamped};
-use super::store::{Entry, File, type_mismatch};
 use crate::blob::StorageError;
 use crate::blob::access;
 use crate::blob::headers::{

@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::entry::{Entry, File, Properties};
+use super::error::{already_exists, not_found, share_not_found, type_mismatch};
 use super::extents::Extents;
+use super::tree::{Share, key};
 use crate::blob::{Content, ContentHeaders, Metadata, StorageError, etag};
 
 /// The file service of one storage account.
@@ -15,101 +18,6 @@ use crate::blob::{Content, ContentHeaders, Metadata, StorageError, etag};
 pub struct ShareStore {
     all: BTreeMap<String, Share>,
     writes: u64,
-}
-
-/// A share.
-#[derive(Clone, Debug)]
-pub struct Share {
-    entries: BTreeMap<(String, String), Entry>,
-    root: Entry,
-    next_id: u64,
-    /// The entity tag.
-    pub etag: String,
-    /// When it was made.
-    pub modified: Timestamp,
-    /// Its metadata.
-    pub metadata: Metadata,
-}
-
-/// A directory or file.
-#[derive(Clone, Debug)]
-pub struct Entry {
-    /// Its name as it was first written.
-    pub name: String,
-    /// The bytes; `None` for a directory.
-    pub file: Option<File>,
-    /// Times and attributes.
-    pub properties: Properties,
-    /// Its metadata.
-    pub metadata: Metadata,
-    /// The entity tag, without quotes.
-    pub etag: String,
-    /// When it was last written, as Last-Modified says it.
-    pub modified: Timestamp,
-    /// The number that the service knows it by.
-    pub id: u64,
-    /// A status with which every read of the content is refused.
-    pub unreadable: Option<u16>,
-}
-
-/// The content of a file.
-#[derive(Clone, Debug, Default)]
-pub struct File {
-    /// Its bytes.
-    pub bytes: Extents,
-    /// The content headers.
-    pub headers: ContentHeaders,
-}
-
-/// What the file system keeps about an entry. Times are whole multiples of 100 ns.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Properties {
-    /// When it was created.
-    pub created: Timestamp,
-    /// When its content was last written.
-    pub written: Timestamp,
-    /// When anything of it changed.
-    pub changed: Timestamp,
-    /// Attribute names, such as `Archive | Hidden`.
-    pub attributes: String,
-    /// The key of its permission.
-    pub permission: String,
-}
-
-/// The permission that every entry inherits.
-const PERMISSION: &str = "14543083284386042866*10834542393117066297";
-
-impl Properties {
-    /// Those of a new file.
-    pub fn of_file(at: Timestamp) -> Self {
-        Self::new(at, "Archive")
-    }
-
-    /// Those of a new directory.
-    pub fn of_directory(at: Timestamp) -> Self {
-        Self::new(at, "Directory")
-    }
-
-    fn new(at: Timestamp, attributes: &str) -> Self {
-        let at = super::time::whole_ticks(at);
-        Self {
-            created: at,
-            written: at,
-            changed: at,
-            attributes: attributes.to_owned(),
-            permission: PERMISSION.to_owned(),
-        }
-    }
-}
-
-/// A path's parent and last part, both in the form in which names are compared; `None` for the root.
-fn key(path: &str) -> Option<(String, String)> {
-    let path = path.trim_matches('/').to_lowercase();
-    match path.rsplit_once('/') {
-        _ if path.is_empty() => None,
-        Some((parent, name)) => Some((parent.to_owned(), name.to_owned())),
-        None => Some((String::new(), path)),
-    }
 }
 
 impl ShareStore {
@@ -424,95 +332,4 @@ impl ShareStore {
         self.writes += 1;
         etag(self.writes)
     }
-}
-
-impl Share {
-    /// An entry by path; the empty path is the root.
-    pub fn entry(&self, path: &str) -> Result<&Entry, StorageError> {
-        match key(path) {
-            None => Ok(&self.root),
-            Some(key) => {
-                self.parent(path)?;
-                self.entries.get(&key).ok_or_else(not_found)
-            }
-        }
-    }
-
-    /// What a directory holds, by name without regard to case.
-    pub fn children(&self, path: &str) -> impl Iterator<Item = &Entry> {
-        let parent = path.trim_matches('/').to_lowercase();
-        let first = (parent.clone(), String::new());
-        self.entries
-            .range(first..)
-            .take_while(move |((of, _), _)| *of == parent)
-            .map(|(_, entry)| entry)
-    }
-
-    /// Every entry with its path, directories before what they hold.
-    pub fn walk(&self) -> Vec<(String, &Entry)> {
-        let mut found = Vec::new();
-        let mut open = vec![String::new()];
-        while let Some(directory) = open.pop() {
-            for entry in self.children(&directory) {
-                let path = if directory.is_empty() {
-                    entry.name.clone()
-                } else {
-                    format!("{directory}/{}", entry.name)
-                };
-                if entry.file.is_none() {
-                    open.push(path.clone());
-                }
-                found.push((path, entry));
-            }
-        }
-        found.sort_by(|a, b| a.0.cmp(&b.0));
-        found
-    }
-
-    fn parent(&self, path: &str) -> Result<(), StorageError> {
-        let Some((parent, _)) = key(path) else {
-            return Ok(());
-        };
-        let found = match key(&parent) {
-            None => return Ok(()),
-            Some(key) => self.entries.get(&key),
-        };
-        match found {
-            Some(entry) if entry.file.is_none() => Ok(()),
-            _ => Err(StorageError::new(
-                404,
-                "ParentNotFound",
-                "The specified parent path does not exist.",
-            )),
-        }
-    }
-}
-
-fn share_not_found() -> StorageError {
-    StorageError::new(404, "ShareNotFound", "The specified share does not exist.")
-}
-
-fn not_found() -> StorageError {
-    StorageError::new(
-        404,
-        "ResourceNotFound",
-        "The specified resource does not exist.",
-    )
-}
-
-fn already_exists() -> StorageError {
-    StorageError::new(
-        409,
-        "ResourceAlreadyExists",
-        "The specified resource already exists.",
-    )
-}
-
-/// A file where a directory is wanted, or the other way round.
-pub(super) fn type_mismatch() -> StorageError {
-    StorageError::new(
-        409,
-        "ResourceTypeMismatch",
-        "The specified resource type does not match the type of the existing resource.",
-    )
 }

@@ -3,8 +3,8 @@
 use http::StatusCode;
 use url::Url;
 
+use super::entry::{File, Properties};
 use super::properties::{apply, stamped};
-use super::store::{File, Properties};
 use super::{Extents, normal};
 use crate::blob::StorageError;
 use crate::blob::access;

@@ -1,0 +1,51 @@
+//! `mlark restore verify`: compares a workspace or folder with a snapshot, item by item and byte by byte.
+
+use restore::VerifyOutcome;
+
+use super::watch::Watch;
+use super::{Choices, open, show};
+use crate::exit::ExitStatus;
+use crate::failure::Failure;
+use crate::session::Session;
+
+/// Options.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  mlark restore verify latest:prod --against rescue
+  mlark restore verify latest models --against prod")]
+pub struct Args {
+    /// The snapshot: an id, a unique prefix, latest, latest:WORKSPACE, WORKSPACE@TIME
+    snapshot: String,
+    /// What to compare; everything where none is given
+    selector: Vec<String>,
+    /// The target: a name of the configuration, azureml://…, an ARM id or a folder
+    #[arg(long, value_name = "TARGET")]
+    against: String,
+    #[command(flatten)]
+    choices: Choices,
+}
+
+/// Compares.
+pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
+    let request = open::request(session, &args.selector, &args.against, &args.choices)?;
+    let repository = session.open_repository().await?;
+    let record = session.resolve(&repository, &args.snapshot).await?;
+    let target = open::target(session, &args.against, false).await?;
+    let journal = open::journal(session, &repository).await?;
+    let watch = Watch::new(session, "comparing");
+    let reader = repository.snapshot(&record);
+    let found = restore::verify(&reader, &target, &request, Some(&journal), &watch)
+        .await
+        .map_err(|error| Failure::of_restore(&error))?;
+    watch.finish();
+    if session.ui.json() {
+        session.ui.document(&found);
+    } else {
+        show::verification(session, &found);
+    }
+    Ok(match found.outcome {
+        VerifyOutcome::Same | VerifyOutcome::AsPlanned => ExitStatus::Done,
+        VerifyOutcome::Different => ExitStatus::Damage,
+    })
+}
