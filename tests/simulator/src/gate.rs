@@ -233,3 +233,6 @@ pub(crate) fn demand_data(call: &Call, state: &State) -> Result<(), Refusal> {
         call.raw_path.as_str(),
     )
 }
+
+#[cfg(test)]
+mod tests;

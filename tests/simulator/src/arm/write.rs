@@ -264,6 +264,7 @@ fn store(call: &Call, state: &mut State, key: &WorkspaceKey, place: &Place, reso
         )
     {
         job::update(run, properties);
+        run.touch(call.now);
     }
     workspace.documents.put(&place.collection, resource);
 }
