@@ -25,6 +25,7 @@ pub mod place;
 pub mod session;
 pub mod shutdown;
 pub mod signals;
+pub mod trace;
 pub mod ui;
 
 use std::ffi::OsString;

@@ -6,6 +6,7 @@ use mlark::{Context, ExitStatus};
 
 fn main() -> ExitCode {
     let context = Context::of_process();
+    mlark::trace::start(&context);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();

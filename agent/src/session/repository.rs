@@ -55,9 +55,12 @@ impl Session {
             tolerate_damage,
             program: PROGRAM.to_owned(),
         };
+        // Where the catalogue is missing it is made anew first, which takes a while.
+        let progress = self.ui.progress("opening the repository");
         let repository = Repository::open(storage, keys, options)
             .await
             .map_err(|error| Failure::of_archive(&error))?;
+        progress.finish();
         self.tell_notices(&repository);
         Ok(repository)
     }

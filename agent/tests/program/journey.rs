@@ -270,3 +270,108 @@ async fn a_lost_file_is_planned_restored_and_verified() {
     let list = json(home, &["restore", "list"]).await;
     assert_eq!(list["restores"][0]["outcome"], "complete");
 }
+
+#[tokio::test]
+async fn a_workspace_that_is_being_backed_up_is_busy() {
+    let home = world();
+    let home = home.path();
+    let made = json(home, &["init"]).await;
+    let cache = home
+        .join(".cache/mlark")
+        .join(made["repository"].as_str().unwrap());
+    let lock = mlark::lock::WorkspaceLock::take(&cache, "docs").unwrap();
+    let ran = mlark(home, &["backup", "--json"]).await;
+    assert_eq!(ran.code, 11, "{ran:?}");
+    let document = ran.json();
+    assert_eq!(document["snapshots"][0]["outcome"], "failed");
+    assert!(
+        document["error"]["what"]
+            .as_str()
+            .unwrap()
+            .contains("Another run")
+    );
+    drop(lock);
+    done(home, &["backup"]).await;
+}
+
+#[tokio::test]
+async fn a_log_that_lacks_the_expected_head_is_exit_code_4() {
+    let home = world();
+    let home = home.path();
+    done(home, &["init"]).await;
+    done(home, &["backup"]).await;
+    let head = json(home, &["status"]).await["repository"]["head"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    done(home, &["snapshots", "--expect-head", &head]).await;
+    let other = format!("{}:{}", head.split(':').next().unwrap(), "0".repeat(64));
+    assert_eq!(
+        mlark(home, &["snapshots", "--expect-head", &other])
+            .await
+            .code,
+        4
+    );
+    let ahead = format!("99:{}", "0".repeat(64));
+    assert_eq!(
+        mlark(home, &["snapshots", "--expect-head", &ahead])
+            .await
+            .code,
+        4
+    );
+    assert_eq!(
+        mlark(home, &["snapshots", "--expect-head", "nonsense"])
+            .await
+            .code,
+        2
+    );
+}
+
+#[tokio::test]
+async fn with_v_events_come_as_json_lines_and_the_document_last() {
+    let home = world();
+    let home = home.path();
+    done(home, &["init"]).await;
+    let ran = done(home, &["backup", "--json", "-v"]).await;
+    let lines: Vec<Value> = ran
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let (document, events) = lines.split_last().unwrap();
+    assert!(document["snapshots"].is_array());
+    assert!(
+        !events.is_empty() && events.iter().all(|event| event["event"].is_string()),
+        "{ran:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_dry_run_counts_and_stores_nothing() {
+    let home = world();
+    let home = home.path();
+    done(home, &["init"]).await;
+    let counted = json(home, &["backup", "--dry-run"]).await;
+    assert_eq!(counted["snapshots"][0]["outcome"], "counted", "{counted}");
+    assert_eq!(counted["snapshots"][0]["files"]["listed"], 2);
+    assert_eq!(
+        json(home, &["snapshots"]).await["snapshots"]
+            .as_array()
+            .unwrap()
+            .len(),
+        0
+    );
+    let only = json(home, &["backup", "--only", "files/a.txt"]).await;
+    assert_eq!(only["snapshots"][0]["files"]["read"], 1, "{only}");
+}
+
+#[tokio::test]
+async fn names_that_speak_to_the_terminal_are_shown_as_text() {
+    let home = world();
+    let home = home.path();
+    fs::write(home.join("source/\u{1b}[2Jevil"), "x").unwrap();
+    done(home, &["init"]).await;
+    done(home, &["backup"]).await;
+    let ls = done(home, &["ls", "-l", "latest"]).await.out;
+    assert!(ls.contains("evil") && !ls.contains('\u{1b}'), "{ls}");
+}
