@@ -10,6 +10,7 @@ mod content;
 mod copy;
 mod error;
 pub(crate) mod headers;
+mod lease;
 pub(crate) mod list;
 mod read;
 mod store;
@@ -46,7 +47,9 @@ fn route(call: &Call, state: &mut State) -> Answer {
         return container::handle(call, state, &container);
     }
     let comp = call.query.get("comp").unwrap_or_default();
+    lease::admit(call, state, &container, &name)?;
     match (call.method.clone(), comp) {
+        (Method::PUT, "lease") => lease::act(call, state, &container, &name),
         (Method::GET | Method::HEAD, "") => read::content(call, state, &container, &name),
         (Method::GET | Method::HEAD, "metadata") => read::metadata(call, state, &container, &name),
         (Method::GET, "blocklist") => blocks::list(call, state, &container, &name),

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::content::Content;
 use super::error::StorageError;
+use super::lease::Leases;
 
 /// Metadata of a blob, file or container, its names in lower case.
 pub type Metadata = BTreeMap<String, String>;
@@ -18,6 +19,8 @@ pub type Metadata = BTreeMap<String, String>;
 pub struct BlobStore {
     all: BTreeMap<String, Container>,
     writes: u64,
+    /// Who may write which blob.
+    pub(super) leases: Leases,
 }
 
 /// A container.
@@ -92,6 +95,7 @@ impl BlobStore {
         Self {
             all: BTreeMap::new(),
             writes: first_write,
+            leases: Leases::default(),
         }
     }
 

@@ -284,3 +284,47 @@ fn generated_blobs_are_read_by_range_without_being_held() {
     let range = format!("bytes={}-{}", 1_u64 << 39, (1_u64 << 39) + 15);
     assert_eq!(bench.get("/huge", &[("x-ms-range", &range)]).body, expected);
 }
+
+#[test]
+fn leased_blob_is_written_by_its_holder_alone() {
+    let bench = Bench::new();
+    bench.put("/mark", "one");
+    let lease = |headers: &[(&str, &str)]| bench.call(Method::PUT, "/mark?comp=lease", headers, "");
+    let acquire = [
+        ("x-ms-lease-action", "acquire"),
+        ("x-ms-lease-duration", "15"),
+    ];
+    let held = lease(&acquire);
+    assert_eq!(held.status.as_u16(), 201);
+    let id = held.header("x-ms-lease-id").unwrap().to_owned();
+    assert_eq!(code(&lease(&acquire)), (409, "LeaseAlreadyPresent"));
+    assert_eq!(code(&bench.put("/mark", "two")), (412, "LeaseIdMissing"));
+    let mine = [
+        ("x-ms-blob-type", "BlockBlob"),
+        ("x-ms-lease-id", id.as_str()),
+    ];
+    assert_eq!(
+        code(&bench.call(Method::PUT, "/mark", &mine, "three")),
+        (201, "")
+    );
+    let renew = [
+        ("x-ms-lease-action", "renew"),
+        ("x-ms-lease-id", id.as_str()),
+    ];
+    bench.simulator.advance(std::time::Duration::from_secs(10));
+    assert_eq!(code(&lease(&renew)), (200, ""));
+    bench.simulator.advance(std::time::Duration::from_secs(10));
+    assert_eq!(code(&lease(&acquire)), (409, "LeaseAlreadyPresent"));
+    bench.simulator.advance(std::time::Duration::from_secs(10));
+    assert_eq!(code(&lease(&acquire)), (201, ""));
+    assert_eq!(
+        code(&lease(&renew)),
+        (409, "LeaseIdMismatchWithLeaseOperation")
+    );
+    let end = [
+        ("x-ms-lease-action", "break"),
+        ("x-ms-lease-break-period", "0"),
+    ];
+    assert_eq!(code(&lease(&end)), (202, ""));
+    assert_eq!(code(&bench.put("/mark", "four")), (201, ""));
+}
