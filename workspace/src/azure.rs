@@ -60,3 +60,7 @@ pub use run::{ExperimentId, MetricPoint, NewRun, RunEnd, RunFound, RunId};
 pub use settings::{DataBytes, DatastoreAccess, JobOutputs, ReadOptions, Settings};
 pub use traffic::{Exchange, Observer, Service, Traffic};
 pub use workspace::AzureWorkspace;
+
+#[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test may panic")]
+mod tests;

@@ -1,0 +1,6 @@
+//! The client against the simulator, in one process: no sockets, in virtual time.
+
+mod bench;
+mod faults;
+mod reading;
+mod writing;
