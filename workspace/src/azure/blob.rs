@@ -56,7 +56,11 @@ impl BlobEntry {
             validators: Validators {
                 etag: properties.etag.map(|etag| etag.to_string()),
                 last_modified: properties.last_modified.as_ref().map(to_rfc7231),
-                content_md5: properties.content_md5.map(|md5| STANDARD.encode(md5)),
+                // A listing shows an empty element for a blob that has none (Azure Storage, List Blobs).
+                content_md5: properties
+                    .content_md5
+                    .filter(|md5| !md5.is_empty())
+                    .map(|md5| STANDARD.encode(md5)),
             },
             content_type: properties.content_type,
             metadata,

@@ -220,6 +220,10 @@ impl Workspace for AzureWorkspace {
         KINDS.iter().copied().filter(ours).collect()
     }
 
+    fn requests(&self) -> u64 {
+        self.arm.connection.traffic().total()
+    }
+
     fn list(&self, kind: &'static Kind) -> BoxStream<'_, Result<Listed, Error>> {
         if kind.content == Content::Share {
             return self.list_notebooks(kind);
