@@ -209,14 +209,14 @@ impl Ui {
     }
 
     /// Begins to show progress.
-    pub fn progress(&self, doing: &str) -> Progress {
+    pub fn progress(&self, title: &str) -> Progress {
         let off = self.manner.quiet || self.manner.no_progress || self.manner.json;
         let style = match (off, self.terminals.error) {
             (true, _) => Style::Off,
             (false, true) => Style::Terminal,
             (false, false) => Style::Plain(self.stderr.clone()),
         };
-        Progress::start(doing, &style)
+        Progress::start(title, &style)
     }
 
     /// Asks a question that is answered by `yes`; anything else is a no.

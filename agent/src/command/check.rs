@@ -53,7 +53,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
 fn show_progress(counters: &Counters, event: &Event) {
     match event {
         Event::Stage { what, total } => {
-            counters.doing(format!("check: {what}"));
+            counters.doing(*what);
             counters.items.store(0, Ordering::Relaxed);
             counters
                 .items_total

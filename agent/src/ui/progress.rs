@@ -40,18 +40,20 @@ pub struct Counters {
     pub bytes: AtomicU64,
     /// Bytes known so far.
     pub bytes_total: AtomicU64,
+    title: String,
     doing: Mutex<String>,
     started: Instant,
 }
 
 impl Counters {
-    fn new(doing: &str) -> Self {
+    fn new(title: &str) -> Self {
         Self {
             items: AtomicU64::new(0),
             items_total: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             bytes_total: AtomicU64::new(0),
-            doing: Mutex::new(doing.to_owned()),
+            title: escape::line(title).into_owned(),
+            doing: Mutex::default(),
             started: Instant::now(),
         }
     }
@@ -72,7 +74,7 @@ impl Counters {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        let mut parts = vec![escape::line(&doing).into_owned()];
+        let mut parts = vec![self.title.clone()];
         let (items, items_total) = (load(&self.items), load(&self.items_total));
         if items > 0 || items_total > 0 {
             parts.push(
@@ -100,6 +102,10 @@ impl Counters {
         }
         if let Some(left) = left(elapsed, (items, items_total), (bytes, bytes_total)) {
             parts.push(format!("{} left", amount::span(left)));
+        }
+        // Last, since names are long and a narrow terminal cuts them off.
+        if !doing.is_empty() {
+            parts.push(escape::line(&doing).into_owned());
         }
         parts.join(" · ")
     }
@@ -143,8 +149,8 @@ pub struct Progress {
 
 impl Progress {
     /// Begins; must be called within a tokio runtime.
-    pub fn start(doing: &str, style: &Style) -> Self {
-        let counters = Arc::new(Counters::new(doing));
+    pub fn start(title: &str, style: &Style) -> Self {
+        let counters = Arc::new(Counters::new(title));
         let over = Arc::new(AtomicBool::new(false));
         let (bar, drawer) = match style {
             Style::Off => (None, None),
@@ -226,14 +232,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_says_what_how_much_of_how_much_how_fast_and_how_long_yet() {
-        let counters = Counters::new("prod: models");
+        let counters = Counters::new("prod");
+        counters.doing("listing models");
         counters.items.store(250, Ordering::Relaxed);
         counters.items_total.store(1_000, Ordering::Relaxed);
         counters.bytes.store(50 << 20, Ordering::Relaxed);
         counters.bytes_total.store(100 << 20, Ordering::Relaxed);
         assert_eq!(
             counters.line_after(Duration::from_secs(10)),
-            "prod: models · 250 of 1,000 items · 50.0 MiB of 100 MiB · 5.00 MiB/s · 30 s left"
+            "prod · 250 of 1,000 items · 50.0 MiB of 100 MiB · 5.00 MiB/s · 30 s left · listing models"
         );
     }
 

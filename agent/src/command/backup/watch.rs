@@ -22,7 +22,7 @@ impl Watch {
         Self {
             ui: session.ui.clone(),
             workspace: workspace.to_owned(),
-            progress: session.ui.progress(&format!("{workspace}: opening")),
+            progress: session.ui.progress(workspace),
         }
     }
 
@@ -30,10 +30,8 @@ impl Watch {
         self.progress.finish();
     }
 
-    fn doing(&self, what: &str) {
-        self.progress
-            .counters()
-            .doing(format!("{}: {what}", self.workspace));
+    fn doing(&self, what: impl Into<String>) {
+        self.progress.counters().doing(what);
     }
 
     fn say(&self, text: &str) {
@@ -50,7 +48,7 @@ impl Watch {
 impl Observer for Watch {
     fn event(&self, event: &Event<'_>) {
         match event {
-            Event::Listing(kind) => self.doing(&format!("listing {}", kind.name)),
+            Event::Listing(kind) => self.doing(format!("listing {}", kind.name)),
             Event::Listed(kind, count) => {
                 self.say(&format!("listed {count} {}", kind.name));
                 self.tell(json!({"event": "listed", "workspace": self.workspace, "kind": kind.name, "count": count}));
@@ -62,7 +60,7 @@ impl Observer for Watch {
                 self.say(&format!("{outcome} {id}"));
                 self.tell(json!({"event": "item", "workspace": self.workspace, "item": id.to_string(), "outcome": outcome}));
             }
-            Event::File(id, path) => self.doing(&format!("reading {id}//{path}")),
+            Event::File(id, path) => self.doing(format!("reading {id}//{path}")),
             Event::Gap(gap) => {
                 self.say(&format!(
                     "gap: {}",
