@@ -96,15 +96,17 @@ fn losses(session: &Session, outline: &Outline) {
         Some(Tone::Warn),
         &format!("Not as it was ({count}; --json lists each):"),
     )]);
-    let mut table = Table::new(&["items", "what", "why", "instead"]);
     for ((kind, what, reason, substitute), items) in sorts.iter().take(ROWS_SHOWN) {
         let items = match items.as_slice() {
             [one] => (*one).to_owned(),
             many => format!("{} {kind}", amount::count(many.len() as u64)),
         };
-        table.row([items.as_str(), what, reason, substitute]);
+        let rest = match *substitute {
+            "" => format!(" {what}: {reason}"),
+            substitute => format!(" {what}: {reason}; instead: {substitute}"),
+        };
+        ui.toned(&[(None, "  "), (Some(Tone::Strong), &items), (None, &rest)]);
     }
-    ui.table(&table);
     if sorts.len() > ROWS_SHOWN {
         ui.line(&format!(
             "… and {} more sorts; --json shows them all",
