@@ -25,7 +25,7 @@ pub use error::Error;
 pub use journal::{Journal, Restoration, StepState};
 pub use loss::Loss;
 pub use options::{Include, OnConflict, Options};
-pub use plan::{Estimate, Outline, OutcomeWord, Plan, Request, Seen, Sighting, plan};
+pub use plan::{Estimate, OutcomeWord, Outline, Plan, Request, Seen, Sighting, plan};
 pub use progress::{Event, Observer, Unobserved};
 pub use step::{Action, Step, Work};
 pub use stop::Stop;

@@ -90,8 +90,8 @@ pub trait Workspace: fmt::Debug + Send + Sync {
     /// What the listing does not carry about an item.
     async fn details(&self, item: &Listed) -> Result<Details, Error>;
 
-    /// The files of an item, without those of [`Details`]. An error in the stream is about one part (a place that
-    /// cannot be listed); the stream goes on after it where it can.
+    /// The files of an item, without those of [`Details`] and without the one that it is itself ([`Listed::file`]). An
+    /// error in the stream is about one part (a place that cannot be listed); the stream goes on after it where it can.
     fn files<'a>(&'a self, item: &'a Listed) -> BoxStream<'a, Result<SourceFile, Error>>;
 
     /// The bytes of a file, read again in ranges where the connection breaks. Ends in an error if the file changed

@@ -3,8 +3,8 @@
 
 use archive_format::FileEntry;
 use futures::{StreamExt, TryStreamExt, stream};
-use workspace::FilePath;
 use workspace::azure::{FileMeta, Place, RunFound, Written};
+use workspace::{FilePath, SourceFile};
 
 use super::executor::Executor;
 use super::step::Trouble;
@@ -61,7 +61,7 @@ impl Executor<'_> {
         path: &str,
         there: &Present,
     ) -> Result<(), Trouble> {
-        match self.standing_of(file, path, there).await? {
+        match self.standing_of(upload, file, path, there).await? {
             Standing::Same => return Ok(()),
             Standing::Differs if !upload.overwrite => return Err(differs(path, upload.place)),
             Standing::Differs | Standing::Missing => {}
@@ -72,7 +72,10 @@ impl Executor<'_> {
         }
         // It came into being meanwhile, or was ours and only the answer was lost.
         let there = present(self.world.azure, upload.listed).await?;
-        match self.standing_of(file, path.as_str(), &there).await? {
+        match self
+            .standing_of(upload, file, path.as_str(), &there)
+            .await?
+        {
             Standing::Same => Ok(()),
             _ => Err(differs(path.as_str(), upload.place)),
         }
@@ -80,11 +83,15 @@ impl Executor<'_> {
 
     async fn standing_of(
         &self,
+        upload: Upload<'_>,
         file: &FileEntry,
         path: &str,
         there: &Present,
     ) -> Result<Standing, Trouble> {
+        // An artifact is announced before its bytes come: an empty one is what an attempt left that was cut off.
+        let cut_off = |there: &SourceFile| there.size == Some(0) && file.size() > 0;
         match there.get(path) {
+            Some(there) if upload.run.is_some() && cut_off(there) => Ok(Standing::Missing),
             Some(there) => Ok(standing(self.world.azure, file, there).await?),
             None => Ok(Standing::Missing),
         }

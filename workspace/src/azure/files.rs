@@ -29,8 +29,8 @@ impl AzureWorkspace {
             return stream::empty().boxed();
         };
         match kind.content {
-            Content::None | Content::Folder => stream::empty().boxed(),
-            Content::Share => stream::iter(item.file.clone().map(Ok)).boxed(),
+            // An entry of a share or folder is itself the file, and its listing carries it.
+            Content::None | Content::Folder | Content::Share => stream::empty().boxed(),
             Content::Run => self.files_of_run(item),
             // A container of versions has no bytes of its own.
             Content::Uri(_) if kind.versioned && item.id.version.is_none() => {

@@ -1,6 +1,7 @@
 //! The client against the simulator, in one process: no sockets, in virtual time.
 
 mod bench;
+mod credentials;
 mod faults;
 mod reading;
 mod writing;

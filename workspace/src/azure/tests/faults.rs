@@ -19,7 +19,7 @@ async fn all(bench: &Bench) -> Result<BTreeSet<String>, Error> {
             found.insert(item.id.to_string());
             let details = workspace.details(&item).await?;
             let mut files = workspace.files(&item);
-            let listed = details.files.into_iter().map(Ok);
+            let listed = item.file.clone().into_iter().chain(details.files).map(Ok);
             let mut all: Vec<_> = listed.collect();
             while let Some(file) = files.next().await {
                 all.push(file);

@@ -69,7 +69,8 @@ async fn every_file_of_every_item_can_be_read() -> Result<(), Error> {
             if kind.content == Content::Run {
                 assert_eq!(details.documents.len(), 1, "{}", item.id);
             }
-            let mut files = workspace.files(&item);
+            let own = futures::stream::iter(item.file.clone().map(Ok));
+            let mut files = own.chain(workspace.files(&item));
             while let Some(file) = files.next().await {
                 let Ok(file) = file else {
                     // Decoys lead nowhere on purpose.
