@@ -1,6 +1,17 @@
 //! Checks a repository: its log, signatures, manifests and packs, and on demand every object.
 
-use crate::{Error, LineKey, Repository, SnapshotId};
+mod log;
+mod manifests;
+mod objects;
+pub(crate) mod packs;
+mod touched;
+
+use std::collections::BTreeSet;
+
+use crate::pack::Class;
+use crate::repository::Inner;
+use crate::storage::StorageFault;
+use crate::{Address, Error, LineKey, PackName, Repository, SnapshotId};
 
 /// How deep a check goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +94,88 @@ pub async fn check(
     depth: Depth,
     events: &mut (dyn FnMut(Event) + Send),
 ) -> Result<CheckReport, Error> {
-    let _ = (repository, depth, events);
-    Err(Error::Worker { what: "this build" })
+    let inner = &repository.inner;
+    if depth == Depth::ReadData {
+        // Told before hours of reading, not after.
+        inner.objects.keys(Class::Files)?;
+    }
+    let mut check = Checking {
+        inner,
+        depth,
+        events,
+        report: CheckReport::default(),
+        findings: Vec::new(),
+    };
+    check.log().await?;
+    check.packs().await?;
+    check.manifests(repository).await?;
+    check.settle(repository).await?;
+    Ok(check.report)
+}
+
+/// A check under way.
+struct Checking<'a> {
+    inner: &'a Inner,
+    depth: Depth,
+    events: &'a mut (dyn FnMut(Event) + Send),
+    report: CheckReport,
+    findings: Vec<Finding>,
+}
+
+/// Damage that was found; what it touches is found out at the end, for all of it at once.
+#[derive(Debug)]
+struct Finding {
+    name: String,
+    reason: String,
+    snapshots: Vec<SnapshotId>,
+    items: Vec<(SnapshotId, LineKey)>,
+    /// The pack whose objects are lost by it.
+    pack: Option<PackName>,
+    /// Which of them; none means all.
+    objects: Option<BTreeSet<Address>>,
+}
+
+impl Finding {
+    fn new(name: impl ToString, reason: impl ToString) -> Self {
+        Self {
+            name: name.to_string(),
+            reason: reason.to_string(),
+            snapshots: Vec::new(),
+            items: Vec::new(),
+            pack: None,
+            objects: None,
+        }
+    }
+}
+
+impl Checking<'_> {
+    fn stage(&mut self, what: &'static str, total: Option<u64>) {
+        (self.events)(Event::Stage { what, total });
+    }
+
+    fn done(&mut self, bytes: u64) {
+        self.report.bytes += bytes;
+        (self.events)(Event::Done { bytes });
+    }
+
+    fn warn(&mut self, name: impl ToString, reason: &str) {
+        self.report.warnings += 1;
+        (self.events)(Event::Warning {
+            name: name.to_string(),
+            reason: reason.to_owned(),
+        });
+    }
+}
+
+/// Whether the check can go on after an error: it is about bytes that were read, not about reading.
+fn is_finding(error: &Error) -> bool {
+    match error {
+        Error::Storage(error) => matches!(
+            error.fault,
+            StorageFault::NotFound | StorageFault::TooLarge | StorageFault::TooShort
+        ),
+        Error::Json { .. } | Error::Limit { .. } | Error::Line { .. } => true,
+        Error::UnknownVersion { .. } | Error::UnknownFlag { .. } | Error::NoKey(_) => true,
+        error => error.is_damage(),
+    }
 }

@@ -46,3 +46,6 @@ impl Class {
         Self::ALL.into_iter().find(|class| class.code() == code)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! A repository: made by `init`, opened with keys, and from then on the place from which snapshots are written and read.
 
+mod append;
 pub(crate) mod history;
 mod init;
 mod open;

@@ -45,6 +45,8 @@ pub enum StorageFault {
     Unclear,
     /// The file is larger than the caller allows.
     TooLarge,
+    /// The file ends before the range that was asked for.
+    TooShort,
     /// Anything else; nothing was written.
     Other,
 }
@@ -87,7 +89,7 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// A whole file, at most `limit` bytes; larger is [`StorageFault::TooLarge`], found out before it is read.
     async fn read(&self, name: &FileName, limit: u64) -> Result<Bytes, StorageError>;
 
-    /// Bytes of a file. Exactly the range, or an error: a file that ends before it is [`StorageFault::Other`].
+    /// Bytes of a file. Exactly the range, or an error: a file that ends before it is [`StorageFault::TooShort`].
     async fn read_range(&self, name: &FileName, range: Range<u64>) -> Result<Bytes, StorageError>;
 
     /// The length of a file, none where it does not exist.

@@ -300,3 +300,6 @@ impl SnapshotWriter {
         commit::commit(self, commit).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,6 +61,24 @@ impl Catalogue {
             .await
     }
 
+    /// The items in a piece, as they were kept.
+    pub(crate) async fn piece_keys(&self, piece: Address) -> Result<Vec<LineKey>, Error> {
+        self.database
+            .call("look a piece up", move |connection| {
+                let mut query = connection.prepare_cached(
+                    "SELECT kind, name, version FROM line JOIN piece ON piece.id = line.piece
+                     WHERE piece.address = ?1 AND part = 0 ORDER BY line.id LIMIT 1000",
+                )?;
+                query
+                    .query_map([piece.as_bytes()], |row| {
+                        let (kind, name): (String, String) = (row.get(0)?, row.get(1)?);
+                        Ok(LineKey::new(kind, name, row.get::<_, Option<String>>(2)?))
+                    })?
+                    .collect()
+            })
+            .await
+    }
+
     /// Keeps the lines of a piece.
     pub(crate) async fn add_piece(&self, piece: Address, lines: Vec<Line>) -> Result<(), Error> {
         self.database

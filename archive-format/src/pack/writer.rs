@@ -160,6 +160,7 @@ impl PackBuilder {
         let end = codec.encode_bare(&[0; 1024])?;
         self.append(end)?;
         self.objects.sort_unstable_by_key(|row| row.address);
+        self.objects.dedup_by_key(|row| row.address);
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|_| Error::Worker {
             what: "the source of random bytes",

@@ -1,6 +1,7 @@
 //! Reads objects: looks up where one lies, fetches its frames with one ranged request, decrypts, decompresses, checks.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -8,7 +9,9 @@ use bytes::Bytes;
 use crate::catalogue::objects::Location;
 use crate::keys::Identity;
 use crate::keys::envelope::Unopened;
-use crate::pack::{Class, CodecPool, open};
+use crate::pack::index::Index;
+use crate::pack::{Class, Codec, CodecPool, open};
+use crate::storage::StorageFault;
 use crate::{Address, Catalogue, Error, FileName, KeyLack, PackName, Storage};
 
 /// Decompressed frames of small objects are kept up to this many bytes.
@@ -69,60 +72,107 @@ impl Objects {
     }
 
     /// The decompressed frames of a location.
-    async fn frames(
+    pub(crate) async fn frames(
         &self,
         location: Location,
         keys: Arc<Vec<Identity>>,
     ) -> Result<Arc<Vec<u8>>, Error> {
-        let name = FileName::pack(&location.pack);
         let length: u64 = location
             .frames
             .iter()
             .map(|frame| u64::from(frame.stored_bytes))
             .sum();
-        let range = location.at..location.at + length;
-        let stored = if self.encrypted {
-            open::stored_range(&range, location.header.len(), location.stored_bytes)
-        } else {
-            range.clone()
-        };
-        let part = self.storage.read_range(&name, stored.clone()).await?;
         let (pack, at) = (location.pack, location.at);
-        let encrypted = self.encrypted;
+        let source = Source {
+            name: FileName::pack(&pack),
+            header: location.header,
+            stored_bytes: location.stored_bytes,
+            plain: at..at + length,
+        };
+        let frames = location.frames;
         let plain = self
-            .codecs
-            .run(move |codec| {
-                let damaged = |reason: String| Error::Damaged {
-                    name: name.clone(),
-                    reason,
-                };
-                let opened;
-                let frames = if encrypted {
-                    opened = open::decrypt(
-                        &location.header,
-                        part,
-                        &stored,
-                        location.stored_bytes,
-                        &range,
-                        &keys,
-                    )
-                    .map_err(|unopened| match unopened {
-                        Unopened::NoKeyFits => Error::NoKey(KeyLack::NoneFits),
-                        Unopened::Damaged(reason) => damaged(reason),
-                    })?;
-                    opened.as_slice()
-                } else {
-                    part.as_ref()
-                };
+            .open(source, keys, move |codec, bytes, name| {
                 codec
-                    .decompress(frames, &location.frames)
-                    .map_err(|error| damaged(error.to_string()))
+                    .decompress(bytes, &frames)
+                    .map_err(|error| Error::Damaged {
+                        name: name.clone(),
+                        reason: error.to_string(),
+                    })
             })
             .await?;
         let plain = Arc::new(plain);
         self.cache.put(pack, at, &plain);
         Ok(plain)
     }
+
+    /// What follows the frames of a pack.
+    pub(crate) async fn tail(&self, index: &Index, at: u64) -> Result<Vec<u8>, Error> {
+        let source = Source {
+            name: FileName::pack(&index.pack),
+            header: index.header.clone(),
+            stored_bytes: index.stored_bytes,
+            plain: at..index.plain_bytes,
+        };
+        let keys = self.keys(index.table.class)?;
+        self.open(source, keys, |_, bytes, _| Ok(bytes.to_vec()))
+            .await
+    }
+
+    /// Reads a part of a pack, decrypts it, and hands it to `work` on a worker thread.
+    async fn open<T: Send + 'static>(
+        &self,
+        source: Source,
+        keys: Arc<Vec<Identity>>,
+        work: impl FnOnce(&mut Codec, &[u8], &FileName) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let stored = if self.encrypted {
+            open::stored_range(&source.plain, source.header.len(), source.stored_bytes)
+        } else {
+            source.plain.clone()
+        };
+        let part = self.storage.read_range(&source.name, stored.clone()).await;
+        let part = part.map_err(|error| match error.fault {
+            StorageFault::NotFound | StorageFault::TooShort => Error::Damaged {
+                name: source.name.clone(),
+                reason: "it is missing or ends too early".to_owned(),
+            },
+            _ => error.into(),
+        })?;
+        let encrypted = self.encrypted;
+        self.codecs
+            .run(move |codec| {
+                let name = &source.name;
+                if !encrypted {
+                    return work(codec, &part, name);
+                }
+                let plain = open::decrypt(
+                    &source.header,
+                    part,
+                    &stored,
+                    source.stored_bytes,
+                    &source.plain,
+                    &keys,
+                );
+                let plain = plain.map_err(|unopened| match unopened {
+                    Unopened::NoKeyFits => Error::NoKey(KeyLack::NoneFits),
+                    Unopened::Damaged(reason) => Error::Damaged {
+                        name: name.clone(),
+                        reason,
+                    },
+                })?;
+                work(codec, &plain, name)
+            })
+            .await
+    }
+}
+
+/// A part of a pack.
+struct Source {
+    name: FileName,
+    header: Vec<u8>,
+    stored_bytes: u64,
+    /// The part, before encryption.
+    plain: Range<u64>,
 }
 
 /// Frames that were read lately, the newest last.

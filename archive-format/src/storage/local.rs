@@ -47,6 +47,7 @@ impl LocalStorage {
             io::ErrorKind::NotFound => StorageFault::NotFound,
             io::ErrorKind::PermissionDenied => StorageFault::Denied,
             io::ErrorKind::FileTooLarge => StorageFault::TooLarge,
+            io::ErrorKind::UnexpectedEof => StorageFault::TooShort,
             _ => StorageFault::Other,
         };
         StorageError {

@@ -7,19 +7,19 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use futures::FutureExt;
 use serde_json::Map;
 
 use super::{Commit, SnapshotWriter};
 use crate::catalogue::objects::PackId;
-use crate::log::chain::Believed;
-use crate::log::{Body, EntryBody, append, entry};
+use crate::log::Body;
 use crate::magic::ROOT_PIECES_MAX;
 use crate::manifest::piece::{Piece, PieceCutter};
 use crate::manifest::root::{self, Child, Node};
 use crate::pack::Class;
 use crate::read::{chunks, packs};
 use crate::repository::Inner;
-use crate::{Address, EntryHash, Error, Line, LineKey, PackName, SnapshotId, SnapshotRecord};
+use crate::{Address, Error, Line, LineKey, PackName, SnapshotId, SnapshotRecord};
 
 /// How often a commit is begun anew because packs were swept under it.
 const ROUNDS: u32 = 20;
@@ -362,79 +362,17 @@ async fn put(
     record: &SnapshotRecord,
     needed: BTreeSet<PackId>,
 ) -> Result<bool, Error> {
-    let machine = inner.ring.machine.as_ref().ok_or(Error::NoSigner {
-        reason: "no machine key was given",
-    })?;
     let needed: Vec<PackId> = needed.into_iter().collect();
-    loop {
-        // W3: read the log to its head, check every pack against all sweeps.
-        inner.read_log(false, &mut Vec::new()).await?;
-        if !inner
-            .catalogue
-            .unusable_of(needed.clone())
-            .await?
-            .is_empty()
-        {
-            return Ok(false);
+    // W3 and W5 with the next number after each "exists"; W4 is a new round of the commit.
+    let unless_swept = || {
+        async {
+            let unusable = inner.catalogue.unusable_of(needed.clone()).await?;
+            let body = Body::Snapshot(Box::new(record.clone()));
+            Ok(unusable.is_empty().then_some(body))
         }
-        let (number, previous, recipient) = {
-            let chain = inner.chain.lock().await;
-            if !chain.knows(&machine.signer()) {
-                return Err(Error::NoSigner {
-                    reason: "the owners did not introduce it",
-                });
-            }
-            (chain.number + 1, chain.hash, chain.meta.clone())
-        };
-        let body = EntryBody {
-            time: record.finished,
-            run,
-            program: inner.program.clone(),
-            body: Body::Snapshot(Box::new(record.clone())),
-            more: Map::new(),
-        };
-        let bytes = Bytes::from(entry::seal(
-            inner.record.id,
-            number,
-            previous,
-            &body,
-            machine,
-            recipient.as_ref(),
-        )?);
-        // W5: the next number, create-only. "Exists": back to W3.
-        match append::put(inner.storage.as_ref(), number, &bytes).await? {
-            append::Put::Theirs => {}
-            append::Put::Ours => {
-                let hash = EntryHash::of(&bytes);
-                return remember(inner, number, hash, body, machine.signer())
-                    .await
-                    .map(|()| true);
-            }
-        }
-    }
-}
-
-/// Takes our own entry as read, unless another task of this process did.
-async fn remember(
-    inner: &Inner,
-    number: u64,
-    hash: EntryHash,
-    body: EntryBody,
-    signer: crate::Signer,
-) -> Result<(), Error> {
-    let believed = Believed {
-        number,
-        hash,
-        signer,
-        body,
+        .boxed()
     };
-    let mut chain = inner.chain.lock().await;
-    if chain.number + 1 == number {
-        chain.advance(&believed)?;
-        inner.remember_entry(believed).await?;
-    }
-    drop(chain);
-    inner.write_head().await
+    inner.append(run, record.finished, unless_swept).await
 }
 
 /// Keeps the snapshot's lines in the catalogue: the last step, and no harm where it is missed.

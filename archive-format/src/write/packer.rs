@@ -105,7 +105,7 @@ impl Packer {
         }
     }
 
-    /// Bytes in objects that the repository did not have.
+    /// Bytes of content in objects that the repository did not have.
     pub(super) fn new_bytes(&self) -> u64 {
         self.new_bytes.load(Ordering::Relaxed)
     }
@@ -159,7 +159,9 @@ impl Packer {
         if !self.shelf.add_pending(address) {
             return Ok(stored);
         }
-        self.new_bytes.fetch_add(size, Ordering::Relaxed);
+        if class != Class::Meta {
+            self.new_bytes.fetch_add(size, Ordering::Relaxed);
+        }
         if bytes.len() >= LARGE_OBJECT_BYTES {
             let turn = self.worker().await?;
             let encoded = self
@@ -241,33 +243,40 @@ impl Packer {
         Ok(())
     }
 
-    /// Brings everything taken in so far into the repository, data packs before meta packs.
+    /// Brings everything taken in so far into the repository, data packs before meta packs. After an error too nothing
+    /// is left in between: what was taken in is stored, or may be taken in again.
     pub(super) async fn flush(&self) -> Result<(), Error> {
         let _closed = self.gate.write().await;
+        let mut result = Ok(());
         for class in Class::ALL {
-            let frame = {
-                let mut shared = self
-                    .lane(class)
-                    .shared
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                std::mem::take(&mut *shared)
-            };
-            if !frame.objects.is_empty() {
-                self.close_frame(class, frame).await?;
+            if class == Class::Meta {
+                result = result.and(self.uploads_done().await);
             }
-            let pack = self.lane(class).filler.lock().await.take();
-            if let Some(pack) = pack {
-                self.upload(pack).await?;
-            }
-            if class == Class::Outputs {
-                self.uploads_done().await?;
-            }
+            result = result.and(self.flush_lane(class).await);
         }
-        self.uploads_done().await?;
-        // What is still pending was lost with a task that was cancelled or failed: it may be taken in again.
+        result = result.and(self.uploads_done().await);
         self.shelf.lock_pending().clear();
-        Ok(())
+        result
+    }
+
+    async fn flush_lane(&self, class: Class) -> Result<(), Error> {
+        let frame = {
+            let mut shared = self
+                .lane(class)
+                .shared
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *shared)
+        };
+        let closed = match frame.objects.is_empty() {
+            true => Ok(()),
+            false => self.close_frame(class, frame).await,
+        };
+        let pack = self.lane(class).filler.lock().await.take();
+        match pack {
+            Some(pack) => closed.and(self.upload(pack).await),
+            None => closed,
+        }
     }
 
     async fn uploads_done(&self) -> Result<(), Error> {

@@ -2,5 +2,15 @@
 
 #![allow(unreachable_pub, reason = "a test binary has no public interface")]
 
+mod catalogue;
+mod conformance;
+mod crash;
+mod damage;
+mod faulty;
+mod properties;
+mod race;
 mod round_trip;
+mod staging;
+mod stock;
+mod trust;
 mod world;

@@ -3,12 +3,9 @@
 use archive_format::{Error, KeyChain, KeyLack, Part, Repository};
 use serde_json::json;
 
-use crate::world::{Tested, Thing, World, backup, model, noise, restore};
+use crate::world::{Tested, Thing, World, backup, floats, model, noise, restore};
 
 fn things() -> Vec<Thing> {
-    let floats: Vec<u8> = (0..700_000_u32)
-        .flat_map(|n| ((n.wrapping_mul(2_654_435_761) % 10_007) as f32 * 1e-5 - 0.05).to_le_bytes())
-        .collect();
     let mut things: Vec<Thing> = (0..300)
         .map(|number| Thing {
             kind: "jobs",
@@ -17,7 +14,7 @@ fn things() -> Vec<Thing> {
             files: vec![("logs/std.txt".to_owned(), format!("step {number}\n").repeat(50).into_bytes())],
         })
         .collect();
-    things.push(model("floats", floats));
+    things.push(model("floats", floats(700_000, 4)));
     things.push(model("large", noise(25 << 20, 5)));
     things.push(model("none", Vec::new()));
     things.push(model("odd", noise(100_001, 6)));

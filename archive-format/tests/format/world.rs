@@ -139,6 +139,17 @@ pub(crate) fn noise(bytes: usize, seed: u64) -> Vec<u8> {
         .collect()
 }
 
+/// 32-bit floats as weights have them: small, their mantissas without pattern.
+pub(crate) fn floats(count: usize, seed: u64) -> Vec<u8> {
+    let noise = noise(count * 4, seed);
+    let words = noise
+        .chunks_exact(4)
+        .map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]));
+    words
+        .flat_map(|word| ((f64::from(word) / f64::from(u32::MAX) - 0.5) as f32 * 0.1).to_le_bytes())
+        .collect()
+}
+
 /// A stream of these bytes in pieces.
 pub(crate) fn stream(
     bytes: Vec<u8>,

@@ -1,0 +1,104 @@
+//! Opens every object of a pack: decrypts, decompresses, reads the tar headers, hashes.
+
+use std::collections::BTreeSet;
+
+use super::{Checking, Finding, is_finding};
+use crate::catalogue::objects::Location;
+use crate::pack::ObjectRow;
+use crate::pack::index::Index;
+use crate::pack::scan::{self, Group};
+use crate::planes::Encoding;
+use crate::{Address, Error, FileName, PackName};
+
+impl Checking<'_> {
+    /// Opens the objects of one pack. `finding` is what its digest told; the answer adds which objects are bad.
+    pub(super) async fn read_objects(
+        &mut self,
+        name: &PackName,
+        finding: Option<Finding>,
+    ) -> Result<Option<Finding>, Error> {
+        let index = match self.inner.read_index(name).await {
+            Ok(index) => index,
+            // Told by the check of the index file.
+            Err(error) if is_finding(&error) => return Ok(finding),
+            Err(error) => return Err(error),
+        };
+        let mut bad = BTreeSet::new();
+        let mut reason = None;
+        let mut at = 0;
+        for group in scan::groups(&index) {
+            let length: u64 = index.table.frames[group.frames.clone()]
+                .iter()
+                .map(|frame| u64::from(frame.stored_bytes))
+                .sum();
+            match self.read_group(&index, &group, at).await {
+                Ok(damaged) => bad.extend(damaged),
+                Err(error) if is_finding(&error) => {
+                    bad.extend(group.objects.iter().map(|row| row.address));
+                    reason.get_or_insert(error.to_string());
+                }
+                Err(error) => return Err(error),
+            }
+            at += length;
+            self.report.objects += group.objects.len() as u64;
+        }
+        if bad.is_empty() {
+            return Ok(finding);
+        }
+        let all = scan::addresses(&index).count();
+        // Where the pack has the digest that is its name, it is the index that leads to nothing.
+        let mut finding = finding.unwrap_or_else(|| {
+            let reason =
+                reason.unwrap_or_else(|| "what it leads to is not what it says".to_owned());
+            Finding::new(FileName::index(name), reason)
+        });
+        finding.reason = format!(
+            "{}; {} of its {all} objects do not open",
+            finding.reason,
+            bad.len()
+        );
+        finding.pack = Some(*name);
+        finding.objects = Some(bad);
+        Ok(Some(finding))
+    }
+
+    /// The objects of a group that are not what their names say.
+    async fn read_group(
+        &self,
+        index: &Index,
+        group: &Group,
+        at: u64,
+    ) -> Result<Vec<Address>, Error> {
+        let objects = &self.inner.objects;
+        let location = Location {
+            pack: index.pack,
+            class: index.table.class,
+            stored_bytes: index.stored_bytes,
+            header: index.header.clone(),
+            at,
+            frames: index.table.frames[group.frames.clone()].to_vec(),
+            row: ObjectRow {
+                address: Address::from_bytes([0; 32]),
+                frame: 0,
+                offset: 0,
+                length: 0,
+                encoding: Encoding::Plain,
+            },
+        };
+        let keys = objects.keys(index.table.class)?;
+        let plain = objects.frames(location, keys).await?;
+        let rows = group.objects.clone();
+        objects
+            .codecs
+            .run(move |codec| {
+                let mut bad = Vec::new();
+                for row in rows {
+                    if !scan::has_header(&plain, &row) || codec.extract(&plain, &row).is_err() {
+                        bad.push(row.address);
+                    }
+                }
+                Ok(bad)
+            })
+            .await
+    }
+}

@@ -1,0 +1,98 @@
+//! Several writers at one repository meet only at the log.
+
+use std::sync::Arc;
+
+use archive_format::{Depth, Error, check};
+use serde_json::json;
+
+use crate::world::{Tested, Thing, World, backup, complete, model, noise, now, put, restore};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn four_writers_at_once_all_commit() -> Tested {
+    let world = Arc::new(World::with_packs(true, 1 << 20).await?);
+    let mut writers = tokio::task::JoinSet::new();
+    for number in 0..4_u64 {
+        let world = Arc::clone(&world);
+        writers.spawn(async move {
+            let repository = world
+                .open_at(world.storage(), &format!("cache-{number}"))
+                .await?;
+            let things: Vec<Thing> = (0..5)
+                .map(|n| {
+                    model(
+                        &format!("m-{n}"),
+                        noise(100_000 + n as usize, n + number % 2 * 100),
+                    )
+                })
+                .collect();
+            for _ in 0..3 {
+                let record = backup(&repository, &things).await?;
+                assert_eq!(restore(&repository, &record).await?, things);
+            }
+            Ok::<_, crate::world::Failure>(())
+        });
+    }
+    while let Some(done) = writers.join_next().await {
+        done??;
+    }
+    assert_eq!(world.files("log").len(), 13);
+    let repository = world.open().await?;
+    assert_eq!(repository.history().await?.len(), 12);
+    let report = check(&repository, Depth::ReadData, &mut |_| {}).await?;
+    assert_eq!(report.damages, []);
+    assert_eq!(report.entries, 13);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_commits_partly_and_then_wholly() -> Tested {
+    let world = World::new(true).await?;
+    let repository = world.open().await?;
+    let writer = repository.begin("prod", json!({}), now()).await?;
+    put(&writer, &model("a", noise(1000, 1))).await?;
+    let partial = writer
+        .commit(archive_format::Commit {
+            outcome: archive_format::Outcome::Partial,
+            ..complete()
+        })
+        .await?;
+    put(&writer, &model("b", noise(1000, 2))).await?;
+    let whole = writer.commit(complete()).await?;
+    assert_eq!(partial.run, whole.run);
+    assert_ne!(partial.id, whole.id);
+    assert_eq!(restore(&repository, &partial).await?.len(), 1);
+    assert_eq!(restore(&repository, &whole).await?.len(), 2);
+    assert_eq!(repository.resolve("latest").await?.record, whole);
+    assert_eq!(
+        repository
+            .resolve(&partial.id.to_string().to_lowercase())
+            .await?
+            .record,
+        partial
+    );
+    let unknown = repository.resolve("latest:other").await;
+    assert!(matches!(unknown, Err(Error::SnapshotUnknown { .. })));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_goes_on_from_the_folder_of_one_that_was_dropped() -> Tested {
+    let world = World::new(false).await?;
+    let repository = world.open().await?;
+    let writer = repository.begin("prod", json!({}), now()).await?;
+    put(&writer, &model("a", noise(300_000, 1))).await?;
+    drop(writer);
+    assert_eq!(world.files("packs").len(), 0);
+    let record = backup(&repository, &[model("a", noise(300_000, 1))]).await?;
+    assert_eq!(restore(&repository, &record).await?.len(), 1);
+    let left = std::fs::read_dir(
+        world
+            .folder
+            .path()
+            .join("cache")
+            .join(repository.id().to_string())
+            .join("runs"),
+    )?;
+    assert_eq!(left.count(), 0);
+    Ok(())
+}
