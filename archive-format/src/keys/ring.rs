@@ -114,6 +114,12 @@ async fn open_newest(
         })
         .try_collect()
         .await?;
+    if editions.is_empty() {
+        return Err(Error::Damaged {
+            name: FileName::key(1, sort)?,
+            reason: "it is missing".to_owned(),
+        });
+    }
     editions.sort_unstable_by(|left, right| right.cmp(left));
     let mut damaged = None;
     for (_, name) in editions {

@@ -211,7 +211,11 @@ fn split(line: Line) -> Result<Vec<Line>, Error> {
     }
     let base = empty().to_bytes()?.len();
     let gaps = line.gaps.iter().cloned().map(Part::Gap);
-    let files = line.files.iter().cloned().map(Part::File);
+    let files = line
+        .files
+        .iter()
+        .cloned()
+        .map(|file| Part::File(Box::new(file)));
     for part in gaps.chain(files) {
         let length = part.json_bytes()? + 1;
         if base + length > budget {
@@ -224,7 +228,7 @@ fn split(line: Line) -> Result<Vec<Line>, Error> {
         bytes += length;
         match part {
             Part::Gap(gap) => current.gaps.push(gap),
-            Part::File(file) => current.files.push(file),
+            Part::File(file) => current.files.push(*file),
         }
     }
     lines.push(current);
@@ -233,7 +237,7 @@ fn split(line: Line) -> Result<Vec<Line>, Error> {
 
 enum Part {
     Gap(GapEntry),
-    File(FileEntry),
+    File(Box<FileEntry>),
 }
 
 impl Part {
