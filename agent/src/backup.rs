@@ -101,7 +101,8 @@ fn policy(
     policy.full = wishes.full;
     policy.tags.clone_from(&wishes.tags);
     policy.dry_run = wishes.dry_run;
-    policy.secrets = entry.secrets;
+    // A dry run stores nothing, so it asks for no credential either.
+    policy.secrets = entry.secrets && !wishes.dry_run;
     policy.settling = entry.settling.duration();
     policy.full_every = entry.full_every.duration();
     policy.guard = Guard {

@@ -78,25 +78,19 @@ impl Failure {
         self
     }
 
-    /// The lines for standard error, with everything that a terminal could take for a command escaped.
+    /// The lines for standard error, what it was about first, as compilers do; everything that a terminal could take
+    /// for a command is escaped.
     pub fn lines(&self) -> String {
-        let mut text = format!("mlark: {}", line(&self.what));
-        if let Some(on) = &self.on {
-            text.push_str(&format!(": {}", line(on)));
-        }
-        if let Some(why) = &self.why {
-            text.push_str(&format!(": {}", line(why)));
-        }
-        text.push('\n');
+        let mut text = format!("mlark: {}\n", line(&self.sentence()));
         if let Some(next) = &self.next {
             text.push_str(&format!("  next: {}\n", line(next)));
         }
         text
     }
 
-    /// One sentence: what, on what, why.
+    /// One sentence: on what, what, why.
     pub fn sentence(&self) -> String {
-        let parts = [Some(&self.what), self.on.as_ref(), self.why.as_ref()];
+        let parts = [self.on.as_ref(), Some(&self.what), self.why.as_ref()];
         let parts: Vec<String> = parts
             .into_iter()
             .flatten()

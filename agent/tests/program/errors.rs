@@ -145,6 +145,27 @@ fn wrong_usage_is_exit_code_2_and_help_is_0() {
 }
 
 #[test]
+fn an_unreachable_host_is_named_with_what_the_connection_said() {
+    let home = tempfile::tempdir().unwrap();
+    let text = "[repository]\nurl = \"r\"\n[azure]\ncloud = \"https://management.nowhere.localhost:1\"\n\
+        [[workspace]]\nname = \"prod\"\nurl = \"azureml://subscriptions/s/resourceGroups/g/workspaces/w\"\n";
+    fs::write(home.path().join("m.toml"), text).unwrap();
+    let ran = binary(
+        home.path(),
+        &["init", "--unencrypted", "--config", "m.toml"],
+    );
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let ran = binary(home.path(), &["backup", "-q", "--config", "m.toml"]);
+    assert_clear(
+        &ran,
+        1,
+        &["prod", "management.nowhere.localhost:1", "next: "],
+    );
+    let status = binary(home.path(), &["status", "--json", "--config", "m.toml"]).json();
+    assert_eq!(status["workspaces"][0]["failed_runs"], 1, "{status}");
+}
+
+#[test]
 fn a_closed_pipe_ends_a_listing_quietly() {
     let home = tempfile::tempdir().unwrap();
     let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_mlark"))

@@ -19,10 +19,12 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new(session: &Session, workspace: &str) -> Self {
+        let progress = session.ui.progress(workspace);
+        progress.counters().doing("opening");
         Self {
             ui: session.ui.clone(),
             workspace: workspace.to_owned(),
-            progress: session.ui.progress(workspace),
+            progress,
         }
     }
 

@@ -50,9 +50,7 @@ impl Observer for Watch {
     fn event(&self, event: Event) {
         let counters = self.progress.counters();
         match event {
-            Event::Planning { done, total } => self.items(&counters, done, total),
-            Event::Verifying { done, total } => {
-                counters.doing("comparing");
+            Event::Planning { done, total } | Event::Verifying { done, total } => {
                 self.items(&counters, done, total);
             }
             Event::Started { steps, bytes } => {
