@@ -52,7 +52,8 @@ pub(super) static ROW: Kind = Kind {
         "/properties/sourceJobId",
     ],
     untyped: &["/properties/jobs", "/properties/settings"],
-    volatile: &["/properties/services"],
+    // A run under way counts its own time.
+    volatile: &["/properties/services", "/currentComputeTime"],
     secrets: None,
     mapped_by_name: super::always_restored,
     has_children,
