@@ -134,6 +134,7 @@ async fn begin<'a>(
         lost: AtomicBool::new(false),
         named: AtomicBool::new(false),
         touched: AtomicBool::new(false),
+        laying: tokio::sync::Mutex::new(()),
         questions: Semaphore::new(ITEMS_AT_ONCE),
     })
 }

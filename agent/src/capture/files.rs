@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use archive_format::{DocumentEntry, FileEntry, GapEntry, Line};
 use futures::StreamExt;
+use futures::stream::{self, BoxStream};
 use serde::{Deserialize, Serialize};
 use workspace::select::Verdict;
 use workspace::{Content, ItemId, Listed, SourceFile};
@@ -70,8 +71,7 @@ impl Run<'_> {
         counts: &KindCounts,
     ) -> Result<Option<Files>, Error> {
         let mut files = Files::default();
-        let own = listed.file.iter().cloned().chain(more).map(Ok);
-        let mut stream = futures::stream::iter(own).chain(self.source.files(listed));
+        let mut stream = self.all_files(listed, more);
         while let Some(file) = stream.next().await {
             match file {
                 Ok(file) => {
@@ -98,6 +98,20 @@ impl Run<'_> {
             counts.files.settle(files.reading, Outcome::Saved);
         }
         Ok((!refused).then_some(files))
+    }
+
+    /// An item that is itself an entry of a share or folder has no other file.
+    fn all_files<'f>(
+        &'f self,
+        listed: &'f Listed,
+        more: Vec<SourceFile>,
+    ) -> BoxStream<'f, Result<SourceFile, workspace::Error>> {
+        match &listed.file {
+            Some(own) => stream::iter([Ok(own.clone())]).boxed(),
+            None => stream::iter(more.into_iter().map(Ok))
+                .chain(self.source.files(listed))
+                .boxed(),
+        }
     }
 
     async fn judge(
@@ -251,6 +265,7 @@ impl Run<'_> {
 
     /// Finishes an item whose files are all read.
     pub(super) async fn finish_item(&self, staged: StagedItem, id: &ItemId) -> Result<(), Error> {
+        let _alone = self.laying.lock().await;
         let head: Head = self.staging.head(staged).await?;
         let outcome = head.outcome();
         let before = match head.changed {
@@ -298,7 +313,11 @@ impl Run<'_> {
 
     /// Writes a line and the entries of its files, some at a time. The first of them go into the item's own line, so
     /// that an item with few files has one line; the writer cuts a line that grows too long.
-    async fn write_anew(&self, line: Line, staged: Option<StagedItem>) -> Result<(), Error> {
+    pub(super) async fn write_anew(
+        &self,
+        line: Line,
+        staged: Option<StagedItem>,
+    ) -> Result<(), Error> {
         let Some(staged) = staged else {
             return self.write(line, true).await;
         };

@@ -118,13 +118,7 @@ impl Run<'_> {
         if let Some(before) = before.as_ref().filter(|before| self.rests(&draft, before)) {
             self.remember_targets(&draft).await?;
             self.carry(counts, before).await?;
-            if draft
-                .documents
-                .iter()
-                .any(|document| (counts.kind.has_children)(&document.value))
-            {
-                self.staging.parent(&draft.id.name).await?;
-            }
+            self.remember_parent(&draft, &found).await?;
             counts.items.settle(1, Outcome::Unchanged);
             self.tell(&draft.id, Outcome::Unchanged);
             return Ok(());
@@ -163,6 +157,18 @@ impl Run<'_> {
             .buffer_unordered(ITEMS_AT_ONCE)
             .try_for_each(|()| async { Ok(()) })
             .await
+    }
+
+    /// Remembers that nothing was asked about an item, so that what lies below it is taken over as well.
+    async fn remember_parent(&self, draft: &Draft, found: &Found) -> Result<(), Error> {
+        let mut documents = draft.documents.iter();
+        match found {
+            Found::Below(root) => self.staging.parent(root).await,
+            _ if documents.any(|document| (draft.kind.has_children)(&document.value)) => {
+                self.staging.parent(&draft.id.name).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What the snapshots before have of an item.

@@ -14,6 +14,7 @@ use workspace::kind::Restore;
 
 use super::Error;
 use super::counts::{KindCounts, Tallies};
+use super::files::Head;
 use super::item::{BELOW, Found};
 use super::observer::Event;
 use super::run::Run;
@@ -40,6 +41,7 @@ impl Run<'_> {
     /// Makes a partial snapshot.
     pub(super) async fn keep_partial(&self) -> Result<(), Error> {
         self.touched.store(false, Ordering::Relaxed);
+        self.lay_down_so_far().await?;
         let kept = self.commit_once(archive::Outcome::Partial, false).await;
         self.keeping.store(false, Ordering::Relaxed);
         match kept {
@@ -47,6 +49,20 @@ impl Run<'_> {
             // Taken anew at the end of the run; an hour's partial snapshot is no reason to begin again.
             Err(archive::Error::Gone { .. }) => self.touched.store(true, Ordering::Relaxed),
             Err(error) => return Err(self.broken(error)),
+        }
+        Ok(())
+    }
+
+    /// Writes the lines of items whose files are partly read, so that the next run need not read those again.
+    async fn lay_down_so_far(&self) -> Result<(), Error> {
+        for staged in self.staging.fresh().await? {
+            // Its last file may be done meanwhile; then its own lines are the right ones.
+            let _alone = self.laying.lock().await;
+            let head: Option<Head> = self.staging.head_while_open(staged).await?;
+            if let Some(mut head) = head {
+                head.line.settled = false;
+                self.write_anew(head.line, Some(staged)).await?;
+            }
         }
         Ok(())
     }
@@ -59,6 +75,7 @@ impl Run<'_> {
     /// The partial snapshot of a run that was stopped: a new one where there is something new, else the last one.
     pub(super) async fn commit_so_far(&self) -> Result<Option<SnapshotRecord>, Error> {
         if self.touched.swap(false, Ordering::Relaxed) {
+            self.lay_down_so_far().await?;
             return self
                 .commit(archive::Outcome::Partial, false)
                 .await

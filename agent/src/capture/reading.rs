@@ -154,6 +154,7 @@ impl Run<'_> {
             self.staging.change(file.staged, change).await?;
         }
         counts.files.settle(1, outcome);
+        self.touched.store(true, Ordering::Relaxed);
         self.file_over(&file, Some(&entry)).await
     }
 

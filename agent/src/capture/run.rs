@@ -61,6 +61,8 @@ pub(super) struct Run<'a> {
     pub(super) named: AtomicBool,
     /// Whether anything new was written since the last commit.
     pub(super) touched: AtomicBool,
+    /// Held while the lines of an item whose files are read are written.
+    pub(super) laying: tokio::sync::Mutex<()>,
     /// Bounds the questions about items, children of items included.
     pub(super) questions: Semaphore,
 }

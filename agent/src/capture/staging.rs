@@ -75,8 +75,10 @@ const SCHEMA: &str = "
         name TEXT NOT NULL,
         version TEXT,
         head TEXT NOT NULL,
-        open INTEGER NOT NULL
+        open INTEGER NOT NULL,
+        fresh INTEGER NOT NULL DEFAULT 0
     );
+    CREATE INDEX fresh ON item (fresh) WHERE fresh = 1;
     CREATE TABLE file (
         rank INTEGER NOT NULL,
         item INTEGER NOT NULL,

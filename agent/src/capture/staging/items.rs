@@ -1,7 +1,7 @@
 //! Items with files to read, and items with more files than memory should hold.
 
 use archive_format::FileEntry;
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use workspace::{ItemId, SourceFile};
@@ -140,10 +140,30 @@ impl Staging {
                 )?
                 .execute(params![entry, place.rank, place.item, place.path])?;
             let open: i64 = transaction
-                .prepare_cached("UPDATE item SET open = open - 1 WHERE id = ? RETURNING open")?
+                .prepare_cached(
+                    "UPDATE item SET open = open - 1, fresh = 1 WHERE id = ? RETURNING open",
+                )?
                 .query_row(params![place.item], |row| row.get(0))?;
             transaction.commit()?;
             Ok(open == 0)
+        })
+        .await
+    }
+
+    /// Items of which files were read since they were last handed out here, and some are still to be read.
+    pub(in crate::capture) async fn fresh(&self) -> Result<Vec<StagedItem>, Error> {
+        self.with(|connection| {
+            connection
+                .prepare_cached(
+                    "UPDATE item SET fresh = 0 WHERE fresh = 1 AND open > 0 RETURNING rank, id",
+                )?
+                .query_map([], |row| {
+                    Ok(StagedItem {
+                        rank: row.get(0)?,
+                        item: row.get(1)?,
+                    })
+                })?
+                .collect()
         })
         .await
     }
@@ -193,6 +213,22 @@ impl Staging {
             })
             .await?;
         parsed(&head)
+    }
+
+    /// What is remembered about an item, as long as files of it are still to be read.
+    pub(in crate::capture) async fn head_while_open<H: DeserializeOwned>(
+        &self,
+        item: StagedItem,
+    ) -> Result<Option<H>, Error> {
+        let head: Option<String> = self
+            .with(move |connection| {
+                connection
+                    .prepare_cached("SELECT head FROM item WHERE id = ? AND open > 0")?
+                    .query_row(params![item.item], |row| row.get(0))
+                    .optional()
+            })
+            .await?;
+        head.as_deref().map(parsed).transpose()
     }
 
     /// The manifest entries of an item's files in the order of their paths, after a path; at most `count`.
