@@ -1,4 +1,9 @@
 //! What a backup stores, what it leaves alone, and what it says about what it could not have.
 
 mod bench;
+mod cloud;
+mod cost;
 mod folder;
+mod gaps;
+mod resume;
+mod whole;

@@ -2,22 +2,25 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use archive_format::{
     Identity, InitOptions, Item, KeyChain, LocalStorage, OpenOptions, Outcome, Repository,
     SnapshotReader, SnapshotRecord,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use mlark::capture::{Error, Event, Observer, Policy, Report, back_up};
 use mlark::shutdown::Shutdown;
 use tempfile::TempDir;
+use tokio::time::Instant;
 use workspace::{Clock, Workspace};
 
 /// Where tests back up to.
 pub(crate) struct Bench {
-    pub(crate) folder: TempDir,
+    _folder: TempDir,
     pub(crate) repository: Repository,
-    pub(crate) now: Arc<Mutex<Timestamp>>,
+    start: Timestamp,
+    since: Instant,
     /// What every backup is told; tests change it.
     pub(crate) policy: Policy,
     pub(crate) stop: Shutdown,
@@ -37,8 +40,7 @@ impl Bench {
 
     async fn new(owners: Vec<Identity>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let start: Timestamp = "2026-11-23T02:00:00Z".parse().unwrap();
-        let now = Arc::new(Mutex::new(start));
+        let (start, since) = (START.parse().unwrap(), Instant::now());
         let storage = Arc::new(LocalStorage::new(folder.path().join("repository")));
         let options = InitOptions {
             owners: owners.iter().map(Identity::to_recipient).collect(),
@@ -61,28 +63,29 @@ impl Bench {
             program: "mlark test".to_owned(),
         };
         let repository = Repository::open(storage, keys, options).await.unwrap();
-        let clock = {
-            let now = Arc::clone(&now);
-            Clock::new(move || *now.lock().unwrap())
-        };
         Self {
-            folder,
+            _folder: folder,
             repository,
-            now,
-            policy: Policy::new("prod", clock),
+            policy: Policy::new("prod", clock(start, since)),
+            start,
+            since,
             stop: Shutdown::default(),
             seen: Seen::default(),
         }
     }
 
-    /// Lets time pass.
-    pub(crate) fn pass(&self, hours: i64) {
-        *self.now.lock().unwrap() += SignedDuration::from_hours(hours);
+    /// The time of day.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock().now()
+    }
+
+    /// The clock of everything here.
+    pub(crate) fn clock(&self) -> Clock {
+        clock(self.start, self.since)
     }
 
     /// One backup.
     pub(crate) async fn try_back_up(&self, source: &dyn Workspace) -> Result<Report, Error> {
-        self.pass(1);
         back_up(
             source,
             &self.repository,
@@ -120,6 +123,19 @@ impl Bench {
         history.iter().map(|record| record.outcome).collect()
     }
 }
+
+/// A clock that moves as tokio's timer does, which tests pause.
+fn clock(start: Timestamp, since: Instant) -> Clock {
+    Clock::new(move || start + since.elapsed())
+}
+
+/// Lets hours pass.
+pub(crate) async fn pass(hours: u64) {
+    tokio::time::advance(Duration::from_secs(3600 * hours)).await;
+}
+
+/// When every test begins.
+pub(crate) const START: &str = "2026-11-23T02:00:00Z";
 
 /// What happened, as the observer saw it.
 #[derive(Debug, Default)]

@@ -47,7 +47,7 @@ fn items(report: &Report, outcome: Counted) -> u64 {
     report.items_total().count(outcome)
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_folder_is_stored_whole() {
     let (bench, tree) = (Bench::unencrypted().await, Tree::new());
     let report = bench.back_up(&tree.open().await).await;
@@ -75,7 +75,7 @@ async fn a_folder_is_stored_whole() {
     assert_eq!(link.files[0].entry, target);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_unchanged_folder_reads_no_file_and_writes_no_content() {
     let (bench, tree) = (Bench::encrypted().await, Tree::new());
     bench.back_up(&tree.open().await).await;
@@ -96,7 +96,7 @@ async fn an_unchanged_folder_reads_no_file_and_writes_no_content() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn one_changed_byte_of_the_same_size_is_read_and_nothing_else() {
     let (bench, tree) = (Bench::unencrypted().await, Tree::new());
     bench.back_up(&tree.open().await).await;
@@ -114,7 +114,7 @@ async fn one_changed_byte_of_the_same_size_is_read_and_nothing_else() {
     assert_eq!(items(&report, Counted::Unchanged), 5);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_full_backup_trusts_no_validator() {
     let (mut bench, tree) = (Bench::unencrypted().await, Tree::new());
     bench.back_up(&tree.open().await).await;
@@ -124,18 +124,18 @@ async fn a_full_backup_trusts_no_validator() {
     assert_eq!(report.bytes.new, 0, "the same bytes are the same objects");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_the_selection_leaves_out_is_counted_and_not_stored() {
     let (mut bench, tree) = (Bench::unencrypted().await, Tree::new());
     bench.policy.selection =
-        Selection::parse(["!files/data/**"], *bench.now.lock().unwrap()).unwrap();
+        Selection::parse(["!files/data/**"], bench.now()).unwrap();
     let report = bench.back_up(&tree.open().await).await;
     assert_eq!(items(&report, Counted::Excluded), 3, "the directory too");
     assert!(bench.item("files", "data/a.csv", None).await.is_none());
     assert!(bench.item("files", "train.py", None).await.is_some());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_unreadable_file_is_a_gap_and_the_rest_is_saved() {
     let (mut bench, tree) = (Bench::unencrypted().await, Tree::new());
     let secret = tree.root.join("data/a.csv");
@@ -155,7 +155,7 @@ async fn an_unreadable_file_is_a_gap_and_the_rest_is_saved() {
     assert_eq!(item.gaps.len(), 1);
 
     bench.policy.known_gaps.push(KnownGap {
-        selection: Selection::parse(["files/data/**"], *bench.now.lock().unwrap()).unwrap(),
+        selection: Selection::parse(["files/data/**"], bench.now()).unwrap(),
         reason: "kept elsewhere".to_owned(),
         until: None,
     });
@@ -165,7 +165,7 @@ async fn an_unreadable_file_is_a_gap_and_the_rest_is_saved() {
     assert_eq!(report.gaps[0].known.as_deref(), Some("kept elsewhere"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_folder_that_lost_most_of_its_files_is_suspect_until_it_is_accepted() {
     let (bench, tree) = (Bench::unencrypted().await, Tree::new());
     for number in 0..40 {
@@ -190,7 +190,7 @@ async fn a_folder_that_lost_most_of_its_files_is_suspect_until_it_is_accepted() 
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_stopped_run_keeps_a_partial_snapshot_and_the_next_one_goes_on() {
     let (mut bench, tree) = (Bench::unencrypted().await, Tree::new());
     bench.stop.request();
@@ -212,7 +212,7 @@ async fn a_stopped_run_keeps_a_partial_snapshot_and_the_next_one_goes_on() {
     assert_eq!(outcomes.last(), Some(&Outcome::Complete));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_dry_run_stores_nothing_and_says_what_would_be_read() {
     let (mut bench, tree) = (Bench::unencrypted().await, Tree::new());
     bench.policy.dry_run = true;
@@ -223,7 +223,7 @@ async fn a_dry_run_stores_nothing_and_says_what_would_be_read() {
     assert!(bench.history().await.is_empty());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_report_is_the_interfaces_document() {
     let (bench, tree) = (Bench::unencrypted().await, Tree::new());
     let report = bench.back_up(&tree.open().await).await;

@@ -55,7 +55,13 @@ impl AzureWorkspace {
         match (uri, policy) {
             (None | Some(""), _) | (_, Some(DataBytes::None)) => stream::empty().boxed(),
             (Some(uri), policy) => flattened(async move {
-                let place = self.locate(uri).await?;
+                let place = match self.locate(uri).await {
+                    // What lies nowhere in this workspace lies not on its default datastore.
+                    Err(Error::Place { .. }) if policy == Some(DataBytes::DefaultDatastore) => {
+                        return Ok(stream::empty().boxed());
+                    }
+                    place => place?,
+                };
                 if policy == Some(DataBytes::DefaultDatastore) && !place.is_default {
                     return Ok(stream::empty().boxed());
                 }
