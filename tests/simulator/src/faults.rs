@@ -227,7 +227,8 @@ impl Memory {
     }
 }
 
-/// A call without what differs between two tries of the same.
+/// A call without what differs between two tries of the same. Its body and its range belong to it: calls for two
+/// metrics of a run, or for two parts of a blob, are not tries of one another.
 pub(crate) fn key(call: &Call) -> String {
     let steady = call
         .query
@@ -236,14 +237,22 @@ pub(crate) fn key(call: &Call) -> String {
     let query: Vec<String> = steady
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
-    format!(
+    let mut key = format!(
         "{:?} {} {} {}?{}",
         call.service,
         call.label,
         call.method,
         call.raw_path,
         query.join("&")
-    )
+    );
+    if let Some(range) = call.header("x-ms-range").or_else(|| call.header("range")) {
+        key.push_str(&format!(" {range}"));
+    }
+    if !call.body.is_empty() {
+        let digest = hex::encode(&Sha256::digest(&call.body)[..8]);
+        key.push_str(&format!(" body {digest}"));
+    }
+    key
 }
 
 /// A number in 0..1 that looks random.
