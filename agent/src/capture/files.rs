@@ -266,7 +266,9 @@ impl Run<'_> {
     /// Finishes an item whose files are all read.
     pub(super) async fn finish_item(&self, staged: StagedItem, id: &ItemId) -> Result<(), Error> {
         let _alone = self.laying.lock().await;
-        let head: Head = self.staging.head(staged).await?;
+        let Some((head, _)) = self.staging.head::<Head>(staged).await? else {
+            return Ok(());
+        };
         let outcome = head.outcome();
         let before = match head.changed {
             true => None,

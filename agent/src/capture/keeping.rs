@@ -55,13 +55,19 @@ impl Run<'_> {
 
     /// Writes the lines of items whose files are partly read, so that the next run need not read those again.
     async fn lay_down_so_far(&self) -> Result<(), Error> {
-        for staged in self.staging.fresh().await? {
-            // Its last file may be done meanwhile; then its own lines are the right ones.
-            let _alone = self.laying.lock().await;
-            let head: Option<Head> = self.staging.head_while_open(staged).await?;
-            if let Some(mut head) = head {
-                head.line.settled = false;
-                self.write_anew(head.line, Some(staged)).await?;
+        for (staged, id) in self.staging.fresh().await? {
+            let alone = self.laying.lock().await;
+            match self.staging.head::<Head>(staged).await? {
+                Some((mut head, open)) if open > 0 => {
+                    head.line.settled = false;
+                    self.write_anew(head.line, Some(staged)).await?;
+                }
+                // It was stopped right after its last file.
+                Some(_) => {
+                    drop(alone);
+                    self.finish_item(staged, &id).await?;
+                }
+                None => {}
             }
         }
         Ok(())

@@ -152,6 +152,8 @@ impl Run<'_> {
                 Some(done) = tasks.next(), if !tasks.is_empty() => {
                     done?;
                     self.progress();
+                    // Whoever waits for the wish to stop gets a look even where nothing here ever waits.
+                    tokio::task::yield_now().await;
                     if self.is_keeping_due() {
                         tasks.push(self.keep_partial().boxed());
                     }

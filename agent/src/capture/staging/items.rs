@@ -150,18 +150,24 @@ impl Staging {
         .await
     }
 
-    /// Items of which files were read since they were last handed out here, and some are still to be read.
-    pub(in crate::capture) async fn fresh(&self) -> Result<Vec<StagedItem>, Error> {
+    /// Items of which files were read since they were last handed out here, and which are not closed yet.
+    pub(in crate::capture) async fn fresh(&self) -> Result<Vec<(StagedItem, ItemId)>, Error> {
         self.with(|connection| {
             connection
                 .prepare_cached(
-                    "UPDATE item SET fresh = 0 WHERE fresh = 1 AND open > 0 RETURNING rank, id",
+                    "UPDATE item SET fresh = 0 WHERE fresh = 1 RETURNING rank, id, kind, name, version",
                 )?
                 .query_map([], |row| {
-                    Ok(StagedItem {
+                    let staged = StagedItem {
                         rank: row.get(0)?,
                         item: row.get(1)?,
-                    })
+                    };
+                    let id = ItemId {
+                        kind: row.get(2)?,
+                        name: row.get(3)?,
+                        version: row.get(4)?,
+                    };
+                    Ok((staged, id))
                 })?
                 .collect()
         })
@@ -200,35 +206,22 @@ impl Staging {
         kept.map_err(|source| Error::Remember { source })
     }
 
-    /// What is remembered about an item.
+    /// What is remembered about an item and how many of its files are still to be read; nothing once it is closed.
     pub(in crate::capture) async fn head<H: DeserializeOwned>(
         &self,
         item: StagedItem,
-    ) -> Result<H, Error> {
-        let head: String = self
+    ) -> Result<Option<(H, i64)>, Error> {
+        let found: Option<(String, i64)> = self
             .with(move |connection| {
                 connection
-                    .prepare_cached("SELECT head FROM item WHERE id = ?")?
-                    .query_row(params![item.item], |row| row.get(0))
-            })
-            .await?;
-        parsed(&head)
-    }
-
-    /// What is remembered about an item, as long as files of it are still to be read.
-    pub(in crate::capture) async fn head_while_open<H: DeserializeOwned>(
-        &self,
-        item: StagedItem,
-    ) -> Result<Option<H>, Error> {
-        let head: Option<String> = self
-            .with(move |connection| {
-                connection
-                    .prepare_cached("SELECT head FROM item WHERE id = ? AND open > 0")?
-                    .query_row(params![item.item], |row| row.get(0))
+                    .prepare_cached("SELECT head, open FROM item WHERE id = ?")?
+                    .query_row(params![item.item], |row| Ok((row.get(0)?, row.get(1)?)))
                     .optional()
             })
             .await?;
-        head.as_deref().map(parsed).transpose()
+        found
+            .map(|(head, open)| Ok((parsed(&head)?, open)))
+            .transpose()
     }
 
     /// The manifest entries of an item's files in the order of their paths, after a path; at most `count`.

@@ -87,7 +87,11 @@ async fn an_item_is_done_with_its_last_file() {
             .await
             .unwrap()
     );
-    assert_eq!(staging.head::<String>(item).await.unwrap(), "jobs/j!");
+    let fresh = staging.fresh().await.unwrap();
+    assert_eq!(fresh, [(item, ItemId::new("jobs", "j"))]);
+    assert!(staging.fresh().await.unwrap().is_empty());
+    let head = staging.head::<String>(item).await.unwrap();
+    assert_eq!(head, Some(("jobs/j!".to_owned(), 0)));
     let entries = staging.entries_after(item, String::new(), 1).await.unwrap();
     assert_eq!(entries, [entry("a")]);
     let entries = staging
@@ -98,6 +102,7 @@ async fn an_item_is_done_with_its_last_file() {
     staging.close(item).await.unwrap();
     let rest = staging.files_after(Place::default(), 10).await.unwrap();
     assert!(rest.is_empty());
+    assert_eq!(staging.head::<String>(item).await.unwrap(), None);
 }
 
 #[tokio::test]
