@@ -95,13 +95,22 @@ impl Cloud {
             *requests.entry(name).or_default() += count;
         }
         let early = state.arrivals.early().to_vec();
-        assert!(early.is_empty(), "requests came before they were let: {early:?}");
+        assert!(
+            early.is_empty(),
+            "requests came before they were let: {early:?}"
+        );
         state.arrivals.reset();
         requests
     }
 
     /// The bytes of a file of the newest snapshot.
-    pub(crate) async fn bytes(&self, kind: &str, name: &str, version: Option<&str>, path: &str) -> Vec<u8> {
+    pub(crate) async fn bytes(
+        &self,
+        kind: &str,
+        name: &str,
+        version: Option<&str>,
+        path: &str,
+    ) -> Vec<u8> {
         let item = self.bench.item(kind, name, version).await.unwrap();
         let file = item.files.iter().find(|file| file.path.as_str() == path);
         let content = file.unwrap().content.clone().unwrap();

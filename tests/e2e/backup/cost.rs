@@ -1,32 +1,177 @@
 //! What a backup of an unchanged workspace may cost, and that a change costs what it is worth.
 
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
 use mlark::capture::Counted;
 use serde_json::json;
+use simulator::documents::Resource;
+use simulator::history::Run;
 use simulator::metric::{Metric, Point};
+use simulator::workspace::Workspace;
+use simulator::world::storage_pages;
 
 use super::bench::pass;
 use super::cloud::Cloud;
 use super::whole::a_notebook;
 
 #[tokio::test(start_paused = true)]
-async fn an_unchanged_workspace_costs_its_listings_and_its_unsettled_jobs() {
+async fn an_unchanged_workspace_costs_its_listings_and_its_unsettled_jobs_and_nothing_else() {
     let cloud = Cloud::small().await;
+    let asked = cloud.simulator.now();
     cloud.back_up().await;
     cloud.take_requests();
     pass(1).await;
     let report = cloud.back_up().await;
     assert_eq!(report.items_total().count(Counted::Saved), 0);
     let requests = cloud.take_requests();
-    println!("{requests:#?}");
     let census = cloud.census();
-    println!("{census:#?}");
-    let lists: usize = census.list_requests.values().sum();
-    let count = |of: &str| {
-        let matching = requests.iter().filter(|(name, _)| name.contains(of));
-        matching.map(|(_, count)| *count).sum::<u64>()
+    let expected = Expected::of(&cloud, asked);
+
+    let mut rest = requests.clone();
+    let mut take = |of: &str| -> u64 {
+        let names: Vec<String> = rest
+            .keys()
+            .filter(|name| name.starts_with(of))
+            .cloned()
+            .collect();
+        names.iter().filter_map(|name| rest.remove(name)).sum()
     };
-    assert_eq!(count("Arm GET …ws/"), lists as u64);
-    assert_eq!(count("File GET"), census.share_requests as u64);
+    assert_eq!(take("Login POST"), 3, "a token for each audience");
+    assert_eq!(take("Arm GET /metadata/endpoints"), 1);
+    assert_eq!(take("Data GET /discovery"), 1);
+    assert_eq!(
+        take("Arm GET …ws/jobs/{n}"),
+        expected.job_lookups,
+        "places named by a job's output"
+    );
+    let lists: usize = census.list_requests.values().sum();
+    assert_eq!(take("Arm GET …ws/"), lists as u64);
+    assert_eq!(take("Arm GET …ws"), 1);
+    assert_eq!(take("File GET"), census.share_requests as u64);
+    assert_eq!(
+        take("Blob GET /{container} restype=container comp=list"),
+        expected.blob_pages
+    );
+    assert_eq!(
+        take("Data GET /history/v1.0…ws/runs/{n}/children"),
+        expected.parents
+    );
+    assert_eq!(
+        take("Data GET /history/v1.0…ws/runs/{n}"),
+        expected.unsettled_jobs
+    );
+    assert_eq!(
+        take("Data POST /metric/v2.0…ws/runs/{n}/list"),
+        expected.unsettled_runs
+    );
+    assert_eq!(
+        take("Data POST /metric/v2.0…ws/runs/{n}/full"),
+        expected.metric_pages
+    );
+    assert!(rest.is_empty(), "{rest:#?}");
+    assert_eq!(report.requests, requests.values().sum::<u64>());
+}
+
+/// What the listings of an unchanged workspace take, counted from what the simulated cloud holds.
+#[derive(Debug, Default)]
+struct Expected {
+    job_lookups: u64,
+    blob_pages: u64,
+    unsettled_jobs: u64,
+    unsettled_runs: u64,
+    parents: u64,
+    metric_pages: u64,
+}
+
+/// Points of a metric that a page of the simulator holds, for each row of a list's page.
+const POINTS_PER_ROW: usize = 8;
+
+impl Expected {
+    fn of(cloud: &Cloud, asked: Timestamp) -> Self {
+        let mut expected = Self::default();
+        let state = cloud.simulator.state();
+        let page = state.settings.page;
+        let workspace = state.workspace(&cloud.key).unwrap();
+        let blobs = &state.accounts[&workspace.account].blobs;
+        let listing = |container: &str, prefix: &str| {
+            let held = blobs.container(container).unwrap();
+            let below = held.blobs.keys().filter(|name| name.starts_with(prefix));
+            storage_pages(below.count(), page) as u64
+        };
+        expected.blob_pages += listing(&workspace.blob_container, "LocalUpload/");
+        for code in versions(workspace, "codes") {
+            let uri = code.body["properties"]["codeUri"].as_str().unwrap();
+            let path = uri.split_once("//").unwrap().1.split_once('/').unwrap().1;
+            let (container, folder) = path.split_once('/').unwrap();
+            expected.blob_pages += listing(container, folder);
+        }
+        for model in versions(workspace, "models") {
+            let uri = model.body["properties"]["modelUri"].as_str().unwrap();
+            if let Some(rest) = uri.strip_prefix("azureml://jobs/") {
+                let (job, output) = rest.split_once("/outputs/").unwrap();
+                let output = output.split('/').next().unwrap();
+                expected.job_lookups += 1;
+                let folder = format!("azureml/{job}/{output}");
+                expected.blob_pages += listing(&workspace.blob_container, &folder);
+            }
+        }
+        for run in workspace.history.runs() {
+            let root = match &run.parent {
+                Some(parent) => workspace.history.run(parent).unwrap(),
+                None => run,
+            };
+            if is_settled(root, asked) {
+                continue;
+            }
+            expected.unsettled_runs += 1;
+            let artifacts = run.artifact_prefix();
+            expected.blob_pages += listing("azureml", artifacts.trim_end_matches('/'));
+            for metric in workspace
+                .metrics
+                .of_run(&run.run_id)
+                .into_iter()
+                .flat_map(BTreeMap::values)
+            {
+                let pages = storage_pages(metric.points.len(), page * POINTS_PER_ROW);
+                expected.metric_pages += pages as u64;
+            }
+            if run.parent.is_some() {
+                continue;
+            }
+            expected.unsettled_jobs += 1;
+            let job = workspace.documents.get("jobs", &run.run_id).unwrap();
+            let properties = &job.body["properties"];
+            let parent = ["Pipeline", "Sweep", "AutoML"];
+            let kind = properties["jobType"].as_str().unwrap();
+            expected.parents += u64::from(parent.contains(&kind));
+            let outputs = properties["outputs"].as_object();
+            if outputs.is_some_and(|outputs| !outputs.is_empty()) {
+                let folder = format!("azureml/{}", run.run_id);
+                expected.blob_pages += listing(&workspace.blob_container, &folder);
+            }
+        }
+        expected
+    }
+}
+
+fn versions<'a>(workspace: &'a Workspace, kind: &str) -> Vec<&'a Resource> {
+    let containers = workspace.documents.list(kind).into_iter();
+    containers
+        .flat_map(|container| {
+            let versions = format!("{kind}/{}/versions", container.name);
+            workspace.documents.list(&versions)
+        })
+        .collect()
+}
+
+/// Whether a run ended so long ago that nothing of it is expected to change.
+fn is_settled(run: &Run, asked: Timestamp) -> bool {
+    let day = SignedDuration::from_hours(24);
+    run.is_terminal()
+        && run
+            .ended
+            .is_some_and(|ended| asked.duration_since(ended) >= day)
 }
 
 #[tokio::test(start_paused = true)]
@@ -94,7 +239,12 @@ fn add_point(cloud: &Cloud) -> String {
     let running = workspace.history.runs().find(|run| !run.is_terminal());
     let job = running.unwrap().run_id.clone();
     let metrics = workspace.metrics.of_run(&job).unwrap();
-    let name = metrics.values().find(|metric| metric.is_scalar()).unwrap().name.clone();
+    let name = metrics
+        .values()
+        .find(|metric| metric.is_scalar())
+        .unwrap()
+        .name
+        .clone();
     let mut more = Metric::scalar(&name, &job);
     more.points.push(Point::scalar(&name, 0.5, 1_000, at));
     workspace.metrics.append(&job, more);
@@ -110,7 +260,7 @@ async fn a_settled_job_is_asked_about_again_after_thirty_days() {
     cloud.take_requests();
     pass(1).await;
     cloud.back_up().await;
-    let asked = |requests: &std::collections::BTreeMap<String, u64>| {
+    let asked = |requests: &BTreeMap<String, u64>| {
         let data = requests.iter().filter(|(name, _)| name.starts_with("Data"));
         data.map(|(_, count)| *count).sum::<u64>()
     };

@@ -127,8 +127,7 @@ async fn a_full_backup_trusts_no_validator() {
 #[tokio::test(start_paused = true)]
 async fn what_the_selection_leaves_out_is_counted_and_not_stored() {
     let (mut bench, tree) = (Bench::unencrypted().await, Tree::new());
-    bench.policy.selection =
-        Selection::parse(["!files/data/**"], bench.now()).unwrap();
+    bench.policy.selection = Selection::parse(["!files/data/**"], bench.now()).unwrap();
     let report = bench.back_up(&tree.open().await).await;
     assert_eq!(items(&report, Counted::Excluded), 3, "the directory too");
     assert!(bench.item("files", "data/a.csv", None).await.is_none());

@@ -38,7 +38,11 @@ async fn a_workspace_under_throttling_and_faults_is_backed_up_complete() {
     cloud.take_requests();
     cloud.simulator.set_faults(0, Vec::new());
     let report = cloud.back_up().await;
-    assert_eq!(report.files_total().count(Counted::Saved), 0, "all of it was right");
+    assert_eq!(
+        report.files_total().count(Counted::Saved),
+        0,
+        "all of it was right"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -52,7 +56,11 @@ async fn a_file_that_cannot_be_read_is_a_gap_and_the_rest_is_saved() {
     assert_eq!(report.gaps.len(), 1, "{:?}", report.gaps);
     assert_eq!(report.gaps[0].item, format!("notebooks/{path}"));
     assert_eq!(report.gaps[0].file.as_deref(), Some(path.as_str()));
-    assert!(report.gaps[0].reason.starts_with("Permission is missing"), "{:?}", report.gaps);
+    assert!(
+        report.gaps[0].reason.starts_with("Permission is missing"),
+        "{:?}",
+        report.gaps
+    );
     let tally = report.files["notebooks"];
     assert_eq!(tally.count(Counted::Failed), 1);
     assert_eq!(tally.count(Counted::Saved), tally.listed() - 1);
@@ -60,7 +68,11 @@ async fn a_file_that_cannot_be_read_is_a_gap_and_the_rest_is_saved() {
     set_unreadable(&cloud, &path, None);
     let report = cloud.back_up().await;
     assert!(!report.has_gaps());
-    assert_eq!(report.files_total().count(Counted::Saved), 1, "only what was missing is read");
+    assert_eq!(
+        report.files_total().count(Counted::Saved),
+        1,
+        "only what was missing is read"
+    );
 }
 
 fn set_unreadable(cloud: &Cloud, path: &str, status: Option<u16>) {
@@ -81,7 +93,11 @@ async fn a_missing_permission_on_one_kind_is_a_gap_and_no_suspicion() {
     };
     cloud.simulator.set_faults(1, vec![denied]);
     let report = cloud.back_up().await;
-    assert_eq!(report.ending, Ending::Complete, "what may not be listed is not lost");
+    assert_eq!(
+        report.ending,
+        Ending::Complete,
+        "what may not be listed is not lost"
+    );
     assert_eq!(report.gaps.len(), 1, "{:?}", report.gaps);
     assert_eq!(report.gaps[0].item, "schedules");
     assert!(report.items["jobs"].count(Counted::Unchanged) > 0);
@@ -107,16 +123,27 @@ async fn a_kind_whose_listing_fails_half_way_keeps_what_was_listed() {
 async fn where_nothing_can_be_listed_there_is_an_error_and_no_snapshot() {
     let cloud = Cloud::small().await;
     let source = cloud.open().await;
-    let denied = |service| {
-        Rule::always(refusal(403, "AuthorizationFailed")).on(service)
-    };
-    let rules = vec![denied(Service::Arm), denied(Service::File), denied(Service::Blob)];
+    let denied = |service| Rule::always(refusal(403, "AuthorizationFailed")).on(service);
+    let rules = vec![
+        denied(Service::Arm),
+        denied(Service::File),
+        denied(Service::Blob),
+    ];
     cloud.simulator.set_faults(1, rules);
     let error = cloud.bench.try_back_up(&source).await;
     assert!(matches!(error, Err(Error::Unreadable { .. })), "{error:?}");
     assert!(cloud.bench.history().await.is_empty());
-    let runs = cloud.bench.repository.catalogue().runs(Some("prod"), 5).await.unwrap();
-    assert!(matches!(runs[0].outcome, Some(archive_format::RunOutcome::Failed(_))), "{runs:?}");
+    let runs = cloud
+        .bench
+        .repository
+        .catalogue()
+        .runs(Some("prod"), 5)
+        .await
+        .unwrap();
+    assert!(
+        matches!(runs[0].outcome, Some(archive_format::RunOutcome::Failed(_))),
+        "{runs:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -50,7 +50,10 @@ async fn a_stopped_backup_goes_on_from_its_partial_snapshot() {
     let known = second.files_total().count(Counted::Unchanged);
     assert!(known + 8 >= done, "{known} of {done} files were known");
     assert_eq!(known + read, second.files_total().listed());
-    assert_eq!(bench.outcomes().await, [Outcome::Partial, Outcome::Complete]);
+    assert_eq!(
+        bench.outcomes().await,
+        [Outcome::Partial, Outcome::Complete]
+    );
 }
 
 /// Makes a job with an environment of its own while the jobs are being listed: the environments are through by then.
@@ -90,11 +93,20 @@ async fn an_environment_made_meanwhile_is_fetched_because_a_job_names_it() {
     let source = cloud.open().await;
     let bench = &cloud.bench;
     let submit = Submit(&cloud);
-    let report = back_up(&source, &bench.repository, &bench.policy, &submit, &bench.stop).await;
+    let report = back_up(
+        &source,
+        &bench.repository,
+        &bench.policy,
+        &submit,
+        &bench.stop,
+    )
+    .await;
     let report = report.unwrap();
     assert!(!report.has_gaps(), "{:?}", report.gaps);
     assert!(bench.item("jobs", "just_now", None).await.is_some());
     let version = Some("0123456789abcdef0123456789abcdef");
-    let environment = bench.item("environments", "CliV2AnonymousEnvironment", version).await;
+    let environment = bench
+        .item("environments", "CliV2AnonymousEnvironment", version)
+        .await;
     assert_eq!(environment.unwrap().documents.len(), 1);
 }

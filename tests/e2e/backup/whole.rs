@@ -19,9 +19,16 @@ async fn everything_that_a_workspace_holds_is_listed_and_saved() {
         let containers = census.containers.get(kind).copied().unwrap_or_default();
         let expected = items + below + containers;
         assert_eq!(listed, expected as u64, "{kind}");
-        assert_eq!(tally.map_or(0, |tally| tally.count(Counted::Saved)), listed, "{kind}");
+        assert_eq!(
+            tally.map_or(0, |tally| tally.count(Counted::Saved)),
+            listed,
+            "{kind}"
+        );
     }
-    let notebooks = report.files.get("notebooks").map_or(0, |tally| tally.count(Counted::Saved));
+    let notebooks = report
+        .files
+        .get("notebooks")
+        .map_or(0, |tally| tally.count(Counted::Saved));
     assert_eq!(notebooks, census.share_files as u64);
     assert_eq!(report.files_total().count(Counted::Failed), 0);
 }
@@ -40,7 +47,12 @@ async fn an_unchanged_workspace_reads_no_file_and_stores_no_content() {
     cloud.back_up().await;
     pass(1).await;
     let report = cloud.back_up().await;
-    assert_eq!(report.items_total().count(Counted::Saved), 0, "{:#?}", report.to_json());
+    assert_eq!(
+        report.items_total().count(Counted::Saved),
+        0,
+        "{:#?}",
+        report.to_json()
+    );
     assert_eq!(report.files_total().count(Counted::Saved), 0);
     assert_eq!(report.bytes.new, 0);
     let history = cloud.bench.history().await;
