@@ -27,6 +27,10 @@ const PAIRS_MAX: usize = 100;
 const EXPERIMENTS_MAX: usize = 100;
 const SEARCH_ROWS: u32 = 1000;
 
+/// The ids of the experiments, once they were listed.
+#[derive(Debug, Default)]
+pub(crate) struct KnownExperiments(tokio::sync::Mutex<Option<Vec<String>>>);
+
 impl AzureWorkspace {
     /// An address below MLflow's, once discovery has said which hosts are to be trusted.
     async fn mlflow_url(&self, operation: &str) -> Result<Url, Error> {
@@ -81,6 +85,7 @@ impl AzureWorkspace {
         let made = self
             .mlflow("experiments/create", &json!({"name": name}), Context::new())
             .await;
+        self.known_experiments().0.lock().await.take();
         match made {
             Ok(answer) => text(&answer.json()?, "/experiment_id")
                 .map(ExperimentId)
@@ -100,8 +105,18 @@ impl AzureWorkspace {
         }
     }
 
-    /// The ids of all experiments, archived ones too.
+    /// The ids of all experiments, archived ones too; asked for again only after one was made here.
     async fn experiments(&self) -> Result<Vec<String>, Error> {
+        let mut known = self.known_experiments().0.lock().await;
+        if let Some(known) = &*known {
+            return Ok(known.clone());
+        }
+        let found = self.list_experiments().await?;
+        *known = Some(found.clone());
+        Ok(found)
+    }
+
+    async fn list_experiments(&self) -> Result<Vec<String>, Error> {
         let mut found = Vec::new();
         let mut tokens = Tokens::default();
         loop {

@@ -16,7 +16,7 @@ use super::locate;
 use super::pager::Names;
 use super::place::Place;
 use super::range::{Piece, RANGE_BYTES_MAX, Ranged, total};
-use super::share_xml::{self, RawEntry};
+use super::share_xml::{self, RawEntry, RawPage};
 use super::wire::BodyLimit;
 use crate::{Attributes, Entry, Error, FilePath, Location, SourceFile, Validators};
 
@@ -39,7 +39,7 @@ pub(crate) fn request(connection: &Connection, method: Method, url: Url) -> Requ
     request
 }
 
-/// Everything below a directory of a share, directories before what is in them. A place that is a file gives that one.
+/// Everything below a directory of a share, directories before what is in them, a page of one at a time.
 pub(crate) fn walk(
     connection: &Connection,
     place: &Place,
@@ -47,92 +47,102 @@ pub(crate) fn walk(
     let walk = Walk {
         connection: connection.clone(),
         place: place.clone(),
-        waiting: VecDeque::from([String::new()]),
+        waiting: VecDeque::from([Part::default()]),
         running: stream::FuturesOrdered::new(),
+        markers: Names::default(),
     };
     stream::try_unfold(walk, async |mut walk| {
         let found = walk.next().await?;
-        Ok(found.map(|found| (stream::iter(found.into_iter().map(Ok)), walk)))
+        Ok(found.map(|found| (stream::iter(found), walk)))
     })
     .try_flatten()
     .boxed()
 }
 
-type Listing = futures::future::BoxFuture<'static, Result<(String, Vec<RawEntry>), Error>>;
+/// A page of a directory: the first, or the one that a marker names.
+#[derive(Clone, Debug, Default)]
+struct Part {
+    directory: String,
+    marker: String,
+}
+
+type Listing = futures::future::BoxFuture<'static, Result<(Part, RawPage), Error>>;
 
 struct Walk {
     connection: Connection,
     place: Place,
-    waiting: VecDeque<String>,
+    waiting: VecDeque<Part>,
     running: stream::FuturesOrdered<Listing>,
+    markers: Names,
 }
 
 impl Walk {
-    /// What one directory holds; those in it are walked later.
-    async fn next(&mut self) -> Result<Option<Vec<SourceFile>>, Error> {
+    /// What one page holds; the directories in it are walked later. A name that no path can hold is an error of its own.
+    async fn next(&mut self) -> Result<Option<Vec<Result<SourceFile, Error>>>, Error> {
         while self.running.len() < AHEAD
-            && let Some(directory) = self.waiting.pop_front()
+            && let Some(part) = self.waiting.pop_front()
         {
             let (connection, place) = (self.connection.clone(), self.place.clone());
             self.running.push_back(Box::pin(async move {
-                let entries = directory_entries(&connection, &place, &directory).await?;
-                Ok((directory, entries))
+                let page = page(&connection, &place, &part).await?;
+                Ok((part, page))
             }));
         }
         let Some(listed) = self.running.next().await else {
             return Ok(None);
         };
-        let (directory, entries) = listed?;
-        let mut found = Vec::with_capacity(entries.len());
-        for entry in entries {
-            let path = locate::joined(&directory, &entry.name);
-            if entry.is_directory {
-                self.waiting.push_back(path.clone());
+        let (part, page) = listed?;
+        if !page.next_marker.is_empty() {
+            let next = Part {
+                directory: part.directory.clone(),
+                marker: page.next_marker,
+            };
+            if !self
+                .markers
+                .is_new(&format!("{}?{}", next.directory, next.marker))
+            {
+                return Err(Error::Answer {
+                    act: format!("GET {}", locate::below(&self.place.url, &next.directory)?),
+                    reason: "its pages go round in a circle".to_owned(),
+                });
             }
-            found.push(source_file(&self.place, &path, &entry)?);
+            self.waiting.push_front(next);
+        }
+        let mut found = Vec::with_capacity(page.entries.len());
+        for entry in page.entries {
+            let path = locate::joined(&part.directory, &entry.name);
+            let file = source_file(&self.place, &path, &entry);
+            if entry.is_directory && file.is_ok() {
+                self.waiting.push_back(Part {
+                    directory: path,
+                    marker: String::new(),
+                });
+            }
+            found.push(file);
         }
         Ok(Some(found))
     }
 }
 
-/// All pages of one directory. A directory that is not there is empty.
-async fn directory_entries(
-    connection: &Connection,
-    place: &Place,
-    directory: &str,
-) -> Result<Vec<RawEntry>, Error> {
-    let base = locate::below(&place.url, directory)?;
-    let mut entries = Vec::new();
-    let mut markers = Names::default();
-    let mut marker = String::new();
-    loop {
-        let mut url = base.clone();
-        url.query_pairs_mut()
-            .append_pair("restype", "directory")
-            .append_pair("comp", "list")
-            .append_pair("include", "Timestamps,Etag,Attributes");
-        if !marker.is_empty() {
-            url.query_pairs_mut().append_pair("marker", &marker);
-        }
-        let mut request = request(connection, Method::Get, url);
-        request.insert_header("x-ms-file-extended-info", "true");
-        let answer = match connection
-            .send(Access::Token, Context::new(), request)
-            .await
-        {
-            Ok(answer) => answer,
-            Err(Error::NotFound(_)) => return Ok(entries),
-            Err(error) => return Err(error),
-        };
-        let page = share_xml::read(&answer.body).map_err(|reason| answer.unusable(reason))?;
-        entries.extend(page.entries);
-        if page.next_marker.is_empty() {
-            return Ok(entries);
-        }
-        if !markers.is_new(&page.next_marker) {
-            return Err(answer.unusable("its pages go round in a circle"));
-        }
-        marker = page.next_marker;
+/// One page of one directory. A directory that is not there is empty.
+async fn page(connection: &Connection, place: &Place, part: &Part) -> Result<RawPage, Error> {
+    let mut url = locate::below(&place.url, &part.directory)?;
+    url.query_pairs_mut()
+        .append_pair("restype", "directory")
+        .append_pair("comp", "list")
+        .append_pair("include", "Timestamps,Etag,Attributes");
+    if !part.marker.is_empty() {
+        url.query_pairs_mut().append_pair("marker", &part.marker);
+    }
+    let mut request = request(connection, Method::Get, url);
+    request.insert_header("x-ms-file-extended-info", "true");
+    match connection
+        .send(Access::Token, Context::new(), request)
+        .await
+    {
+        Ok(answer) => share_xml::read(&answer.body).map_err(|reason| answer.unusable(reason)),
+        Err(Error::NotFound(_)) => Ok(RawPage::default()),
+        Err(error) => Err(error),
     }
 }
 

@@ -11,6 +11,7 @@ use super::connection::Connection;
 use super::datastore::{DatastoreCache, NOTEBOOK_STORE};
 use super::history::{History, MetricName};
 use super::inventory::Inventory;
+use super::mlflow::KnownExperiments;
 use super::name::WorkspaceName;
 use super::place::Place;
 use super::settings::{DatastoreAccess, ReadOptions};
@@ -34,6 +35,7 @@ pub struct AzureWorkspace {
     datastores: DatastoreCache,
     inventory: Inventory,
     may_write: MayWrite,
+    experiments: KnownExperiments,
 }
 
 impl AzureWorkspace {
@@ -64,6 +66,7 @@ impl AzureWorkspace {
             datastores: DatastoreCache::default(),
             inventory: Inventory::open()?,
             may_write: MayWrite::default(),
+            experiments: KnownExperiments::default(),
         })
     }
 
@@ -95,6 +98,10 @@ impl AzureWorkspace {
 
     pub(crate) fn inventory(&self) -> &Inventory {
         &self.inventory
+    }
+
+    pub(crate) fn known_experiments(&self) -> &KnownExperiments {
+        &self.experiments
     }
 
     pub(crate) fn may_write(&self) -> &MayWrite {
