@@ -216,7 +216,9 @@ fn advice(health: &Health) -> Option<String> {
                 .last
                 .as_ref()
                 .map_or("latest-any", |last| last.id.as_str());
-            format!("mlark ls {id}, and look at the workspace: much of it is gone")
+            format!(
+                "look at the workspace: much of it is gone or changed; if that is right: mlark snapshots accept {id}"
+            )
         }
         State::Good if health.gaps > 0 => {
             let id = health

@@ -1,8 +1,9 @@
-//! `mlark snapshots`: what backups there are.
+//! `mlark snapshots`: what backups there are; and a person's word that a suspect one is as it should be.
 
 use std::collections::BTreeMap;
 
 use archive_format::{Outcome, SnapshotRecord};
+use clap::Subcommand;
 use serde_json::{Value, json};
 
 use crate::exit::ExitStatus;
@@ -12,11 +13,16 @@ use crate::ui::{Table, amount};
 
 /// Options.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Examples:
   mlark snapshots
-  mlark snapshots --workspace prod --latest 3")]
+  mlark snapshots --workspace prod --latest 3"
+)]
 pub struct Args {
+    #[command(subcommand)]
+    act: Option<Act>,
     /// Of this workspace only
     #[arg(long, value_name = "WORKSPACE")]
     workspace: Option<String>,
@@ -28,8 +34,52 @@ pub struct Args {
     latest: Option<usize>,
 }
 
-/// Lists them, oldest first.
+#[derive(Debug, Subcommand)]
+enum Act {
+    /// Says that suspect snapshots are as they should be; `latest` means them again
+    #[command(after_help = "Example:\n  mlark snapshots accept 01KA5")]
+    Accept {
+        /// Its id, or a unique prefix
+        #[arg(required = true)]
+        id: Vec<String>,
+    },
+}
+
+/// Lists them, oldest first, or accepts some.
 pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
+    match &args.act {
+        None => list(args, session).await,
+        Some(Act::Accept { id }) => accept(id, session).await,
+    }
+}
+
+async fn accept(names: &[String], session: &Session) -> Result<ExitStatus, Failure> {
+    let repository = session.open_repository().await?;
+    let mut ids = Vec::new();
+    for name in names {
+        let record = session.resolve(&repository, name).await?;
+        if record.outcome != Outcome::Suspect {
+            return Err(Failure::usage("Only a suspect snapshot is accepted")
+                .on(record.id)
+                .why(format!("it is {}", record.outcome)));
+        }
+        ids.push(record.id);
+    }
+    let now = session.context.clock.now();
+    let accepted = repository.accept(&ids, now).await;
+    accepted.map_err(|error| Failure::of_archive(&error))?;
+    if session.ui.json() {
+        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        session.ui.document(&json!({ "accepted": ids }));
+    } else {
+        for id in &ids {
+            session.ui.line(&format!("{id} is accepted"));
+        }
+    }
+    Ok(ExitStatus::Done)
+}
+
+async fn list(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
     let repository = session.open_repository().await?;
     let archive = |error| Failure::of_archive(&error);
     let history = repository.history().await.map_err(archive)?;

@@ -35,9 +35,8 @@ fn page() -> BTreeMap<String, BTreeSet<String>> {
 fn commands(command: &Command, path: &str, found: &mut BTreeMap<String, Command>) {
     for below in command.get_subcommands() {
         let path = format!("{path} {}", below.get_name());
-        if below.has_subcommands() {
-            commands(below, &path, found);
-        } else {
+        commands(below, &path, found);
+        if !below.is_subcommand_required_set() {
             found.insert(path, below.clone());
         }
     }

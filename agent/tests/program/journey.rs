@@ -108,6 +108,8 @@ async fn a_folder_is_backed_up_listed_shown_and_checked() {
         "beta\n"
     );
 
+    let checked = json(home, &["check", "--read-data"]).await;
+    assert_eq!(checked["outcome"], "sound");
     let status = json(home, &["status"]).await;
     assert_eq!(
         (
@@ -158,6 +160,7 @@ async fn without_the_owners_identity_names_are_seen_and_contents_are_not() {
         .find(|line| line.contains("a.txt"))
         .unwrap()
         .to_owned();
+    done(home, &["check"]).await;
     done(home, &["backup"]).await;
     let ran = mlark(home, &["show", "latest", &item, "--file", "a.txt"]).await;
     assert_eq!(ran.code, 12, "{ran:?}");
@@ -374,4 +377,90 @@ async fn names_that_speak_to_the_terminal_are_shown_as_text() {
     done(home, &["backup"]).await;
     let ls = done(home, &["ls", "-l", "latest"]).await.out;
     assert!(ls.contains("evil") && !ls.contains('\u{1b}'), "{ls}");
+}
+
+#[tokio::test]
+async fn damage_of_a_pack_is_exit_code_4() {
+    let home = world();
+    let home = home.path();
+    done(home, &["init"]).await;
+    done(home, &["backup"]).await;
+    let pack = walk(&home.join("repository/packs"));
+    let mut bytes = fs::read(&pack).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let mut permissions = fs::metadata(&pack).unwrap().permissions();
+    #[expect(
+        clippy::permissions_set_readonly_false,
+        reason = "the file is the test's own"
+    )]
+    permissions.set_readonly(false);
+    fs::set_permissions(&pack, permissions).unwrap();
+    fs::write(&pack, bytes).unwrap();
+    let ran = mlark(home, &["check", "--json"]).await;
+    assert_eq!(ran.code, 4, "{ran:?}");
+    assert_eq!(ran.json()["outcome"], "damaged");
+}
+
+fn walk(folder: &Path) -> std::path::PathBuf {
+    let first = fs::read_dir(folder)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    if first.is_dir() { walk(&first) } else { first }
+}
+
+#[tokio::test]
+async fn a_suspect_snapshot_is_not_the_latest_until_it_is_accepted() {
+    let home = world();
+    let home = home.path();
+    for number in 0..20 {
+        fs::write(
+            home.join(format!("source/file-{number}")),
+            format!("{number}"),
+        )
+        .unwrap();
+    }
+    done(home, &["init"]).await;
+    done(home, &["backup"]).await;
+    for number in 0..15 {
+        fs::remove_file(home.join(format!("source/file-{number}"))).unwrap();
+    }
+    let ran = mlark(home, &["backup", "--json"]).await;
+    let snapshot = ran.json()["snapshots"][0].clone();
+    assert_eq!(
+        (ran.code, snapshot["outcome"].as_str()),
+        (3, Some("suspect")),
+        "{ran:?}"
+    );
+    let id = snapshot["id"].as_str().unwrap();
+    let held = done(home, &["ls", "latest"]).await.out.lines().count();
+    let status = json(home, &["status"]).await;
+    assert_eq!(status["workspaces"][0]["state"], "suspect");
+    assert!(
+        status["workspaces"][0]["next"]
+            .as_str()
+            .unwrap()
+            .contains(id)
+    );
+
+    assert_eq!(
+        mlark(home, &["snapshots", "accept", "latest"]).await.code,
+        2,
+        "it is complete"
+    );
+    assert_eq!(
+        json(home, &["snapshots", "accept", id]).await["accepted"][0],
+        id
+    );
+    assert_eq!(
+        done(home, &["ls", "latest"]).await.out.lines().count(),
+        held - 15
+    );
+    assert_eq!(
+        json(home, &["status"]).await["workspaces"][0]["state"],
+        "good"
+    );
 }

@@ -94,9 +94,11 @@ fn show_suspicions(session: &Session, report: &Report) {
             .ui
             .toned(&[(Some(Tone::Bad), "  suspect: "), (None, reason)]);
     }
+    session.ui.line("  `latest` goes on meaning the snapshot before. Look at the workspace; if it is as it should be:");
+    let id = report.snapshot.map(|id| id.to_string()).unwrap_or_default();
     session
         .ui
-        .line("  `latest` goes on meaning the snapshot before; look at the workspace first");
+        .line(&format!("  next: mlark snapshots accept {id}"));
 }
 
 fn show_gaps(session: &Session, report: &Report) {
