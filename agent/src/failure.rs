@@ -103,6 +103,7 @@ impl Failure {
     #[must_use]
     pub fn with_place(mut self, place: &str) -> Self {
         self.on = Some(match self.on {
+            Some(on) if on.contains(place) => on,
             Some(on) => format!("{place}: {on}"),
             None => place.to_owned(),
         });
