@@ -1,0 +1,181 @@
+"""The whole job, judged by official clients: the SDK fills a workspace, mlark backs it up, the workspace is lost, mlark
+restores it into another subscription, region and name, and the SDK reads everything back there."""
+
+import json
+import unittest
+
+import readback
+import references
+import seed
+from cloud import SOURCE, TARGET, Cloud, Mlark
+
+NOTEBOOKS = {
+    "Users/ana/churn.ipynb": json.dumps({"cells": [{"cell_type": "code", "source": ["print(1)\n"]}], "nbformat": 4}).encode(),
+    "Users/ana/Versuch 50% #1 ä.ipynb": b'{"cells": [], "nbformat": 4}',
+    "Users/ana/empty.txt": b"",
+    "shared/notes/readme.md": b"# notes\n" * 2_000_00,
+}
+
+
+def write_notebooks(share):
+    """Directories and files through the official file-share client."""
+    made = set()
+    for path, content in NOTEBOOKS.items():
+        folder = ""
+        for part in path.split("/")[:-1]:
+            folder = f"{folder}/{part}".strip("/")
+            if folder not in made:
+                share.create_directory(folder)
+                made.add(folder)
+        share.get_file_client(path).upload_file(content)
+    share.create_directory("Users/ana/nothing")
+
+
+def lose(cloud, place):
+    """The workspace with its storage account: nothing is left to read."""
+    cloud.control("DELETE", f"/workspaces/{place.subscription}/{place.group}/{place.name}?purge=true&account=true")
+
+
+def finish_jobs(cloud, place, jobs):
+    """Lets the jobs end long ago, so that they are settled."""
+    for name in jobs.values():
+        cloud.control("POST", f"/workspaces/{place.subscription}/{place.group}/{place.name}/runs/{name}",
+                      {"status": "Completed", "metrics": [{"name": "accuracy", "value": 0.5 + step / 100, "step": step} for step in range(25)]})
+
+
+def restored_runs(dump):
+    """Source run id -> restored run; a duplicate is an error."""
+    found = {}
+    for run in dump["runs"].values():
+        source = run["tags"].get("mlark.source_run")
+        if source and not run["deleted"]:
+            assert source not in found, f"{source} was restored twice"
+            found[source] = run
+    return found
+
+
+class Roundtrip(unittest.TestCase):
+    """One journey, looked at from several sides."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cloud = cloud = Cloud()
+        cls.addClassCleanup(cloud.close)
+        workspace = cloud.create_workspace(SOURCE)
+        files = cloud.folder / "files"
+        files.mkdir()
+        client = cloud.client(SOURCE)
+        cls.seeded = seed.seed(client, files, [SOURCE.subscription, SOURCE.group, SOURCE.name])
+        write_notebooks(cloud.share(*cloud.store(SOURCE, "workspaceworkingdirectory")))
+        finish_jobs(cloud, SOURCE, cls.seeded["jobs"])
+        cls.described = readback.describe(client, cls.seeded)
+        cls.listed = readback.listed(client)
+        cls.models = {model: readback.download_model(client, *model, cloud.folder / "before" / model[1]) for model in cls.seeded["models"]}
+        cls.before = cls.dump(SOURCE)
+        cls.source = references.Source(
+            SOURCE.subscription, SOURCE.group, SOURCE.name, workspace["properties"]["workspaceId"],
+            cls.before["account"], frozenset(cls.before["runs"]))
+
+        cls.mlark = mlark = Mlark(cloud, SOURCE, TARGET)
+        mlark.init()
+        cls.backup = mlark.json("backup", "prod")["snapshots"][0]
+        lose(cloud, SOURCE)
+        cloud.create_workspace(TARGET)
+        cls.target_client = cloud.client(TARGET)
+        seed.computes(cls.target_client)
+        cls.plan = mlark.json("restore", "plan", "latest:prod", "--into", "recovery", codes=(0, 3))
+        cls.applied = mlark.json("restore", "apply", "latest:prod", "--into", "recovery", "--yes", codes=(0, 3))
+        cls.verified = mlark.json("restore", "verify", "latest:prod", "--against", "recovery", codes=(0, 4))
+        cls.after = cls.dump(TARGET)
+
+    @classmethod
+    def dump(cls, place):
+        return cls.cloud.control("GET", f"/workspaces/{place.subscription}/{place.group}/{place.name}")
+
+    def test_the_backup_is_complete_without_a_gap(self):
+        self.assertEqual(self.backup["outcome"], "complete")
+        self.assertEqual(self.backup["gaps"], [])
+        for kind, count in self.backup["items"].items():
+            with self.subTest(kind):
+                self.assertEqual(count["listed"], sum(count[word] for word in ("saved", "unchanged", "excluded", "known", "failed")))
+
+    def test_apply_ends_complete_and_verify_as_planned(self):
+        self.assertEqual(self.applied["outcome"], "complete", self.applied)
+        self.assertEqual(self.applied["failed"], 0)
+        self.assertIn(self.verified["outcome"], ("same", "as-planned"), self.verified["differences"][:10])
+
+    def test_the_sdk_sees_what_it_saw_before(self):
+        now = readback.describe(self.target_client, self.seeded)
+        for name, before in self.described.items():
+            with self.subTest(name):
+                self.assertEqual(now[name], before)
+
+    def test_the_sdk_lists_what_it_listed_before(self):
+        now = readback.listed(self.target_client)
+        for kind, names in self.listed.items():
+            with self.subTest(kind):
+                self.assertEqual(names - now[kind], set())
+
+    def test_the_sdk_downloads_the_same_bytes_of_every_model(self):
+        for model, before in self.models.items():
+            with self.subTest(model):
+                self.assertTrue(before, "the model had files")
+                now = readback.download_model(self.target_client, *model, self.cloud.folder / "after" / model[1])
+                self.assertEqual(now, before)
+
+    def test_every_notebook_is_there_by_the_official_client(self):
+        share = self.cloud.share(*self.cloud.store(TARGET, "workspaceworkingdirectory"))
+        for path, content in NOTEBOOKS.items():
+            with self.subTest(path):
+                self.assertEqual(share.get_file_client(path).download_file().readall(), content)
+        self.assertTrue(share.get_directory_client("Users/ana/nothing").exists())
+
+    def test_no_reference_leads_to_the_source(self):
+        found = [line for name, document in self.after["documents"].items()
+                 for line in references.findings(name, document, self.source)]
+        self.assertEqual(found, [])
+
+    def test_what_merely_mentions_the_source_is_byte_equal_and_in_the_report(self):
+        said = {row["item"] for row in self.plan["losses"] if "mentions" in json.dumps(row)}
+        compared = 0
+        for name, document in self.before["documents"].items():
+            restored = self.after["documents"].get(name)
+            for path, text in references.mentions(document, self.source).items():
+                if name.startswith("jobs/"):
+                    continue
+                compared += 1
+                with self.subTest(f"{name} {path}"):
+                    value = restored
+                    for part in path:
+                        value = value[part]
+                    self.assertEqual(value, text)
+        self.assertGreater(compared, 0)
+        self.assertTrue(said, "the loss report has rows for what mentions the source")
+
+    def test_jobs_are_runs_and_were_never_submitted(self):
+        self.assertEqual([name for name in self.after["documents"] if name.startswith("jobs/") and name.split("/")[1] in self.before["runs"]], [])
+        runs = restored_runs(self.after)
+        for name in self.seeded["jobs"].values():
+            with self.subTest(name):
+                self.assertIn(name, runs)
+                before = self.before["metrics"][name]["accuracy"]
+                now = self.after["metrics"][runs[name]["run_id"]]["accuracy"]
+                self.assertEqual([point["step"] for point in now], [point["step"] for point in before])
+                self.assertEqual([point["data"] for point in now], [point["data"] for point in before])
+
+    def test_schedules_are_disabled(self):
+        for name in self.seeded["schedules"]:
+            self.assertFalse(self.after["documents"][f"schedules/{name}"]["properties"]["isEnabled"])
+
+    def test_a_second_apply_changes_nothing(self):
+        again = self.mlark.json("restore", "apply", "latest:prod", "--into", "recovery", "--yes", codes=(0, 3))
+        self.assertEqual(again["failed"], 0)
+        now = self.dump(TARGET)
+        for part in ("runs", "metrics", "blobs", "files"):
+            with self.subTest(part):
+                self.assertEqual(set(now[part]), set(self.after[part]))
+        restored_runs(now)
+
+
+if __name__ == "__main__":
+    unittest.main()
