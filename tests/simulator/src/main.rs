@@ -1,4 +1,6 @@
-//! The program `simulator`: serves the simulated cloud until it is told to stop.
+//! The program `simulator`: serves the simulated cloud until it is told to stop, or asks something of one that runs.
+
+mod remote;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -25,6 +27,8 @@ struct Args {
 enum Command {
     /// Serves until SIGTERM or SIGINT.
     Serve(Serve),
+    /// Asks something of a simulator that is running.
+    Control(remote::Control),
 }
 
 #[derive(Debug, clap::Args)]
@@ -55,6 +59,8 @@ enum World {
     None,
     /// What a team leaves behind in a year.
     Demo,
+    /// The same in little.
+    Small,
 }
 
 fn suffix(text: &str) -> Result<String, String> {
@@ -68,8 +74,14 @@ fn suffix(text: &str) -> Result<String, String> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Command::Serve(serve) = Args::parse().command;
-    match run(serve).await {
+    let ended = match Args::parse().command {
+        Command::Serve(serve) => run(serve).await,
+        Command::Control(control) => match remote::run(control).await {
+            Ok(line) => writeln!(std::io::stdout(), "{line}").map_err(Into::into),
+            Err(error) => Err(error),
+        },
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let cause = error
@@ -94,8 +106,10 @@ async fn run(serve: Serve) -> Result<(), Box<dyn std::error::Error>> {
         ..Settings::default()
     };
     let simulator = Simulator::new(listening.settings(settings));
-    if let World::Demo = serve.world {
-        world::demo(&simulator)?;
+    match serve.world {
+        World::None => {}
+        World::Demo => world::pair(&simulator, &world::World::demo())?,
+        World::Small => world::pair(&simulator, &world::World::small(serve.seed))?,
     }
     let server = listening.serve(simulator)?;
     let folder = serve.dir.canonicalize()?;

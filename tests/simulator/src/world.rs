@@ -100,8 +100,8 @@ pub fn target(simulator: &Simulator, spec: &WorkspaceSpec) -> Result<WorkspaceKe
 }
 
 /// A workspace in use, and an empty one in another subscription and region.
-pub fn demo(simulator: &Simulator) -> Result<(), Error> {
-    World::demo().build(simulator)?;
+pub fn pair(simulator: &Simulator, world: &World) -> Result<(), Error> {
+    world.build(simulator)?;
     target(
         simulator,
         &WorkspaceSpec::new(
