@@ -71,14 +71,7 @@ pub(super) static ROW: Kind = Kind {
     restore: Restore::Put,
     order: 10,
     order_reason: "models, data and jobs name datastores, which name nothing in the workspace",
-    losses: &[
-        attribute::CREATOR_LOSS,
-        (
-            "credentials",
-            "the service shows them to no reader, and a document never holds them",
-            "stored and restored where the configuration says `secrets = true` and `--include secrets` is given",
-        ),
-    ],
+    losses: &[attribute::CREATOR_LOSS],
 };
 
 /// Every workspace has its own default datastores; writing the source's over them would cut it off from its storage.
