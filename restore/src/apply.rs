@@ -11,7 +11,7 @@ use workspace::{Clock, Selection};
 
 use crate::plan::{Failure, OutcomeWord, Outline};
 use crate::world::World;
-use crate::{Action, Error, Event, Journal, Observer, Plan, StepState, Stop, Target};
+use crate::{Action, Error, Event, Journal, Observer, Plan, Stop, Target};
 
 mod changed;
 mod document;
@@ -19,6 +19,7 @@ mod executor;
 mod file;
 mod folder;
 mod job;
+mod leftover;
 mod step;
 mod upload;
 
@@ -92,6 +93,7 @@ async fn apply_azure(
         session.journal.begin(plan, session.clock.now()).await?;
         return finish(plan, &Tally::default(), session).await;
     }
+    let cut_off = leftover::mark(azure).await?;
     let lock = azure.lock(&plan.plan).await.map_err(|error| match error {
         error @ workspace::Error::Locked { .. } => Error::Busy {
             target: plan.target.clone(),
@@ -99,7 +101,7 @@ async fn apply_azure(
         },
         error => Error::target("its lock", error),
     })?;
-    let done = work(plan, reader, azure, session).await;
+    let done = work(plan, reader, azure, session, cut_off).await;
     // A lock that is not given back runs out by itself; what was done stays done.
     let released = lock.release().await;
     let tally = done?;
@@ -112,11 +114,13 @@ async fn work(
     reader: &SnapshotReader,
     azure: &AzureWorkspace,
     session: &Session<'_>,
+    cut_off: bool,
 ) -> Result<Tally, Error> {
     let selection =
         Selection::parse(&plan.selectors, session.clock.now()).map_err(Error::Selection)?;
     let world = World::open(reader, azure, selection, &plan.options).await?;
     know_names(plan, &world).await?;
+    let runs = leftover::runs(plan, azure, cut_off, session.journal).await?;
     session.journal.begin(plan, session.clock.now()).await?;
     let begun = session.journal.steps(&plan.plan).await?;
     if !session.fresh {
@@ -126,7 +130,7 @@ async fn work(
         steps: plan.changes(),
         bytes: plan.estimate.bytes,
     });
-    Executor::new(plan, &world, session, begun).run().await
+    Executor::new(plan, &world, session, runs).run().await
 }
 
 /// Tells the rewriter what the plan decided: other version numbers, and runs that are there already.
@@ -190,9 +194,4 @@ async fn finish(plan: &Plan, tally: &Tally, session: &Session<'_>) -> Result<Out
         .finish(&plan.plan, word, session.clock.now())
         .await?;
     Ok(outline)
-}
-
-/// Whether a step was begun in an attempt before and may have been done in part.
-fn was_begun(begun: &BTreeMap<u32, StepState>, number: u32) -> bool {
-    begun.contains_key(&number)
 }

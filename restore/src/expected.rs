@@ -129,11 +129,21 @@ pub(crate) fn expect(kind: &'static Kind, loaded: &Loaded, given: &Given<'_>) ->
         id: &loaded.id,
         losses: Vec::new(),
         ignored: Vec::new(),
+        by_rule: false,
     };
     let original = shaping.definition(&text.value, given);
     let rewritten = rewrite(kind, &original, given.rewriter);
     let mut value = rewritten.value;
     let place = place::place(kind, loaded, &original, &mut value, given);
+    if let Some(why) = place.as_ref().and_then(BytesPlace::moved) {
+        let pointer = place::uri_pointer(kind).unwrap_or_default();
+        shaping.row(
+            Action::Create,
+            pointer,
+            why,
+            "below `LocalUpload/` of the target's default datastore",
+        );
+    }
     let placed = place.as_ref().and(place::uri_pointer(kind));
     shaping.losses_of_row();
     for left in &rewritten.left {
@@ -150,11 +160,9 @@ pub(crate) fn expect(kind: &'static Kind, loaded: &Loaded, given: &Given<'_>) ->
     shaping.own_name(&mut value, &target);
     shaping.credentials(&mut value, loaded, given);
     shaping.hold_back(&mut value);
-    let standing = kind.losses.len() + rewritten.mentions.len();
     Some(Expected {
         target,
-        by_rule: shaping.losses.len() > standing
-            || matches!(place, Some(BytesPlace::Pending { .. })),
+        by_rule: shaping.by_rule || matches!(place, Some(BytesPlace::Pending { .. })),
         value,
         api_version: text.api_version.clone(),
         place,
@@ -169,9 +177,11 @@ struct Shaping<'a> {
     id: &'a ItemId,
     losses: Vec<Loss>,
     ignored: Vec<String>,
+    by_rule: bool,
 }
 
 impl Shaping<'_> {
+    /// A row about something that a rule of this crate makes different.
     fn row(
         &mut self,
         action: Action,
@@ -179,14 +189,24 @@ impl Shaping<'_> {
         reason: impl Into<String>,
         substitute: impl Into<String>,
     ) {
+        self.by_rule = true;
         self.losses
             .push(Loss::new(self.id, action, what, reason, substitute));
     }
 
-    /// What no restore brings back for any item of the kind.
+    /// What no restore brings back for any item of the kind; a container above versions has nothing of that.
     fn losses_of_row(&mut self) {
+        if self.kind.versioned && self.id.version.is_none() {
+            return;
+        }
         for (what, reason, substitute) in self.kind.losses {
-            self.row(Action::Create, *what, *reason, *substitute);
+            self.losses.push(Loss::new(
+                self.id,
+                Action::Create,
+                *what,
+                *reason,
+                *substitute,
+            ));
         }
     }
 
@@ -212,12 +232,13 @@ impl Shaping<'_> {
     }
 
     fn mention(&mut self, pointer: &str, names: &[String]) {
-        self.row(
+        self.losses.push(Loss::new(
+            self.id,
             Action::Create,
             format!("mentions-source {pointer}"),
             format!("the text mentions {} and is no reference", names.join(", ")),
             "kept byte by byte",
-        );
+        ));
     }
 
     /// A component's specification repeats its own name and version.

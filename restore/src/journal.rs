@@ -4,7 +4,7 @@
 //!
 //! One SQLite file in the folder that the caller gives. Every call runs on tokio's blocking threads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -250,6 +250,21 @@ impl Journal {
         .await
     }
 
+    /// Items that some restore into this target began and did not end well: they may be there in part, and a search may
+    /// not show yet what was made last.
+    pub async fn unfinished(&self, target: &str) -> Result<BTreeSet<String>, Error> {
+        let target = target.to_owned();
+        self.run("read what was left over", move |connection| {
+            let mut query = connection.prepare(
+                "SELECT DISTINCT s.item FROM step s JOIN restore r USING (plan)
+                 WHERE r.target = ?1 AND s.state <> 'done'",
+            )?;
+            let rows = query.query_map(params![target], |row| row.get(0))?;
+            rows.collect()
+        })
+        .await
+    }
+
     /// Notes which run a job became, as soon as the service said so.
     pub async fn note_run(&self, plan: &Plan, job: &str, run: &str) -> Result<(), Error> {
         let (target, snapshot) = (plan.target.clone(), plan.snapshot.clone());
@@ -262,6 +277,17 @@ impl Journal {
         })
         .await
         .map(drop)
+    }
+
+    /// The runs that restores into a target made, by the job. A search does not show them at once; the journal does.
+    pub async fn runs(&self, target: &str) -> Result<BTreeMap<String, String>, Error> {
+        let target = target.to_owned();
+        self.run("read the runs", move |connection| {
+            let mut query = connection.prepare("SELECT source, run FROM run WHERE target = ?1")?;
+            let rows = query.query_map(params![target], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect()
+        })
+        .await
     }
 
     /// Where a job's run was restored: target and run, of every target.

@@ -60,13 +60,19 @@ pub(crate) struct RunRecord {
 }
 
 impl RunRecord {
-    /// Reads the documents of a job: the specification from ARM, the record from run history, or either.
-    pub(crate) fn read(
-        job: &ItemId,
-        arm: Option<&Value>,
-        record: Option<&Value>,
-        source: &Identity,
-    ) -> Self {
+    /// Reads the documents of a job: the specification from ARM, the record from run history, or either. A job that had
+    /// not ended when they were read ends at that moment, the last one that is known of it.
+    pub(crate) fn read(loaded: &Loaded, source: &Identity) -> Self {
+        let job = &loaded.id;
+        let (arm, record) = (
+            loaded.arm.as_ref().map(|text| &text.value),
+            loaded.record.as_ref().map(|text| &text.value),
+        );
+        let read = loaded
+            .record
+            .as_ref()
+            .or(loaded.arm.as_ref())
+            .map(|text| text.read);
         let both = Documents { arm, record };
         let status = both
             .text(&["/properties/status"], &["/status"])
@@ -108,7 +114,7 @@ impl RunRecord {
                 .text(&[], &["/parentRunId"])
                 .filter(|parent| *parent != job.name),
             start,
-            end_time,
+            end_time: end_time.or(read),
             end: end_of(&status).unwrap_or(RunEnd::Killed),
             status,
             tags,

@@ -3,6 +3,7 @@
 use archive_format::{FileEntry, Item, Line, SecretEntry, SnapshotReader};
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use jiff::Timestamp;
 use serde_json::Value;
 use workspace::{ByteStream, Form, Identity, ItemId};
 
@@ -23,6 +24,8 @@ pub(crate) struct Text {
     pub(crate) value: Value,
     /// The api-version that it was read with.
     pub(crate) api_version: String,
+    /// When it was read.
+    pub(crate) read: Timestamp,
 }
 
 /// An item of the snapshot with its documents read.
@@ -112,6 +115,7 @@ impl Source {
         Ok(Some(Text {
             value,
             api_version: entry.api_version.clone(),
+            read: entry.read,
         }))
     }
 

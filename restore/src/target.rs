@@ -6,6 +6,7 @@ use workspace::{Identity, Workspace};
 
 /// A target of a restore.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a process has one target")]
 pub enum Target {
     /// An Azure ML workspace.
     Azure(AzureWorkspace),

@@ -8,7 +8,7 @@ use archive_format::SnapshotReader;
 use futures::TryStreamExt;
 use serde_json::Value;
 use tokio::sync::Mutex;
-use workspace::azure::AzureWorkspace;
+use workspace::azure::{AzureWorkspace, RunId};
 use workspace::kind::StoreFields;
 use workspace::pointer::each_string;
 use workspace::reference::{Mapping, Reference, Rewriter, Slot, StoreName, references};
@@ -50,6 +50,9 @@ impl<'a> World<'a> {
         let source = Source::new(reader)?;
         let mapping = Mapping::parse(&options.mapping).map_err(Error::Mapping)?;
         let accounts = mapping.storage_accounts.clone();
+        for account in accounts.values() {
+            azure.allow_account(account);
+        }
         let mut rewriter = Rewriter::new(source.identity().clone(), azure.identity().clone())
             .with_mapping(mapping);
         if !rewriter.stays() {
@@ -173,6 +176,24 @@ impl<'a> World<'a> {
         Ok(expect(kind, loaded, &given))
     }
 
+    /// The items of the source that an item refers to, each with the pointer where: of a schedule that names a job,
+    /// also what that job refers to, since the schedule will hold its definition.
+    pub(crate) async fn needs(
+        &self,
+        kind: &'static Kind,
+        loaded: &Loaded,
+    ) -> Result<Vec<(String, ItemId)>, Error> {
+        let mut found = needs(kind, loaded, self);
+        let named = loaded.arm.as_ref().and_then(|text| source_job(&text.value));
+        if let (Some(job), Some(jobs)) = (named, Kind::find("jobs"))
+            && !self.job_here(job).await?
+            && let Some(job) = self.source.load(&ItemId::new(jobs.name, job)).await?
+        {
+            found.extend(needs(jobs, &job, self));
+        }
+        Ok(found)
+    }
+
     /// Whether the target has a job of this id, asked once.
     pub(crate) async fn job_here(&self, job: &str) -> Result<bool, Error> {
         if !self.stays() {
@@ -182,9 +203,21 @@ impl<'a> World<'a> {
         if let Some(here) = known.get(job) {
             return Ok(*here);
         }
-        let here = self.get(&ItemId::new("jobs", job)).await?.is_some();
+        let id = ItemId::new("jobs", job);
+        // Steps of pipelines and trials of sweeps are runs that ARM shows no job for.
+        let here = self.get(&id).await?.is_some() || self.run_here(&id).await?;
         known.insert(job.to_owned(), here);
         Ok(here)
+    }
+
+    async fn run_here(&self, job: &ItemId) -> Result<bool, Error> {
+        let Ok(run) = RunId::new(job.name.clone()) else {
+            return Ok(false);
+        };
+        let found = self.azure.run(&run).await;
+        Ok(found
+            .map_err(|error| Error::target(job.to_string(), error))?
+            .is_some())
     }
 
     /// Whether the snapshot has a job of this id.
@@ -241,7 +274,7 @@ fn documents(loaded: &Loaded) -> Vec<Document> {
     let read = |text: &crate::snapshot::Text, form| Document {
         form,
         api_version: text.api_version.clone(),
-        read: jiff::Timestamp::UNIX_EPOCH,
+        read: text.read,
         value: text.value.clone(),
     };
     let arm = loaded.arm.as_ref().map(|text| read(text, Form::Arm));
@@ -335,11 +368,7 @@ fn store_of(fields: &StoreFields, value: &Value) -> Option<StoreName> {
 
 /// The items of the source that a document refers to, each with the pointer where. Places among a job's bytes are left
 /// out where the item's own files stand in for them.
-pub(crate) fn needs(
-    kind: &'static Kind,
-    loaded: &Loaded,
-    world: &World<'_>,
-) -> Vec<(String, ItemId)> {
+fn needs(kind: &'static Kind, loaded: &Loaded, world: &World<'_>) -> Vec<(String, ItemId)> {
     let Some(text) = &loaded.arm else {
         return Vec::new();
     };

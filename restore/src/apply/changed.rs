@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use workspace::{ItemId, Kind};
 
-use super::was_begun;
 use crate::plan::{Listing, Seen, Sighting};
 use crate::world::World;
 use crate::{Error, Plan, Step, StepState};
@@ -38,7 +37,9 @@ pub(super) async fn check(
         }
         let step = own.get(&sighting.item).copied();
         let ours = match step {
-            Some(step) => was_begun(begun, step.step) || made_by_it(world, sighting, step).await?,
+            Some(step) => {
+                begun.contains_key(&step.step) || made_by_it(world, sighting, step).await?
+            }
             None => brought_along(sighting, &own),
         };
         if !ours {

@@ -28,7 +28,7 @@ impl Executor<'_> {
     pub(super) async fn document(&self, step: &Step) -> Result<(), Trouble> {
         let hand = self.take(step).await?;
         let there = self.is_there(step, &hand)?;
-        if let Some(BytesPlace::Named { uri, folder }) = &hand.expected.place {
+        if let Some(BytesPlace::Named { uri, folder, .. }) = &hand.expected.place {
             let azure = self.world.azure;
             let (place, listed) = (azure.locate(folder).await?, azure.locate(uri).await?);
             let upload = Upload {

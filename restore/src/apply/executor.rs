@@ -7,10 +7,11 @@ use futures::{FutureExt, StreamExt};
 use tokio::sync::{Mutex, Semaphore};
 use workspace::azure::ExperimentId;
 
+use super::Session;
+use super::leftover::Runs;
 use super::step::Trouble;
-use super::{Session, was_begun};
 use crate::world::World;
-use crate::{Error, Event, Plan, Step, StepState, Work};
+use crate::{Error, Event, Plan, Step, Work};
 
 /// Steps under way at once.
 const STEPS_MAX: usize = 6;
@@ -33,7 +34,8 @@ pub(super) struct Executor<'a> {
     pub(super) plan: &'a Plan,
     pub(super) world: &'a World<'a>,
     pub(super) session: &'a Session<'a>,
-    begun: BTreeMap<u32, StepState>,
+    /// Runs that a restore before this one left.
+    pub(super) runs: Runs,
     /// A file is written only with a permit.
     pub(super) files: Semaphore,
     pub(super) experiments: Mutex<BTreeMap<String, ExperimentId>>,
@@ -51,13 +53,13 @@ impl<'a> Executor<'a> {
         plan: &'a Plan,
         world: &'a World<'a>,
         session: &'a Session<'a>,
-        begun: BTreeMap<u32, StepState>,
+        runs: Runs,
     ) -> Self {
         Self {
             plan,
             world,
             session,
-            begun,
+            runs,
             files: Semaphore::new(FILES_MAX),
             experiments: Mutex::default(),
         }
@@ -149,7 +151,7 @@ impl<'a> Executor<'a> {
             Work::Code => self.code(step).await?,
             Work::Archive => self.archive(step).await?,
             Work::Files => self.file(step).await?,
-            Work::Run => return self.job(step, was_begun(&self.begun, step.step)).await,
+            Work::Run => return self.job(step).await,
         }
         Ok(step.target.to_string())
     }

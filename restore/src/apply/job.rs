@@ -2,7 +2,6 @@
 //! ended is a run that is whole.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
@@ -12,6 +11,7 @@ use workspace::reference::rewrite;
 use workspace::{FilePath, Kind};
 
 use super::executor::Executor;
+use super::leftover;
 use super::step::Trouble;
 use super::upload::Upload;
 use crate::Step;
@@ -21,14 +21,12 @@ use crate::snapshot::Loaded;
 
 /// Points handed over at once; the client cuts them into requests.
 const POINTS_MAX: usize = 20_000;
-/// How often a search is repeated after a crash until two answers agree.
-const SEARCHES_MAX: u32 = 10;
-/// What lies between two searches: what a search of runs lags behind (seconds, in Microsoft's words "eventually").
-const SEARCH_PAUSE: Duration = Duration::from_secs(3);
+/// How often the service is asked for a run when its answers get lost.
+const CREATES_MAX: u32 = 6;
 
 impl Executor<'_> {
     /// Brings a job back; answers the run.
-    pub(super) async fn job(&self, step: &Step, begun: bool) -> Result<String, Trouble> {
+    pub(super) async fn job(&self, step: &Step) -> Result<String, Trouble> {
         let loaded = self.world.load(&step.item).await?;
         let loaded = loaded.ok_or_else(|| Trouble::because("the snapshot does not have it"))?;
         if self.world.job_here(&step.item.name).await? {
@@ -36,10 +34,8 @@ impl Executor<'_> {
             self.files_of(&JobFiles::own(&loaded, &id), None).await?;
             return Ok(step.item.to_string());
         }
-        let arm = loaded.arm.as_ref().map(|text| &text.value);
-        let record = loaded.record.as_ref().map(|text| &text.value);
-        let record = RunRecord::read(&step.item, arm, record, self.world.source.identity());
-        let run = self.run_of(&record, begun).await?;
+        let record = RunRecord::read(&loaded, self.world.source.identity());
+        let run = self.run_of(&record).await?;
         self.session
             .journal
             .note_run(self.plan, &record.source, run.id.as_str())
@@ -51,11 +47,35 @@ impl Executor<'_> {
         Ok(format!("jobs/{}", run.id))
     }
 
-    /// The run that a restore made before, or a new one.
-    async fn run_of(&self, record: &RunRecord, begun: bool) -> Result<RunFound, Trouble> {
-        if let Some(run) = self.search(&record.source, begun).await? {
+    /// The run that a restore made before, or a new one. Where it stays unclear whether the service made it, that is
+    /// searched for before it is asked again.
+    async fn run_of(&self, record: &RunRecord) -> Result<RunFound, Trouble> {
+        if let Some(run) = self.runs.get(&record.source) {
+            return Ok(run.clone());
+        }
+        let azure = self.world.azure;
+        let found = azure.find_runs(&record.source).await?;
+        if let Some(run) = found.into_iter().min_by(|one, two| one.id.cmp(&two.id)) {
             return Ok(run);
         }
+        let new = self.new_run(record).await?;
+        let mut tries = 1;
+        loop {
+            match azure.create_run(&new).await {
+                Ok(run) => return Ok(run),
+                Err(error) if is_certain(&error) || tries == CREATES_MAX => {
+                    return Err(error.into());
+                }
+                Err(_) => tries += 1,
+            }
+            let mut left = leftover::search(azure, &[&record.source]).await?;
+            if let Some(run) = left.remove(&record.source) {
+                return Ok(run);
+            }
+        }
+    }
+
+    async fn new_run(&self, record: &RunRecord) -> Result<NewRun, Trouble> {
         let experiment = self.experiment(&record.experiment).await?;
         let parent = record.parent.as_ref().and_then(|parent| {
             let rewriter = self.world.rewriter();
@@ -63,35 +83,13 @@ impl Executor<'_> {
                 .run_of(parent)
                 .and_then(|run| RunId::new(run.run.clone()).ok())
         });
-        let run = NewRun {
+        Ok(NewRun {
             experiment,
             name: record.name.clone(),
             start: record.start,
             tags: record.tags.clone(),
             parent,
-        };
-        Ok(self.world.azure.create_run(&run).await?)
-    }
-
-    /// Searches for a run made before. After a crash a search may not show yet what was made just before it, so it is
-    /// repeated until two answers agree.
-    async fn search(&self, job: &str, begun: bool) -> Result<Option<RunFound>, Trouble> {
-        let azure = self.world.azure;
-        let first = |found: Vec<RunFound>| found.into_iter().min_by(|one, two| one.id.cmp(&two.id));
-        let mut known = first(azure.find_runs(job).await?);
-        if !begun || known.is_some() {
-            return Ok(known);
-        }
-        for _ in 0..SEARCHES_MAX {
-            tokio::time::sleep(SEARCH_PAUSE).await;
-            let again = first(azure.find_runs(job).await?);
-            let agrees = again.as_ref().map(|run| &run.id) == known.as_ref().map(|run| &run.id);
-            known = again;
-            if agrees || known.is_some() {
-                break;
-            }
-        }
-        Ok(known)
+        })
     }
 
     async fn experiment(&self, name: &str) -> Result<ExperimentId, Trouble> {
@@ -254,4 +252,20 @@ impl Executor<'_> {
         self.write_bytes(upload, path, meta, bytes).await?;
         Ok(())
     }
+}
+
+/// Whether an error tells that the service made nothing.
+fn is_certain(error: &workspace::Error) -> bool {
+    use workspace::Error as E;
+    matches!(
+        error,
+        E::Forbidden(_)
+            | E::NotFound(_)
+            | E::Conflict(_)
+            | E::MissingReference(_)
+            | E::Invalid(_)
+            | E::Credential { .. }
+            | E::Untrusted { .. }
+            | E::Name { .. }
+    )
 }

@@ -23,12 +23,24 @@ pub(crate) enum BytesPlace {
         uri: String,
         /// The reference to the folder: of one file, the one above it.
         folder: String,
+        /// Why that is not the source's place, where it is not.
+        moved: Option<&'static str>,
     },
     /// Below a place that the service gives, in this folder of it (empty: in its root).
     Pending {
         /// The folder's path, decoded.
         folder: String,
     },
+}
+
+impl BytesPlace {
+    /// Why the bytes get another place than the source's.
+    pub(super) fn moved(&self) -> Option<&'static str> {
+        match self {
+            Self::Named { moved, .. } => *moved,
+            Self::Pending { .. } => None,
+        }
+    }
 }
 
 /// The pointer of the field that names where an item's bytes are.
@@ -62,7 +74,8 @@ pub(super) fn place(
     }
     plain_files(loaded).next()?;
     let single = is_single(loaded, original, &from);
-    if must_move(&from, given) {
+    let moved = must_move(&from, given);
+    if moved.is_some() {
         let uri = local_upload(loaded, &from, given)?;
         if let Some(slot) = value.pointer_mut(pointer) {
             *slot = Value::String(uri);
@@ -73,23 +86,23 @@ pub(super) fn place(
     Some(BytesPlace::Named {
         uri: uri.to_owned(),
         folder: folder.to_owned(),
+        moved,
     })
 }
 
-/// Whether the source's place cannot be the place in the target.
-fn must_move(uri: &str, given: &Given<'_>) -> bool {
-    let Some(reference) = Reference::parse(uri) else {
-        return false;
-    };
+/// Why the source's place cannot be the place in the target, where it cannot.
+fn must_move(uri: &str, given: &Given<'_>) -> Option<&'static str> {
+    let reference = Reference::parse(uri)?;
     let of_job = reference.get(Slot::Run).or_else(|| {
         reference
             .get(Slot::MaybeRun)
             .filter(|job| (given.job_known)(job))
     });
-    if let Some(job) = of_job {
-        return !(given.rewriter.stays() && (given.job_here)(job));
+    match of_job {
+        Some(job) if given.rewriter.stays() && (given.job_here)(job) => None,
+        Some(_) => Some("its bytes lay among those of a job, which comes back as another run"),
+        None => given.rewriter.map(&reference).left,
     }
-    given.rewriter.map(&reference).left.is_some()
 }
 
 /// `LocalUpload/<digest of the files>/<name>` on the default datastore, in the form that the document had.

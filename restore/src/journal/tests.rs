@@ -114,3 +114,30 @@ async fn runs_are_found_by_either_name_and_places_by_item() {
         Some("https://a/b")
     );
 }
+
+#[tokio::test]
+async fn what_was_begun_and_not_done_is_left_over_for_the_next_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = plan();
+    let journal = Journal::open(folder.path()).await.unwrap();
+    journal.begin(&plan, at(1)).await.unwrap();
+    assert!(journal.unfinished(&plan.target).await.unwrap().is_empty());
+    journal
+        .intend(&plan.plan, &plan.steps[0], at(2))
+        .await
+        .unwrap();
+    let left = journal.unfinished(&plan.target).await.unwrap();
+    assert_eq!(left, BTreeSet::from(["models/m:1".to_owned()]));
+    assert!(
+        journal
+            .unfinished("azureml://other")
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    journal
+        .done(&plan.plan, &plan.steps[0], "models/m:1", at(3))
+        .await
+        .unwrap();
+    assert!(journal.unfinished(&plan.target).await.unwrap().is_empty());
+}

@@ -41,8 +41,10 @@ pub(super) async fn plan_folder(
         if line.part != 0 || selection.matches_item(&id, &()) == Selected::No {
             continue;
         }
-        let item = Item::from_line(line);
-        step(&mut plan, folder, &id, &item, request).await?;
+        let Some(loaded) = source.load(&id).await? else {
+            continue;
+        };
+        step(&mut plan, folder, &id, &loaded.item, request).await?;
         observer.event(Event::Planning {
             done: plan.steps.len() as u64,
             total: 0,

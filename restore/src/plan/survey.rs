@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use futures::TryStreamExt;
 use jiff::Timestamp;
+use workspace::kind::Restore;
 use workspace::{ItemId, Kind};
 
 use super::listing::Listing;
 use super::order::Node;
 use crate::run::read_time;
 use crate::snapshot::{Loaded, id_of};
-use crate::world::{World, needs};
+use crate::world::World;
 use crate::{Error, Event, Observer};
 
 /// The field of a line that names the item below which it was found: the pipeline of a child run.
@@ -23,6 +24,8 @@ pub(crate) struct Candidate {
     pub(crate) node: Node,
     /// Why it is in the plan without being selected.
     pub(crate) pulled: Option<String>,
+    /// What it refers to.
+    refers: BTreeSet<ItemId>,
 }
 
 /// The names in the snapshot.
@@ -122,7 +125,7 @@ pub(crate) async fn survey(
                 ));
             }
         }
-        for need in &candidate.node.needs {
+        for need in &candidate.refers {
             if need.kind != "jobs"
                 && !known.contains(need)
                 && !lacks_nothing(world, listing, need).await?
@@ -166,22 +169,45 @@ async fn candidate(
         needs: BTreeSet::new(),
         after: BTreeSet::new(),
     };
+    let mut refers = BTreeSet::new();
+    if kind.is_some_and(|kind| kind.named_by_path) {
+        node.after.extend(directory_of(&node.id));
+    }
     let has_documents = kind.is_some_and(|kind| !kind.named_by_path);
     if let Some(kind) = kind.filter(|_| has_documents)
         && let Some(loaded) = world.source.load(&node.id).await?
     {
         node.created = created(&loaded);
-        node.needs = needs(kind, &loaded, world)
+        refers = world
+            .needs(kind, &loaded)
+            .await?
             .into_iter()
             .filter_map(|(_, need)| names.find(&need))
             .collect();
+        // The history of a job is brought back whatever became of what the job used.
+        if kind.restore == Restore::Run {
+            node.after.clone_from(&refers);
+        } else {
+            node.needs.clone_from(&refers);
+        }
         node.needs.extend(parent(&loaded));
         if node.id.version.is_none() && kind.versioned {
             node.after.extend(versions(names, &node.id));
         }
         node.needs.remove(&node.id);
+        node.after.remove(&node.id);
     }
-    Ok(Candidate { node, pulled })
+    Ok(Candidate {
+        node,
+        pulled,
+        refers,
+    })
+}
+
+/// The directory that an entry lies in; it is made first, with its own attributes.
+fn directory_of(id: &ItemId) -> Option<ItemId> {
+    let (directory, _) = id.name.rsplit_once('/')?;
+    Some(ItemId::new(id.kind.clone(), directory))
 }
 
 /// A container comes after all of its versions: an archived one hides them.

@@ -2,7 +2,25 @@
 
 use serde_json::json;
 
+use archive_format::{Item, Line, LineKey};
+
 use super::*;
+use crate::snapshot::Text;
+
+fn read(arm: Option<Value>, record: Option<Value>) -> RunRecord {
+    let text = |value| Text {
+        value,
+        api_version: String::new(),
+        read: "2026-02-02T00:00:00Z".parse().unwrap(),
+    };
+    let loaded = Loaded {
+        id: ItemId::new("jobs", "j"),
+        item: Item::from_line(Line::new(LineKey::new("jobs", "j", None::<&str>))),
+        arm: arm.map(text),
+        record: record.map(text),
+    };
+    RunRecord::read(&loaded, &source())
+}
 
 fn source() -> Identity {
     Identity::Azure {
@@ -26,12 +44,7 @@ fn the_record_wins_over_the_specification_and_times_are_kept_to_the_digit() {
         "endTimeUtc": "2026-01-01T01:00:00Z", "tags": {"a": "2", "mlflow.parentRunId": "p"}, "parentRunId": "p",
         "hidden": true, "parameters": {"lr": "0.1", "layers": 3}
     });
-    let run = RunRecord::read(
-        &ItemId::new("jobs", "j"),
-        Some(&arm),
-        Some(&record),
-        &source(),
-    );
+    let run = read(Some(arm), Some(record));
     assert_eq!((run.experiment.as_str(), run.name.as_str()), ("exp", "new"));
     assert_eq!(
         (run.end, run.parent.as_deref(), run.hidden),
@@ -55,9 +68,11 @@ fn the_record_wins_over_the_specification_and_times_are_kept_to_the_digit() {
 #[test]
 fn a_job_that_had_not_ended_is_killed_and_a_row_says_so() {
     let record = json!({"runId": "j", "status": "Running"});
-    let run = RunRecord::read(&ItemId::new("jobs", "j"), None, Some(&record), &source());
+    let run = read(None, Some(record));
     assert_eq!(run.end, RunEnd::Killed);
     assert_eq!(run.losses.len(), 1);
+    let known_last = run.end_time.unwrap().to_string();
+    assert_eq!(known_last, "2026-02-02T00:00:00Z");
     assert_eq!(run.experiment, "Default");
     assert_eq!(run.name, "j");
 }
@@ -65,14 +80,14 @@ fn a_job_that_had_not_ended_is_killed_and_a_row_says_so() {
 #[test]
 fn a_tag_too_long_for_the_service_is_a_row_and_not_a_failure() {
     let record = json!({"status": "Failed", "tags": {"long": "x".repeat(5_001), "short": "y"}});
-    let run = RunRecord::read(&ItemId::new("jobs", "j"), None, Some(&record), &source());
+    let run = read(None, Some(record));
     assert!(!run.tags.contains_key("long") && run.tags.contains_key("short"));
     assert_eq!(run.losses[0].what, "tag long");
 }
 
 #[test]
 fn the_source_stands_in_a_tag_in_words_that_are_no_reference() {
-    let run = RunRecord::read(&ItemId::new("jobs", "j"), None, None, &source());
+    let run = read(None, None);
     let words = &run.tags["mlark.source_workspace"];
     assert_eq!(words, "w of group g of subscription s");
     assert!(!words.contains('/'));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use archive_format::SnapshotReader;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::Mutex;
-use workspace::azure::{AzureWorkspace, RunFound};
+use workspace::azure::{AzureWorkspace, RunFound, RunId};
 use workspace::kind::Restore;
 use workspace::{ItemId, Kind, Selection};
 
@@ -14,7 +14,7 @@ use crate::files::{Present, sha256};
 use crate::plan::Names;
 use crate::run::restored;
 use crate::snapshot::Loaded;
-use crate::world::{World, needs};
+use crate::world::World;
 use crate::{Error, Event, Journal, Observer, Request};
 
 /// Items compared at once.
@@ -27,6 +27,8 @@ pub(super) struct Comparison<'a> {
     pub(super) world: World<'a>,
     /// Runs by the job that they were made of; `None`: searched for and not there.
     runs: Mutex<BTreeMap<String, Option<RunFound>>>,
+    /// Runs that the journal noted.
+    noted: BTreeMap<String, String>,
 }
 
 /// Compares every selected item.
@@ -39,7 +41,9 @@ pub(super) async fn verify_azure(
 ) -> Result<Sum, Error> {
     let selection = Selection::parse(&request.selectors, request.now).map_err(Error::Selection)?;
     let world = World::open(reader, azure, selection, &request.options).await?;
+    let mut noted = BTreeMap::new();
     if let Some(journal) = journal {
+        noted = journal.runs(&request.target).await?;
         let renamed = journal.renamed(&world.source.id(), &request.target).await?;
         for (from, to) in renamed {
             world.rewriter_mut().renamed(from, to);
@@ -49,6 +53,7 @@ pub(super) async fn verify_azure(
     let comparison = Comparison {
         world,
         runs: Mutex::default(),
+        noted,
     };
     let total = names.selected().len() as u64;
     let comparison = &comparison;
@@ -158,10 +163,8 @@ impl Comparison<'_> {
 
     /// Finds the runs of the jobs that an item refers to, so that references to them are expected as they are.
     async fn know_runs(&self, kind: &'static Kind, loaded: &Loaded) -> Result<(), Error> {
-        for (_, job) in needs(kind, loaded, &self.world)
-            .into_iter()
-            .filter(|(_, need)| need.kind == "jobs")
-        {
+        let needs = self.world.needs(kind, loaded).await?;
+        for (_, job) in needs.into_iter().filter(|(_, need)| need.kind == "jobs") {
             self.run_of(&job).await?;
         }
         Ok(())
@@ -175,13 +178,7 @@ impl Comparison<'_> {
         if let Some(known) = self.runs.lock().await.get(&job.name) {
             return Ok(known.clone());
         }
-        let found = self
-            .world
-            .azure
-            .find_runs(&job.name)
-            .await
-            .map_err(|error| Error::target(format!("the runs of {job}"), error))?;
-        let run = found.into_iter().min_by(|one, two| one.id.cmp(&two.id));
+        let run = self.find_run(job).await?;
         if let Some(run) = &run
             && let Some(loaded) = self.world.source.load(job).await?
         {
@@ -192,5 +189,21 @@ impl Comparison<'_> {
         }
         self.runs.lock().await.insert(job.name.clone(), run.clone());
         Ok(run)
+    }
+
+    /// By the journal's word first: a search does not show at once what was made just now.
+    async fn find_run(&self, job: &ItemId) -> Result<Option<RunFound>, Error> {
+        let azure = self.world.azure;
+        let failed = |error| Error::target(format!("the runs of {job}"), error);
+        if let Some(id) = self
+            .noted
+            .get(&job.name)
+            .and_then(|id| RunId::new(id.clone()).ok())
+            && let Some(run) = azure.run(&id).await.map_err(failed)?
+        {
+            return Ok(Some(run));
+        }
+        let found = azure.find_runs(&job.name).await.map_err(failed)?;
+        Ok(found.into_iter().min_by(|one, two| one.id.cmp(&two.id)))
     }
 }

@@ -1,6 +1,6 @@
 //! Comparing a folder.
 
-use archive_format::{Item, SnapshotReader};
+use archive_format::SnapshotReader;
 use futures::TryStreamExt;
 use workspace::folder::Folder;
 use workspace::kind::Restore;
@@ -28,7 +28,10 @@ pub(super) async fn verify_folder(
         if line.part != 0 || selection.matches_item(&id, &()) == Verdict::No {
             continue;
         }
-        let item = Item::from_line(line);
+        let Some(loaded) = source.load(&id).await? else {
+            continue;
+        };
+        let item = loaded.item;
         let kind = Kind::find(&id.kind).filter(|kind| kind.restore == Restore::Files);
         match (kind, item.files.first()) {
             (Some(_), Some(file)) => {

@@ -38,12 +38,7 @@ impl Comparison<'_> {
             sum.differs(id, "the item", "no run was made of it");
             return Ok(Standing::Missing);
         };
-        let record = RunRecord::read(
-            id,
-            loaded.arm.as_ref().map(|text| &text.value),
-            loaded.record.as_ref().map(|text| &text.value),
-            self.world.source.identity(),
-        );
+        let record = RunRecord::read(loaded, self.world.source.identity());
         compare_tags(id, &record, &run, sum);
         let details = self.details(&run.id).await?;
         compare_record(id, &record, &details, sum);

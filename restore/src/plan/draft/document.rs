@@ -67,12 +67,12 @@ impl Draft<'_> {
         self.check_references(kind, &turn.id, &expected.value)
             .await?;
         self.sight(&expected.target).await?;
+        if verdict.action == Action::Create && self.comes_by_itself(kind, &expected) {
+            verdict = Verdict::nothing(Action::Skip, "its first version brings it along");
+        }
         if verdict.action == Action::Create {
             self.losses.extend(expected.losses.iter().cloned());
             self.bytes_without_place(loaded, &expected);
-            if self.comes_by_itself(kind, &expected) {
-                verdict = Verdict::nothing(Action::Skip, "its first version brings it along");
-            }
         } else {
             let manual = expected
                 .losses

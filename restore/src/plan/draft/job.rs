@@ -212,8 +212,7 @@ impl Draft<'_> {
                 .push(Loss::new(id, Action::Create, *what, *reason, *substitute));
         }
         let arm = loaded.arm.as_ref().map(|text| &text.value);
-        let record = loaded.record.as_ref().map(|text| &text.value);
-        let run = RunRecord::read(id, arm, record, self.world.source.identity());
+        let run = RunRecord::read(loaded, self.world.source.identity());
         self.losses.extend(run.losses.iter().cloned());
         if let Some(parent) = run
             .parent
