@@ -8,3 +8,4 @@
 
 mod backup;
 mod layers;
+mod restore;

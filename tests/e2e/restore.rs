@@ -1,0 +1,9 @@
+//! What a restore plans, does, and finds when it looks again.
+
+mod bench;
+mod conflict;
+mod crash;
+mod folder;
+mod journey;
+mod mending;
+mod trouble;

@@ -1,0 +1,122 @@
+//! What happens where the target has something else of the same name.
+
+use ::restore::{Action, OnConflict, VerifyOutcome};
+use http::Method;
+use serde_json::json;
+use simulator::Caller;
+
+use super::bench::Bench;
+
+const NAME: &str = "sklearn-train";
+
+/// An environment of the source's name and version with another image.
+fn occupy(bench: &Bench) {
+    let id = {
+        let state = bench.simulator.state();
+        state.workspaces[&bench.target].arm_id()
+    };
+    let body = json!({"properties": {"image": "mcr.microsoft.com/other:1", "isAnonymous": false}});
+    let path = format!("{id}/environments/{NAME}/versions/1?api-version=2024-04-01");
+    let reply = Caller::new(&bench.simulator).arm(Method::PUT, &path, Some(&body));
+    assert!(reply.status.is_success(), "{reply:?}");
+}
+
+async fn action(bench: &Bench, on_conflict: OnConflict) -> (Action, String) {
+    let selector = format!("environments/{NAME}:1");
+    let plan = bench
+        .plan_of(&bench.target, &[&selector], on_conflict)
+        .await;
+    let step = plan
+        .steps
+        .iter()
+        .find(|step| step.item.to_string() == selector)
+        .unwrap();
+    (step.action, step.target.to_string())
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_document_fails_unless_something_else_was_asked() {
+    let bench = Bench::small().await;
+    occupy(&bench);
+    let own = format!("environments/{NAME}:1");
+    assert_eq!(
+        action(&bench, OnConflict::Fail).await,
+        (Action::Impossible, own.clone())
+    );
+    assert_eq!(
+        action(&bench, OnConflict::Skip).await,
+        (Action::Skip, own.clone())
+    );
+    assert_eq!(
+        action(&bench, OnConflict::OverwriteFiles).await,
+        (Action::Impossible, own.clone())
+    );
+    let (action, target) = action(&bench, OnConflict::NewVersion).await;
+    assert_eq!(action, Action::Create);
+    assert_ne!(target, own);
+}
+
+#[tokio::test(start_paused = true)]
+async fn references_follow_a_new_version_and_a_second_restore_finds_it() {
+    let bench = Bench::small().await;
+    occupy(&bench);
+    let plan = bench
+        .plan_of(&bench.target, &[], OnConflict::NewVersion)
+        .await;
+    let own = format!("environments/{NAME}:1");
+    let renamed = plan
+        .steps
+        .iter()
+        .find(|step| step.item.to_string() == own)
+        .unwrap()
+        .target
+        .clone();
+    bench.apply(&plan, &bench.target).await;
+    let found = bench.verify(&bench.target, &[]).await;
+    assert_eq!(found.differences, []);
+    assert_eq!(found.outcome, VerifyOutcome::AsPlanned);
+
+    let dump = bench.dump(&bench.target).to_string();
+    let version = renamed.version.clone().unwrap();
+    assert!(dump.contains(&format!("/environments/{NAME}/versions/{version}")));
+
+    let again = bench
+        .plan_of(&bench.target, &[], OnConflict::NewVersion)
+        .await;
+    let changing: Vec<_> = again
+        .steps
+        .iter()
+        .filter(|step| step.action.changes())
+        .collect();
+    assert!(changing.is_empty(), "{changing:#?}");
+    let step = again
+        .steps
+        .iter()
+        .find(|step| step.item.to_string() == own)
+        .unwrap();
+    assert_eq!(step.target, renamed, "not a third version");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_saved_plan_is_refused_once_something_that_it_is_about_has_changed() {
+    let bench = Bench::small().await;
+    let plan = bench.plan().await;
+    occupy(&bench);
+    let reader = bench.store.newest().await;
+    let target = bench.target_of(&bench.target).await;
+    let journal = bench.store.journal("journal").await;
+    let session = ::restore::Session {
+        journal: &journal,
+        stop: &::restore::Stop::default(),
+        observer: &::restore::Unobserved,
+        clock: &bench.store.clock,
+        fresh: false,
+    };
+    let before = bench.dump(&bench.target);
+    let error = ::restore::apply(&plan, &reader, &target, &session)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, ::restore::Error::Changed { .. }), "{error}");
+    assert!(error.to_string().contains(NAME), "{error}");
+    assert_eq!(before, bench.dump(&bench.target));
+}
