@@ -94,6 +94,13 @@ pub trait Workspace: fmt::Debug + Send + Sync {
     /// error in the stream is about one part (a place that cannot be listed); the stream goes on after it where it can.
     fn files<'a>(&'a self, item: &'a Listed) -> BoxStream<'a, Result<SourceFile, Error>>;
 
+    /// What the service says about a file now, past everything that was listed before. `None` where it is gone, and
+    /// where it can only be said by listing the item again.
+    async fn look_again(&self, file: &SourceFile) -> Result<Option<SourceFile>, Error> {
+        let _ = file;
+        Ok(None)
+    }
+
     /// The bytes of a file, read again in ranges where the connection breaks. Ends in an error if the file changed
     /// meanwhile, or if its length or Content-MD5 are not what the service stated.
     async fn read(&self, file: &SourceFile) -> Result<ByteStream, Error>;

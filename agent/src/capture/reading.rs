@@ -111,6 +111,9 @@ impl Run<'_> {
 
     /// What a listing says about a file now.
     async fn listed_again(&self, file: &StagedFile) -> Option<SourceFile> {
+        if let Ok(Some(now)) = self.source.look_again(&file.file).await {
+            return Some(now);
+        }
         let listed = self.source.get(&file.item).await.ok()??;
         if let Some(own) = listed
             .file

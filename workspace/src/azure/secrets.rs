@@ -18,6 +18,9 @@ pub(crate) async fn of(arm: &Arm, item: &Listed) -> Result<Vec<Secret>, Error> {
     else {
         return Ok(Vec::new());
     };
+    if has_none(item, secrets.pointer) {
+        return Ok(Vec::new());
+    }
     let mut parts = item_parts(kind, &item.id)?;
     parts.push(secrets.operation.to_owned());
     let answer = loop {
@@ -43,6 +46,20 @@ pub(crate) async fn of(arm: &Arm, item: &Listed) -> Result<Vec<Secret>, Error> {
             value: SecretString::from(value.to_string()),
         })
         .collect())
+}
+
+/// Whether the document says that the item has no credential (`credentialsType`): the service refuses to list what is
+/// not there (400).
+fn has_none(item: &Listed, pointer: &str) -> bool {
+    let beside = pointer.rsplit_once('/').map_or("", |(above, _)| above);
+    let document = item.document.as_ref();
+    let sort = document.and_then(|document| {
+        let sort = document
+            .value
+            .pointer(&format!("{beside}/credentialsType"))?;
+        sort.as_str()
+    });
+    sort == Some("None")
 }
 
 /// A name as a part of a JSON pointer (RFC 6901).

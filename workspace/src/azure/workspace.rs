@@ -274,6 +274,21 @@ impl Workspace for AzureWorkspace {
         self.files_of(item)
     }
 
+    async fn look_again(&self, file: &SourceFile) -> Result<Option<SourceFile>, Error> {
+        let Location::Blob(url) = &file.location else {
+            return Ok(None);
+        };
+        let place = self.locate(url.as_str()).await?;
+        let mut below = self.list_place(&place);
+        while let Some(found) = below.try_next().await? {
+            if found.location == file.location {
+                let path = file.path.clone();
+                return Ok(Some(SourceFile { path, ..found }));
+            }
+        }
+        Ok(None)
+    }
+
     async fn read(&self, file: &SourceFile) -> Result<ByteStream, Error> {
         if file.entry != Entry::File {
             return Ok(stream::empty().boxed());
