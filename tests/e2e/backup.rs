@@ -5,5 +5,6 @@ mod cloud;
 mod cost;
 mod folder;
 mod gaps;
+mod moving;
 mod resume;
 mod whole;

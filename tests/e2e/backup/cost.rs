@@ -200,7 +200,7 @@ async fn one_byte_one_tag_and_one_metric_are_read_and_stored_and_nothing_else() 
 }
 
 /// Changes the last byte of a notebook; its size stays.
-fn change_notebook(cloud: &Cloud, path: &str, mut bytes: Vec<u8>) {
+pub(super) fn change_notebook(cloud: &Cloud, path: &str, mut bytes: Vec<u8>) {
     let at = cloud.simulator.now();
     let mut state = cloud.simulator.state();
     let workspace = state.workspace(&cloud.key).unwrap();

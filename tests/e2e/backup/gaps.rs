@@ -164,7 +164,7 @@ async fn a_model_whose_blobs_are_gone_is_a_gap() {
 }
 
 /// A model on the default blob container: its id, the container, and the path of its files.
-fn a_model(cloud: &Cloud) -> (String, String, String) {
+pub(super) fn a_model(cloud: &Cloud) -> (String, String, String) {
     let state = cloud.simulator.state();
     let workspace = state.workspace(&cloud.key).unwrap();
     for container in workspace.documents.list("models") {
