@@ -5,6 +5,7 @@ mod cloud;
 mod cost;
 mod folder;
 mod gaps;
+mod memory;
 mod moving;
 mod resume;
 mod whole;

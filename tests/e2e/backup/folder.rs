@@ -135,6 +135,7 @@ async fn what_the_selection_leaves_out_is_counted_and_not_stored() {
 }
 
 #[tokio::test(start_paused = true)]
+#[expect(clippy::print_stderr, reason = "says that it was skipped, and why")]
 async fn an_unreadable_file_is_a_gap_and_the_rest_is_saved() {
     let (mut bench, tree) = (Bench::unencrypted().await, Tree::new());
     let secret = tree.root.join("data/a.csv");

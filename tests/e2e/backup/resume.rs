@@ -19,10 +19,10 @@ struct StopAt<'a> {
 
 impl Observer for StopAt<'_> {
     fn event(&self, event: &Event<'_>) {
-        if let Event::File(..) = event {
-            if self.files.fetch_add(1, Ordering::Relaxed) + 1 == self.at {
-                self.stop.request();
-            }
+        if matches!(event, Event::File(..))
+            && self.files.fetch_add(1, Ordering::Relaxed) + 1 == self.at
+        {
+            self.stop.request();
         }
     }
 }
