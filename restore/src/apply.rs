@@ -120,7 +120,12 @@ async fn work(
         Selection::parse(&plan.selectors, session.clock.now()).map_err(Error::Selection)?;
     let world = World::open(reader, azure, selection, &plan.options).await?;
     know_names(plan, &world).await?;
-    let runs = leftover::runs(plan, azure, cut_off, session.journal).await?;
+    // A saved plan may have been carried out before, by whoever: all its jobs are in question then.
+    let doubtful = cut_off || !session.fresh;
+    let runs = leftover::runs(plan, azure, doubtful, session.journal).await?;
+    for (job, run) in &runs {
+        know_run(&world, job, &run.id).await?;
+    }
     session.journal.begin(plan, session.clock.now()).await?;
     let begun = session.journal.steps(&plan.plan).await?;
     if !session.fresh {
@@ -145,14 +150,21 @@ async fn know_names(plan: &Plan, world: &World<'_>) -> Result<(), Error> {
         }
     }
     for (job, run) in &plan.runs {
-        let id = workspace::ItemId::new("jobs", job);
-        let run = workspace::azure::RunId::new(run)
-            .map_err(|error| Error::target(id.to_string(), error))?;
-        if let Some(loaded) = world.load(&id).await? {
-            world
-                .rewriter_mut()
-                .restored_run(job.clone(), crate::run::restored(&loaded, &run));
-        }
+        let failed = |error| Error::target(format!("run {run}"), error);
+        let run = workspace::azure::RunId::new(run).map_err(failed)?;
+        know_run(world, job, &run).await?;
+    }
+    Ok(())
+}
+
+async fn know_run(
+    world: &World<'_>,
+    job: &str,
+    run: &workspace::azure::RunId,
+) -> Result<(), Error> {
+    if let Some(loaded) = world.load(&workspace::ItemId::new("jobs", job)).await? {
+        let restored = crate::run::restored(&loaded, run);
+        world.rewriter_mut().restored_run(job, restored);
     }
     Ok(())
 }

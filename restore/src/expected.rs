@@ -4,6 +4,8 @@
 //!
 //! Pure: it reads documents and writes nothing.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use workspace::reference::{Rewriter, rewrite};
 use workspace::{ItemId, Kind};
@@ -33,6 +35,8 @@ pub(crate) struct Given<'a> {
     pub(crate) source_job: Option<&'a Text>,
     /// The address of the target's default container, without a slash at its end.
     pub(crate) default_container: Option<&'a str>,
+    /// Storage accounts that may be written to, in lower case.
+    pub(crate) accounts: &'a BTreeSet<String>,
 }
 
 /// An item as it will be in the target.

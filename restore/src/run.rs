@@ -16,7 +16,7 @@ mod files;
 pub(crate) mod metric;
 
 pub(crate) use files::{JobFiles, SPECIFICATION, restored};
-pub(crate) use metric::unusual_metrics;
+pub(crate) use metric::peculiarities;
 
 /// The tag by which a restored run is found again.
 pub const SOURCE_RUN_TAG: &str = "mlark.source_run";
@@ -279,6 +279,11 @@ pub(crate) fn read_time(text: &str) -> Option<Timestamp> {
             .ok()
             .map(|zoned| zoned.timestamp())
     })
+}
+
+/// Whether a time is finer than a millisecond, which is what MLflow keeps.
+pub(crate) fn is_fine(time: Timestamp) -> bool {
+    time.subsec_nanosecond() % 1_000_000 != 0
 }
 
 /// The files that hold histories of metrics.

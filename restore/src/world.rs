@@ -9,15 +9,16 @@ use futures::TryStreamExt;
 use serde_json::Value;
 use tokio::sync::Mutex;
 use workspace::azure::{AzureWorkspace, RunId};
-use workspace::kind::StoreFields;
 use workspace::pointer::each_string;
-use workspace::reference::{Mapping, Reference, Rewriter, Slot, StoreName, references};
+use workspace::reference::{Mapping, Reference, Rewriter, Slot, references};
 use workspace::select::{Known, Verdict};
-use workspace::{Document, FilePath, Form, Identity, ItemId, Kind, Listed, Selection, Workspace};
+use workspace::{Document, FilePath, Form, ItemId, Kind, Listed, Selection, Workspace};
 
 use crate::expected::{Expected, Given, expect, needs_job, source_job};
-use crate::snapshot::{Loaded, Source, id_of};
+use crate::snapshot::{Loaded, Source};
 use crate::{Error, Options};
+
+mod stores;
 
 /// A snapshot and a target.
 pub(crate) struct World<'a> {
@@ -37,6 +38,8 @@ pub(crate) struct World<'a> {
     jobs_here: Mutex<BTreeMap<String, bool>>,
     /// The address of the target's default container.
     default_container: Option<String>,
+    /// Storage accounts that may be written to: those of the target's datastores, and of the mapping.
+    accounts: BTreeSet<String>,
 }
 
 impl<'a> World<'a> {
@@ -56,7 +59,7 @@ impl<'a> World<'a> {
         let mut rewriter = Rewriter::new(source.identity().clone(), azure.identity().clone())
             .with_mapping(mapping);
         if !rewriter.stays() {
-            for (from, to) in stores(&source, azure, &rewriter).await? {
+            for (from, to) in stores::moves(&source, azure, &rewriter).await? {
                 if !accounts.contains_key(&from.account) {
                     rewriter.move_store(from, to);
                 }
@@ -78,6 +81,7 @@ impl<'a> World<'a> {
             secrets: options.include.secrets,
             jobs,
             jobs_here: Mutex::default(),
+            accounts: stores::writable(azure, accounts.into_values()).await?,
             default_container: default
                 .ok()
                 .map(|place| place.url.as_str().trim_end_matches('/').to_owned()),
@@ -172,6 +176,7 @@ impl<'a> World<'a> {
             job_known: &|job| self.jobs.contains(job),
             source_job: source_job.as_ref(),
             default_container: self.default_container.as_deref(),
+            accounts: &self.accounts,
         };
         Ok(expect(kind, loaded, &given))
     }
@@ -266,7 +271,13 @@ fn jobs_named(kind: &Kind, value: &Value) -> BTreeSet<String> {
         .flatten()
         .map(str::to_owned)
         .collect();
-    jobs.extend(source_job(value).map(str::to_owned));
+    each_string(value, &mut |at, name| {
+        let bare = kind.bare_names.iter().find(|bare| at.matches(bare.at));
+        if bare.is_some_and(|bare| bare.kinds.contains(&"jobs")) {
+            jobs.extend(name.rsplit('/').next().map(str::to_owned));
+        }
+    });
+    jobs.retain(|job| !job.is_empty());
     jobs
 }
 
@@ -293,77 +304,6 @@ fn known<'d>(loaded: &Loaded, documents: &'d [Document]) -> Known<'d> {
         size: Some(loaded.amount().bytes),
         written: first.and_then(|file| file.attributes.as_ref()?.written),
     }
-}
-
-/// Which stores of the target take the place of the source's: the default datastores' by name, and for other datastores
-/// on the source's own account a container of the same name on the target's.
-async fn stores(
-    source: &Source,
-    azure: &AzureWorkspace,
-    rewriter: &Rewriter,
-) -> Result<Vec<(StoreName, StoreName)>, Error> {
-    let Some(kind) = Kind::find("datastores") else {
-        return Ok(Vec::new());
-    };
-    let Some(fields) = kind.store else {
-        return Ok(Vec::new());
-    };
-    let mut moves = Vec::new();
-    let mut lines = source.lines_of_kind(kind.name);
-    while let Some(line) = lines.try_next().await? {
-        let id = id_of(&line);
-        let Some(text) = source.load(&id).await?.and_then(|loaded| loaded.arm) else {
-            continue;
-        };
-        let Some(from) = store_of(&fields, &text.value) else {
-            continue;
-        };
-        if (kind.mapped_by_name)(&id, &text.value).is_some() {
-            let target = rewriter.map_item(&id);
-            let there = azure
-                .get(&target)
-                .await
-                .map_err(|error| Error::target(target.to_string(), error))?;
-            let there = there.and_then(|listed| listed.document);
-            if let Some(to) = there.and_then(|document| store_of(&fields, &document.value)) {
-                moves.push((true, from, to));
-            }
-        } else if let Some(to) = own_account(rewriter, &from) {
-            moves.push((false, from, to));
-        }
-    }
-    // The last word on a container stays, so a default datastore's comes last.
-    moves.sort_by_key(|(is_default, _, _)| *is_default);
-    let moves = moves.into_iter().map(|(_, from, to)| (from, to)).collect();
-    Ok(moves)
-}
-
-fn own_account(rewriter: &Rewriter, from: &StoreName) -> Option<StoreName> {
-    let account = |identity: &Identity| match identity {
-        Identity::Azure {
-            storage_account, ..
-        } => Some(storage_account.clone()),
-        Identity::Folder(_) => None,
-    };
-    let own = account(rewriter.source())?;
-    own.eq_ignore_ascii_case(&from.account).then_some(())?;
-    Some(StoreName {
-        account: account(rewriter.target())?,
-        container: from.container.clone(),
-    })
-}
-
-fn store_of(fields: &StoreFields, value: &Value) -> Option<StoreName> {
-    let text = |pointer: &str| {
-        value
-            .pointer(pointer)
-            .and_then(Value::as_str)
-            .map(str::to_owned)
-    };
-    Some(StoreName {
-        account: text(fields.account)?,
-        container: fields.containers.iter().find_map(|pointer| text(pointer))?,
-    })
 }
 
 /// The items of the source that a document refers to, each with the pointer where. Places among a job's bytes are left

@@ -82,6 +82,9 @@ pub(super) fn place(
         }
     }
     let uri = value.pointer(pointer)?.as_str()?.trim_end_matches('/');
+    if !is_writable(uri, given) {
+        return None;
+    }
     let folder = if single { parent(uri)? } else { uri };
     Some(BytesPlace::Named {
         uri: uri.to_owned(),
@@ -103,6 +106,16 @@ fn must_move(uri: &str, given: &Given<'_>) -> Option<&'static str> {
         Some(_) => Some("its bytes lay among those of a job, which comes back as another run"),
         None => given.rewriter.map(&reference).left,
     }
+}
+
+/// Whether a place is one that a restore writes to: in a datastore, or in an account that one names. An address in
+/// somebody else's account stays as it is, and so do the bytes there.
+fn is_writable(uri: &str, given: &Given<'_>) -> bool {
+    let reference = Reference::parse(uri);
+    reference.is_some_and(|reference| match reference.get(Slot::Account) {
+        Some(account) => given.accounts.contains(&account.to_ascii_lowercase()),
+        None => reference.leads_to(given.rewriter.target()).is_some(),
+    })
 }
 
 /// `LocalUpload/<digest of the files>/<name>` on the default datastore, in the form that the document had.

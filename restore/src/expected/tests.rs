@@ -60,6 +60,7 @@ fn expected_with(rewriter: &Rewriter, loaded: &Loaded, source_job: Option<&Text>
         job_here: &|_| false,
         job_known: &|job| job.starts_with("job-"),
         source_job,
+        accounts: &BTreeSet::from(["stb".to_owned()]),
         default_container: Some("https://stb.blob.core.windows.net/azureml-blobstore-b"),
     };
     expect(kind, loaded, &given).unwrap()
@@ -370,4 +371,17 @@ fn a_container_is_blank_until_somebody_says_something_about_it() {
         &id,
         &json!({"properties": {"isArchived": true}})
     ));
+}
+
+#[test]
+fn bytes_in_somebody_elses_account_get_no_place_and_their_address_stays() {
+    let uri = "https://public.blob.core.windows.net/open/iris.csv";
+    let data = loaded(
+        ItemId::versioned("data", "d", "1"),
+        json!({"properties": {"dataType": "uri_file", "dataUri": uri}}),
+        &["iris.csv"],
+    );
+    let expected = expected(&data);
+    assert_eq!(expected.place, None);
+    assert_eq!(self::uri(&expected, "/properties/dataUri"), uri);
 }

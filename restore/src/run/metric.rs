@@ -151,22 +151,34 @@ fn parse(line: &[u8], name: &str, path: &str) -> Result<Line, Error> {
     Ok(read_line(&value, name))
 }
 
-/// The metrics of a job that MLflow cannot take as points, each with the reason. Their first line tells.
-pub(crate) async fn unusual_metrics(
+/// What the first lines of a job's histories tell about them.
+#[derive(Debug, Default)]
+pub(crate) struct Peculiarities {
+    /// Metrics that are no series of numbers, each with the reason why MLflow cannot take them.
+    pub(crate) unusual: Vec<(String, &'static str)>,
+    /// Whether points have times finer than a millisecond.
+    pub(crate) fine_times: bool,
+}
+
+/// Looks at the first line of each history of a job.
+pub(crate) async fn peculiarities(
     source: &Source,
     loaded: &Loaded,
-) -> Result<Vec<(String, &'static str)>, Error> {
-    let mut unusual = Vec::new();
+) -> Result<Peculiarities, Error> {
+    let mut found = Peculiarities::default();
     for file in super::histories(loaded) {
-        let first = lines(source, file).next().await.transpose()?;
-        if first == Some(Line::Other) {
-            unusual.push((
+        match lines(source, file).next().await.transpose()? {
+            Some(Line::Other) => found.unusual.push((
                 name_of(file.path.as_str()).to_owned(),
                 "it is no series of numbers, and MLflow logs only those",
-            ));
+            )),
+            Some(Line::Points(points)) => {
+                found.fine_times |= points.iter().any(|point| super::is_fine(point.time));
+            }
+            None => {}
         }
     }
-    Ok(unusual)
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -120,3 +120,29 @@ async fn a_saved_plan_is_refused_once_something_that_it_is_about_has_changed() {
     assert!(error.to_string().contains(NAME), "{error}");
     assert_eq!(before, bench.dump(&bench.target));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_saved_plan_may_be_given_again_whatever_became_of_its_journal() {
+    let bench = Bench::small().await;
+    let saved = bench.plan().await.to_json().unwrap();
+    let plan = ::restore::Plan::from_json(&saved).unwrap();
+    bench.apply(&plan, &bench.target).await;
+    let reader = bench.store.newest().await;
+    let target = bench.target_of(&bench.target).await;
+    for name in ["journal", "another"] {
+        let journal = bench.store.journal(name).await;
+        let session = ::restore::Session {
+            journal: &journal,
+            stop: &::restore::Stop::default(),
+            observer: &::restore::Unobserved,
+            clock: &bench.store.clock,
+            fresh: false,
+        };
+        let outline = ::restore::apply(&plan, &reader, &target, &session)
+            .await
+            .unwrap();
+        assert!(outline.failures.is_empty(), "{:#?}", outline.failures);
+    }
+    let found = bench.verify(&bench.target, &[]).await;
+    assert_eq!(found.outcome, VerifyOutcome::AsPlanned);
+}

@@ -72,7 +72,7 @@ async fn a_restore_that_dies_at_any_step_goes_on_with_the_same_plan_to_the_same_
     let (whole, plan) = undisturbed().await;
     let steps = usize::try_from(plan.changes()).unwrap();
     let mut cut = 0;
-    for (round, after) in (0..steps).step_by((steps / 12).max(1)).enumerate() {
+    for (round, after) in (0..steps).step_by((steps / 8).max(1)).enumerate() {
         let bench = Bench::small().await;
         lag(&bench);
         let plan = bench.plan().await;

@@ -13,7 +13,7 @@ use super::{Draft, Turn};
 use crate::files::{Standing, amount, present, standings};
 use crate::plan::Amount;
 use crate::plan::decide::Verdict;
-use crate::run::{JobFiles, RunRecord, SPECIFICATION, restored, unusual_metrics};
+use crate::run::{JobFiles, RunRecord, SPECIFICATION, is_fine, peculiarities, restored};
 use crate::snapshot::Loaded;
 use crate::{Action, Error, Loss, Work};
 
@@ -233,14 +233,30 @@ impl Draft<'_> {
             self.specification_rows(id, &rewritten);
             self.check_references(kind, id, &rewritten.value).await?;
         }
-        let unusual = unusual_metrics(&self.world.source, loaded).await?;
-        for (metric, reason) in unusual {
+        self.peculiar_rows(loaded, &run).await
+    }
+
+    /// What MLflow keeps in another way.
+    async fn peculiar_rows(&mut self, loaded: &Loaded, run: &RunRecord) -> Result<(), Error> {
+        let id = &loaded.id;
+        let found = peculiarities(&self.world.source, loaded).await?;
+        for (metric, reason) in found.unusual {
             self.losses.push(Loss::new(
                 id,
                 Action::Create,
                 format!("metric {metric}"),
                 reason,
                 "kept whole as an artifact below `mlark/metrics/`",
+            ));
+        }
+        let fine = [run.start, run.end_time].into_iter().flatten().any(is_fine);
+        if fine || found.fine_times {
+            self.losses.push(Loss::new(
+                id,
+                Action::Create,
+                "times beyond the millisecond",
+                "MLflow keeps milliseconds",
+                "start and end stand whole in tags `mlark.*`, metric times in the snapshot",
             ));
         }
         Ok(())
