@@ -82,7 +82,8 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// Where the answer was lost the error says [`StorageFault::Unclear`], and the caller settles it by reading.
     async fn create(&self, name: &FileName, bytes: Bytes) -> Result<Created, StorageError>;
 
-    /// The same with the bytes of a local file, which is not changed and may be removed afterwards.
+    /// The same with the bytes of a local file, which may be removed afterwards and must not be changed any more: a
+    /// store on the same disk may link it.
     async fn create_from_file(&self, name: &FileName, file: &Path)
     -> Result<Created, StorageError>;
 

@@ -103,7 +103,7 @@ pub struct SnapshotWriter {
     started: Timestamp,
     run: SnapshotId,
     committed: tokio::sync::Mutex<bool>,
-    packer: Packer,
+    packer: Arc<Packer>,
     spool: Spool,
     slots: Semaphore,
     // The last field, since it removes the files of the others.
@@ -146,7 +146,7 @@ impl SnapshotWriter {
         let (folder, spool) = made.await.map_err(|_| Error::Worker {
             what: "the run's folder",
         })??;
-        let packer = Packer::new(Setting {
+        let packer = Arc::new(Packer::new(Setting {
             storage: Arc::clone(&inner.storage),
             catalogue: inner.catalogue.clone(),
             codecs: inner.objects.codecs.clone(),
@@ -154,7 +154,7 @@ impl SnapshotWriter {
             meta,
             folder: folder.path().to_owned(),
             pack_bytes: inner.record.pack_bytes,
-        });
+        }));
         Ok(Self {
             workspace,
             identity,

@@ -60,8 +60,8 @@ impl Catalogue {
         self.database
             .call("add a log entry", move |connection| {
                 let transaction = connection.transaction()?;
-                transaction.execute(
-                    "INSERT INTO log (number, hash, signer, sort, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+                let added = transaction.execute(
+                    "INSERT OR IGNORE INTO log (number, hash, signer, sort, body) VALUES (?1, ?2, ?3, ?4, ?5)",
                     params![
                         entry.number as i64,
                         entry.hash.as_bytes(),
@@ -70,6 +70,10 @@ impl Catalogue {
                         body
                     ],
                 )?;
+                // Another process that shares this cache may have read the entry first.
+                if added == 0 {
+                    return Ok(());
+                }
                 apply(&transaction, &entry)?;
                 transaction.commit()
             })

@@ -54,6 +54,12 @@ impl Checking<'_> {
                 Err(error) => return Err(error),
             }
         }
+        // What was seen here before and is not even listed any more.
+        let seen = self.inner.catalogue.log_end().await?;
+        while seen.is_some_and(|(seen, _)| chain.number < seen) {
+            let number = chain.number + 1;
+            self.lost_entry(number, "it is missing", &mut chain).await?;
+        }
         for file in keys.map(|keys| keys.files).unwrap_or_default() {
             self.key_file(&file.name, &file.sha256).await?;
         }

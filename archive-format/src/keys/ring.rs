@@ -4,6 +4,7 @@ use futures::TryStreamExt;
 use hmac::{Hmac, KeyInit, Mac as _};
 use secrecy::ExposeSecret;
 use sha2::Sha256;
+use zeroize::Zeroizing;
 
 use super::envelope::{self, Unopened};
 use super::signing::SigningSecret;
@@ -60,14 +61,14 @@ impl Ring {
             return Err(Error::NoKey(KeyLack::NoneGiven));
         }
         let meta = open_newest(storage, "meta", &holders).await?;
-        ring.meta = identities(&meta.ok_or(Error::NoKey(KeyLack::NoneFits))?)?;
+        ring.meta = Identity::parse_file(&meta.ok_or(Error::NoKey(KeyLack::NoneFits))?)?;
         must_hold(&ring.meta, &encryption.meta, "meta")?;
         if let Some(data) = open_newest(storage, "data", &keys.owners).await? {
-            ring.data = identities(&data)?;
+            ring.data = Identity::parse_file(&data)?;
             must_hold(&ring.data, &encryption.data, "data")?;
         }
         if let Some(sign) = open_newest(storage, "sign", &keys.owners).await? {
-            ring.owners = Some(SigningSecret::from_pem(&text(&sign)?)?);
+            ring.owners = Some(SigningSecret::from_pem(&sign)?);
         }
         Ok(ring)
     }
@@ -96,7 +97,7 @@ async fn open_newest(
     storage: &dyn Storage,
     sort: &str,
     holders: &[Identity],
-) -> Result<Option<Vec<u8>>, Error> {
+) -> Result<Option<Zeroizing<String>>, Error> {
     if holders.is_empty() {
         return Ok(None);
     }
@@ -128,7 +129,7 @@ async fn open_newest(
             stored => stored?,
         };
         match envelope::open(&stored, holders.iter()) {
-            Ok(plain) => return Ok(Some(plain)),
+            Ok(plain) => return text(plain).map(Some),
             Err(Unopened::NoKeyFits) => {}
             Err(Unopened::Damaged(reason)) => damaged = Some(Error::Damaged { name, reason }),
         }
@@ -136,15 +137,12 @@ async fn open_newest(
     damaged.map_or(Ok(None), Err)
 }
 
-fn text(plain: &[u8]) -> Result<String, Error> {
-    String::from_utf8(plain.to_vec()).map_err(|_| Error::Key {
+fn text(plain: Vec<u8>) -> Result<Zeroizing<String>, Error> {
+    let text = String::from_utf8(plain).map_err(|_| Error::Key {
         what: "key file",
         reason: "it is not text".to_owned(),
-    })
-}
-
-fn identities(plain: &[u8]) -> Result<Vec<Identity>, Error> {
-    Identity::parse_file(&text(plain)?)
+    })?;
+    Ok(Zeroizing::new(text))
 }
 
 /// A key file that holds other keys than those that the owners signed would make this machine read forgeries.

@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::Semaphore;
 use zstd::bulk::{Compressor, Decompressor};
 use zstd::zstd_safe::{CParameter, get_frame_content_size};
 
@@ -219,9 +220,25 @@ fn bad_frame(reason: &str) -> Error {
     }
 }
 
-/// Codecs that are not in use. There are never more than were used at once.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct CodecPool(Arc<Mutex<Vec<Codec>>>);
+/// A codec keeps buffers of at most this size between two uses.
+const KEPT_BYTES: usize = 2 << 20;
+
+/// Codecs that are not in use, and how many may be in use at once: as many as there are cores, up to eight.
+#[derive(Clone, Debug)]
+pub(crate) struct CodecPool {
+    idle: Arc<Mutex<Vec<Codec>>>,
+    turns: Arc<Semaphore>,
+}
+
+impl Default for CodecPool {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Self {
+            idle: Arc::default(),
+            turns: Arc::new(Semaphore::new(cores.clamp(2, 8))),
+        }
+    }
+}
 
 impl CodecPool {
     /// Runs work with a codec on a worker thread.
@@ -229,24 +246,33 @@ impl CodecPool {
         &self,
         work: impl FnOnce(&mut Codec) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
+        let stopped = || Error::Worker {
+            what: "compression",
+        };
+        let turn = Arc::clone(&self.turns)
+            .acquire_owned()
+            .await
+            .map_err(|_| stopped())?;
         let pool = self.clone();
-        tokio::task::spawn_blocking(move || {
+        let working = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
             let idle = pool.lock().pop();
             let mut codec = match idle {
                 Some(codec) => codec,
                 None => Codec::new()?,
             };
             let result = work(&mut codec);
+            for buffer in [&mut codec.tar, &mut codec.planes, &mut codec.plain] {
+                buffer.clear();
+                buffer.shrink_to(KEPT_BYTES);
+            }
             pool.lock().push(codec);
             result
-        })
-        .await
-        .map_err(|_| Error::Worker {
-            what: "compression",
-        })?
+        });
+        working.await.map_err(|_| stopped())?
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Codec>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -46,11 +46,7 @@ pub(super) async fn init(
     })?;
     let machine_key = MachineKey {
         repository: RepositoryId::from_bytes(id),
-        label: options
-            .label
-            .chars()
-            .filter(|character| !character.is_control())
-            .collect(),
+        label: label(&options.label),
         identity: Identity::generate(),
         signing: SigningSecret::generate()?,
         owners_signing: options.unencrypted.then(|| owners_signing.clone()),
@@ -105,6 +101,18 @@ fn check(options: &InitOptions) -> Result<(), Error> {
         });
     }
     Ok(())
+}
+
+/// A label of one line that is not empty.
+fn label(text: &str) -> String {
+    let text: String = text
+        .chars()
+        .filter(|character| !character.is_control())
+        .collect();
+    match text.trim() {
+        "" => "machine".to_owned(),
+        text => text.to_owned(),
+    }
 }
 
 fn already(storage: &dyn Storage) -> Error {

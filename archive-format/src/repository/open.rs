@@ -11,7 +11,7 @@ use crate::magic::{ENTRY_BYTES_MAX, RECORD_BYTES_MAX};
 use crate::pack::CodecPool;
 use crate::read::objects::{FrameCache, Objects};
 use crate::storage::StorageFault;
-use crate::{Catalogue, EntryHash, Error, FileName, KeyChain, Record, Storage};
+use crate::{Catalogue, EntryHash, Error, FileName, KeyChain, Record, SnapshotId, Storage};
 
 pub(super) async fn open(
     storage: Arc<dyn Storage>,
@@ -31,7 +31,8 @@ pub(super) async fn open(
         .into_iter()
         .collect();
     let mut chain = Chain::new(&record, options.trusted_signers.clone())?;
-    let fresh = remember(&catalogue, &mut chain, storage.as_ref()).await?;
+    let tolerant = options.tolerate_damage.then_some(&mut notices);
+    let fresh = remember(&catalogue, &mut chain, storage.as_ref(), tolerant).await?;
     let part = if !ring.encrypted || !ring.data.is_empty() {
         Part::Owner
     } else {
@@ -98,20 +99,18 @@ async fn remember(
     catalogue: &Catalogue,
     chain: &mut Chain,
     storage: &dyn Storage,
+    tolerant: Option<&mut Vec<Notice>>,
 ) -> Result<bool, Error> {
     let Some((number, hash)) = catalogue.log_end().await? else {
         return Ok(true);
     };
-    let rolled_back = |found| Error::Rollback {
-        remembered: number,
-        found,
-    };
-    match storage.read(&FileName::log(number), ENTRY_BYTES_MAX).await {
-        Ok(bytes) if EntryHash::of(&bytes) == hash => {}
-        Ok(_) => return Err(rolled_back("another one")),
-        Err(error) if error.fault == StorageFault::NotFound => return Err(rolled_back("missing")),
+    let name = FileName::log(number);
+    let found = match storage.read(&name, ENTRY_BYTES_MAX).await {
+        Ok(bytes) if EntryHash::of(&bytes) == hash => None,
+        Ok(_) => Some("another one"),
+        Err(error) if error.fault == StorageFault::NotFound => Some("missing"),
         Err(error) => return Err(error.into()),
-    }
+    };
     for (_, _, entry) in catalogue.entries_of("keys").await? {
         if let Body::Keys(keys) = &entry.body {
             chain.apply_keys(keys)?;
@@ -122,6 +121,23 @@ async fn remember(
     }
     chain.damaged = catalogue.first_hole(number).await?;
     chain.resume(number, hash);
+    match (found, tolerant) {
+        (None, _) => {}
+        (Some(found), None) => {
+            return Err(Error::Rollback {
+                remembered: number,
+                found,
+            });
+        }
+        // What it said was verified when it was seen, so reading can go on from the catalogue.
+        (Some(found), Some(notices)) => {
+            chain.damaged.get_or_insert(number);
+            notices.push(Notice::Damaged {
+                name: name.to_string(),
+                reason: format!("it was seen before and is {found}"),
+            });
+        }
+    }
     Ok(false)
 }
 
@@ -157,7 +173,11 @@ impl Inner {
         let Some((number, hash)) = self.catalogue.log_end().await? else {
             return Ok(());
         };
-        let (path, new) = (self.head_file(), self.folder.join("head.new"));
+        let (path, new) = (
+            self.head_file(),
+            self.folder
+                .join(format!("head.{}", SnapshotId::new(self.record.created)?)),
+        );
         let local = |act, path: &Path| {
             let path = path.to_owned();
             move |source| Error::Local { act, path, source }

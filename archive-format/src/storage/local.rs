@@ -43,7 +43,11 @@ impl LocalStorage {
     }
 
     fn error(&self, act: &'static str, name: &str, source: io::Error) -> StorageError {
+        let unflushed = source
+            .get_ref()
+            .is_some_and(|cause| cause.is::<Unflushed>());
         let fault = match source.kind() {
+            _ if unflushed => StorageFault::Unclear,
             io::ErrorKind::NotFound => StorageFault::NotFound,
             io::ErrorKind::PermissionDenied => StorageFault::Denied,
             io::ErrorKind::FileTooLarge => StorageFault::TooLarge,
@@ -91,10 +95,10 @@ impl LocalStorage {
     ) -> io::Result<Created> {
         let temporary = self.temporary()?;
         let result = write_new(&temporary, fill).and_then(|()| link(&temporary, path));
-        let removed = fs::remove_file(&temporary);
-        let created = result?;
-        removed?;
-        Ok(created)
+        if let Err(error) = fs::remove_file(&temporary) {
+            tracing::debug!(path = %temporary.display(), %error, "a temporary file stays");
+        }
+        result
     }
 }
 
@@ -118,6 +122,12 @@ impl Storage for LocalStorage {
     ) -> Result<Created, StorageError> {
         let source = file.to_owned();
         self.run("create", name, move |this, path| {
+            if is_private(&source)?
+                && let Ok(created) = link(&source, &path)
+            {
+                return Ok(created);
+            }
+            // On another file system, or with wider permissions: a copy.
             this.publish(&path, |file| {
                 io::copy(&mut File::open(&source)?, file)?;
                 Ok(())
@@ -195,6 +205,11 @@ impl Storage for LocalStorage {
     }
 }
 
+/// A file was linked to its name, and it is not known whether that is on disk.
+#[derive(Debug, thiserror::Error)]
+#[error("The folder could not be flushed")]
+struct Unflushed(#[source] io::Error);
+
 type Files = tokio::sync::mpsc::Sender<Result<StoredFile, StorageError>>;
 
 /// Sends every file below a folder. A folder that is not there holds none; names that no repository file has are
@@ -231,6 +246,19 @@ fn walk(folder: &Path, name: &str, files: &Files) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether a file is its owner's alone, and flushed: then a link to it serves as well as a copy.
+fn is_private(path: &Path) -> io::Result<bool> {
+    let file = File::open(path)?;
+    file.sync_all()?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        Ok(file.metadata()?.permissions().mode() & 0o777 == 0o600)
+    }
+    #[cfg(not(unix))]
+    Ok(false)
+}
+
 fn write_new(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -246,7 +274,9 @@ fn link(temporary: &Path, path: &Path) -> io::Result<Created> {
     let folder = path.parent().unwrap_or(path);
     make_folder(folder)?;
     match fs::hard_link(temporary, path) {
-        Ok(()) => flush_folder(folder).map(|()| Created::New),
+        Ok(()) => flush_folder(folder)
+            .map(|()| Created::New)
+            .map_err(|error| io::Error::other(Unflushed(error))),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             // The other one may not have come to its flush yet; what we report as existing must be durable.
             flush_folder(folder).map(|()| Created::Exists)

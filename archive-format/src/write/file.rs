@@ -3,12 +3,14 @@
 //! A file of one small chunk needs no turn. A larger one takes a slot, since it holds buffers; hashing the whole and its
 //! chunks is one job for a worker thread.
 
+use std::collections::VecDeque;
 use std::pin::pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::stream::FuturesOrdered;
 use futures::{Stream, StreamExt};
 use sha2::{Digest as _, Sha256};
+use tokio::task::JoinHandle;
 
 use super::{FileError, SnapshotWriter};
 use crate::magic::LINE_CHUNKS_MAX;
@@ -32,12 +34,12 @@ where
     E: std::error::Error + Send + 'static,
 {
     let parameters = writer.repository.record().chunks.clone();
-    // A window of the largest chunk, and as much again, so that the rest is seldom moved.
-    let full_bytes = parameters.max as usize * 2;
+    // A window of the largest chunk, and some more, so that the rest is not moved for each chunk.
+    let full_bytes = parameters.max as usize / 4 * 5;
     let mut stream = pin!(stream);
     let mut cutter = Cutter::new(parameters);
     let mut list = ListBuilder::default();
-    let mut under_way = FuturesOrdered::new();
+    let mut under_way = VecDeque::new();
     let mut slot = None;
     let mut last = false;
     while !last {
@@ -49,7 +51,7 @@ where
         if slot.is_none() && cutter.buffer.len() > SMALL_BYTES {
             let taken = writer.slots.acquire().await;
             slot = Some(taken.map_err(|_| Error::Worker { what: "the writer" })?);
-            cutter.buffer.reserve(full_bytes);
+            cutter.buffer.reserve(full_bytes + SMALL_BYTES);
         }
         if !last && cutter.buffer.len() < full_bytes {
             continue;
@@ -58,20 +60,15 @@ where
         (cutter, cut) = run_cutter(writer, cutter, last).await?;
         for (address, bytes) in cut {
             if under_way.len() >= CHUNKS_AT_ONCE
-                && let Some(stored) = under_way.next().await
+                && let Some(oldest) = under_way.pop_front()
             {
-                let stored: Result<Chunk, Error> = stored;
-                list.push(writer, stored?).await?;
+                list.push(writer, taken_in(oldest).await?).await?;
             }
-            under_way.push_back(async move {
-                let size = bytes.len() as u64;
-                writer.packer.store_hashed(class, address, bytes).await?;
-                Ok(Chunk { address, size })
-            });
+            under_way.push_back(take_in(writer, class, address, bytes));
         }
     }
-    while let Some(stored) = under_way.next().await {
-        list.push(writer, stored?).await?;
+    for chunk in under_way {
+        list.push(writer, taken_in(chunk).await?).await?;
     }
     let (size, sha256) = cutter.finish();
     let (chunks, chunk_list) = list.finish(writer).await?;
@@ -81,6 +78,25 @@ where
         chunks,
         chunk_list,
     })
+}
+
+type Taken = JoinHandle<Result<Chunk, Error>>;
+
+/// Takes a chunk in, in a task of its own: one that is polled only now and then would keep a turn at the processor
+/// from all others.
+fn take_in(writer: &SnapshotWriter, class: Class, address: Address, bytes: Bytes) -> Taken {
+    let packer = Arc::clone(&writer.packer);
+    tokio::spawn(async move {
+        let size = bytes.len() as u64;
+        packer.store_hashed(class, address, bytes).await?;
+        Ok(Chunk { address, size })
+    })
+}
+
+async fn taken_in(chunk: Taken) -> Result<Chunk, Error> {
+    chunk.await.map_err(|_| Error::Worker {
+        what: "taking a chunk in",
+    })?
 }
 
 /// The buffer of a file and the hash of all of it that was cut off.

@@ -11,6 +11,8 @@ use crate::{Error, FileEntry, GapEntry, Line, LineKey, json};
 /// Lines that a page of the sorted walk holds.
 const PAGE_LINES: u32 = 64;
 
+const DELETE_LINES: &str = "DELETE FROM line WHERE key BETWEEN ?1 AND ?2";
+
 /// The spool.
 #[derive(Clone, Debug)]
 pub(super) struct Spool {
@@ -24,11 +26,12 @@ impl Spool {
     pub(super) fn create(path: &Path) -> Result<Self, Error> {
         let open = || -> rusqlite::Result<Connection> {
             let connection = database::open_file(path)?;
-            // Nothing here outlives the process, so nothing need be durable.
+            // Nothing here outlives the process, so nothing need be durable: one transaction that never ends.
             connection.execute_batch(
-                "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
-                 CREATE TABLE line (key BLOB PRIMARY KEY, item BLOB NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
-                 CREATE TABLE item (item BLOB PRIMARY KEY, parts INTEGER NOT NULL) WITHOUT ROWID;",
+                "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;
+                 CREATE TABLE line (key BLOB PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+                 CREATE TABLE item (item BLOB PRIMARY KEY, parts INTEGER NOT NULL) WITHOUT ROWID;
+                 BEGIN",
             )?;
             Ok(connection)
         };
@@ -44,13 +47,16 @@ impl Spool {
     /// Stages lines of one item: in place of all its parts, or after them.
     pub(super) async fn put(&self, line: Line, replace: bool) -> Result<(), Error> {
         let item = item_bytes(&line.key());
-        let pieces = split(line)?;
+        let splitting = tokio::task::spawn_blocking(move || split(line));
+        let pieces = splitting.await.map_err(|_| Error::Worker {
+            what: "staging a line",
+        })??;
         self.database
             .call("stage a line", move |connection| {
                 let mut parts: u32 = if replace {
                     connection
-                        .prepare_cached("DELETE FROM line WHERE item = ?1")?
-                        .execute([&item])?;
+                        .prepare_cached(DELETE_LINES)?
+                        .execute([&item, &last_of(&item)])?;
                     0
                 } else {
                     connection
@@ -60,14 +66,14 @@ impl Spool {
                         .unwrap_or(0)
                 };
                 let mut insert =
-                    connection.prepare_cached("INSERT OR REPLACE INTO line VALUES (?1, ?2, ?3)")?;
+                    connection.prepare_cached("INSERT OR REPLACE INTO line VALUES (?1, ?2)")?;
                 for mut piece in pieces {
                     piece.part = parts;
                     parts += 1;
                     let body = piece
                         .to_bytes()
                         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-                    insert.execute(params![piece.key().sort_bytes(), item, body])?;
+                    insert.execute(params![piece.key().sort_bytes(), body])?;
                 }
                 connection
                     .prepare_cached("INSERT OR REPLACE INTO item VALUES (?1, ?2)")?
@@ -82,7 +88,7 @@ impl Spool {
         let item = item_bytes(key);
         self.database
             .call("unstage an item", move |connection| {
-                connection.execute("DELETE FROM line WHERE item = ?1", [&item])?;
+                connection.execute(DELETE_LINES, [&item, &last_of(&item)])?;
                 connection.execute("DELETE FROM item WHERE item = ?1", [&item])
             })
             .await
@@ -130,14 +136,13 @@ impl Spool {
         let bodies = self
             .database
             .call("read staged lines", move |connection| {
-                // An item's lines have its bytes as the beginning of their keys.
-                let mut end = item.clone();
-                end.extend_from_slice(&[0xff; 5]);
                 let mut query = connection.prepare_cached(
-                    "SELECT body FROM line WHERE key >= ?1 AND key < ?2 ORDER BY key",
+                    "SELECT body FROM line WHERE key BETWEEN ?1 AND ?2 ORDER BY key",
                 )?;
                 query
-                    .query_map(params![item, end], |row| row.get::<_, Vec<u8>>(0))?
+                    .query_map(params![item, last_of(&item)], |row| {
+                        row.get::<_, Vec<u8>>(0)
+                    })?
                     .collect::<rusqlite::Result<Vec<_>>>()
             })
             .await?;
@@ -162,6 +167,11 @@ impl Spool {
             })
             .await
     }
+}
+
+/// An item's lines have its bytes as the beginning of their keys; this is the end of them.
+fn last_of(item: &[u8]) -> Vec<u8> {
+    [item, &[0xff; 4]].concat()
 }
 
 /// The sort bytes of an item, without the part.

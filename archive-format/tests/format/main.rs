@@ -6,6 +6,7 @@ mod catalogue;
 mod conformance;
 mod crash;
 mod damage;
+mod document;
 mod faulty;
 mod properties;
 mod race;

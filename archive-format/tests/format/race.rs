@@ -96,3 +96,24 @@ async fn a_run_goes_on_from_the_folder_of_one_that_was_dropped() -> Tested {
     assert_eq!(left.count(), 0);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_programs_share_one_cache() -> Tested {
+    let world = World::new(true).await?;
+    // Both are open before either writes, as a daemon and a command are.
+    let (daemon, command) = (world.open().await?, world.open().await?);
+    let first = backup(&daemon, &[model("a", noise(1000, 1))]).await?;
+    let second = backup(&command, &[model("b", noise(1000, 2))]).await?;
+    let third = backup(&daemon, &[model("c", noise(1000, 3))]).await?;
+    daemon.refresh().await?;
+    command.refresh().await?;
+    for repository in [&daemon, &command] {
+        assert_eq!(repository.head().await?.0, 4);
+        let history = repository.history().await?;
+        assert_eq!(history, [first.clone(), second.clone(), third.clone()]);
+        for record in &history {
+            restore(repository, record).await?;
+        }
+    }
+    Ok(())
+}

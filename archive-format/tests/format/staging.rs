@@ -207,3 +207,15 @@ fn paths_that_leave_their_root_are_refused() {
     assert!(FilePath::new("a".repeat(9000)).is_err());
     assert!(FilePath::new("a/b c/ü.txt").is_ok());
 }
+
+#[tokio::test]
+async fn many_large_files_in_one_task_do_not_wait_for_each_other() -> Tested {
+    let world = World::new(true).await?;
+    let repository = world.open().await?;
+    let writer = repository.begin("prod", json!({}), now()).await?;
+    let files =
+        (0..12_u8).map(|number| writer.file(Lifetime::Files, stream(vec![number; 17 << 20])));
+    let contents = futures::future::try_join_all(files).await?;
+    assert!(contents.iter().all(|content| content.size == 17 << 20));
+    Ok(())
+}
