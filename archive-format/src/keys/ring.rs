@@ -61,14 +61,15 @@ impl Ring {
             return Err(Error::NoKey(KeyLack::NoneGiven));
         }
         let meta = open_newest(storage, "meta", &holders).await?;
-        ring.meta = Identity::parse_file(&meta.ok_or(Error::NoKey(KeyLack::NoneFits))?)?;
+        let meta = meta.ok_or(Error::NoKey(KeyLack::NoneFits))?;
+        ring.meta = meta.read(Identity::parse_file)?;
         must_hold(&ring.meta, &encryption.meta, "meta")?;
         if let Some(data) = open_newest(storage, "data", &keys.owners).await? {
-            ring.data = Identity::parse_file(&data)?;
+            ring.data = data.read(Identity::parse_file)?;
             must_hold(&ring.data, &encryption.data, "data")?;
         }
         if let Some(sign) = open_newest(storage, "sign", &keys.owners).await? {
-            ring.owners = Some(SigningSecret::from_pem(&sign)?);
+            ring.owners = Some(sign.read(SigningSecret::from_pem)?);
         }
         Ok(ring)
     }
@@ -97,7 +98,7 @@ async fn open_newest(
     storage: &dyn Storage,
     sort: &str,
     holders: &[Identity],
-) -> Result<Option<Zeroizing<String>>, Error> {
+) -> Result<Option<Opened>, Error> {
     if holders.is_empty() {
         return Ok(None);
     }
@@ -129,7 +130,7 @@ async fn open_newest(
             stored => stored?,
         };
         match envelope::open(&stored, holders.iter()) {
-            Ok(plain) => return text(plain).map(Some),
+            Ok(plain) => return text(&name, plain).map(|text| Some(Opened { name, text })),
             Err(Unopened::NoKeyFits) => {}
             Err(Unopened::Damaged(reason)) => damaged = Some(Error::Damaged { name, reason }),
         }
@@ -137,9 +138,25 @@ async fn open_newest(
     damaged.map_or(Ok(None), Err)
 }
 
-fn text(plain: Vec<u8>) -> Result<Zeroizing<String>, Error> {
-    let text = String::from_utf8(plain).map_err(|_| Error::Key {
-        what: "key file",
+/// A key file that opened.
+struct Opened {
+    name: FileName,
+    text: Zeroizing<String>,
+}
+
+impl Opened {
+    /// What is in it that opened but is no key was put there by somebody else.
+    fn read<T>(&self, parse: impl FnOnce(&str) -> Result<T, Error>) -> Result<T, Error> {
+        parse(&self.text).map_err(|error| Error::Damaged {
+            name: self.name.clone(),
+            reason: error.to_string(),
+        })
+    }
+}
+
+fn text(name: &FileName, plain: Vec<u8>) -> Result<Zeroizing<String>, Error> {
+    let text = String::from_utf8(plain).map_err(|_| Error::Damaged {
+        name: name.clone(),
         reason: "it is not text".to_owned(),
     })?;
     Ok(Zeroizing::new(text))
