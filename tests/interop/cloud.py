@@ -5,7 +5,6 @@ import os
 import pathlib
 import subprocess
 import tempfile
-import time
 
 import requests
 
@@ -52,15 +51,15 @@ class Cloud:
     # --- plain requests, for what no client of Azure does or for a judge without a client
 
     def token(self, scope):
-        """A token by client secret, kept for the life of the test."""
-        if scope not in self.tokens or self.tokens[scope][1] < time.monotonic():
+        """A token by client secret, kept until the clock is moved."""
+        if scope not in self.tokens:
             answer = requests.post(
                 f"{self.urls['login']}/{self.about['tenant_id']}/oauth2/v2.0/token",
                 data={"grant_type": "client_credentials", "client_id": self.about["client_id"],
                       "client_secret": self.about["client_secret"], "scope": scope})
             answer.raise_for_status()
-            self.tokens[scope] = (answer.json()["access_token"], time.monotonic() + 600)
-        return self.tokens[scope][0]
+            self.tokens[scope] = answer.json()["access_token"]
+        return self.tokens[scope]
 
     def arm(self, method, path, body=None, version=ARM_VERSION, **query):
         """One ARM request; the JSON of its answer."""
@@ -88,10 +87,16 @@ class Cloud:
             raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text[:500]}")
         return answer.json() if answer.content else None
 
+    def advance(self, seconds):
+        """Moves the cloud's clock; tokens are asked for anew."""
+        self.control("POST", "/clock", {"advance_seconds": seconds})
+        self.tokens.clear()
+
     def create_workspace(self, place):
         """A workspace with its storage account, through ARM; what ARM says of it."""
         self.arm("PUT", f"/subscriptions/{place.subscription}/resourcegroups/{place.group}", {"location": place.location}, version="2021-04-01")
         self.arm("PUT", place.arm, {"location": place.location, "properties": {"friendlyName": place.name}})
+        self.advance(120)
         return self.wait_for(place.arm)
 
     def wait_for(self, path):
@@ -174,11 +179,18 @@ url = "{target.url}"
 """)
         (self.folder / "secret").chmod(0o600)
 
+    def words(self, *words):
+        """The command line."""
+        return [BINARIES / "mlark", "--config", self.config, *words]
+
+    @staticmethod
+    def environment():
+        """This process's environment without what would configure the program besides its file."""
+        return {key: value for key, value in os.environ.items() if not key.startswith(("AZURE", "ARM_", "MLARK"))}
+
     def start(self, *words):
         """The program as a process under way."""
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(("AZURE", "ARM_", "MLARK"))}
-        return subprocess.Popen([BINARIES / "mlark", "--config", self.config, *words], env=environment,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(self.words(*words), env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def run(self, *words, codes=(0,)):
         """Standard output of a run that ended with one of the codes."""

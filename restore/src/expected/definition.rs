@@ -11,13 +11,16 @@ use crate::Action;
 const DEFINITION: &str = "/properties/action/jobDefinition";
 const SOURCE_JOB: &str = "/properties/action/jobDefinition/sourceJobId";
 
+/// The job that a definition says it came from, by its id.
+fn named_job(value: &Value) -> Option<&str> {
+    let named = value.pointer(SOURCE_JOB)?.as_str()?;
+    named.rsplit('/').next().filter(|id| !id.is_empty())
+}
+
 /// The job that a schedule names instead of holding its definition, by its id.
 pub(crate) fn source_job(value: &Value) -> Option<&str> {
+    let named = named_job(value)?;
     let definition = value.pointer(DEFINITION)?.as_object()?;
-    let named = definition
-        .get("sourceJobId")?
-        .as_str()
-        .filter(|id| !id.is_empty())?;
     // A definition that is whole may say where it came from; then nothing is missing.
     let whole = [
         "command",
@@ -34,17 +37,27 @@ pub(crate) fn source_job(value: &Value) -> Option<&str> {
     }) {
         return None;
     }
-    named.rsplit('/').next()
+    Some(named)
 }
 
 impl Shaping<'_> {
     /// The document with the definition in the place of the job's name, where the job is none of the target.
     pub(super) fn definition(&mut self, value: &Value, given: &Given<'_>) -> Value {
         let mut value = value.clone();
-        let Some(job) = source_job(&value).map(str::to_owned) else {
+        let Some(job) = named_job(&value).map(str::to_owned) else {
             return value;
         };
         if (given.job_here)(&job) {
+            return value;
+        }
+        if source_job(&value).is_none() {
+            super::remove(&mut value, SOURCE_JOB);
+            self.row(
+                Action::Create,
+                SOURCE_JOB,
+                "a finished job cannot be put back, so nothing can name it",
+                "left out; the schedule holds the whole definition already",
+            );
             return value;
         }
         let Some(definition) = given.source_job.and_then(|text| definition_of(&text.value)) else {

@@ -72,7 +72,7 @@ pub(super) static ROW: Kind = Kind {
         (
             "its id",
             "the service gives a new run its own id",
-            "tag `mlark.source_run`, found by `mlark find`",
+            "the tag `mlark.source_run` of the run",
         ),
         (
             "creator and times of the record",

@@ -1,0 +1,163 @@
+"""`restore apply` is killed (SIGKILL) at moments spread over its measured length, started again, and must end with
+exactly the target that an undisturbed run makes: nothing missing, nothing twice."""
+
+import json
+import os
+import re
+import subprocess
+import time
+import unittest
+from collections import Counter
+from urllib.parse import quote
+
+import requests
+from cloud import TARGET, Cloud, Mlark, Place
+
+MOMENTS = 40 if os.environ.get("MLARK_TESTS_FULL") else 20
+BEFORE_THE_END = MOMENTS * 3 // 4
+UUID = re.compile(r"(?:[0-9a-f]{8}-)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")  # the service puts eight signs before those of pending uploads
+VOLATILE = {"systemData", "etag", "createdOn", "modifiedOn", "createdDate", "lastModifiedDate"}
+
+
+class Normal:
+    """A dump without what differs between two workspaces that hold the same."""
+
+    def __init__(self, cloud, place):
+        dump = cloud.control("GET", f"/workspaces/{place.subscription}/{place.group}/{place.name}")
+        self.cloud = cloud
+        self.runs = {run["run_id"]: run["tags"].get("mlark.source_run", "?") for run in dump["runs"].values() if not run["deleted"]}
+        workspace = dump["workspace"]["properties"]
+        self.words = {place.name: "WS", workspace["workspaceId"]: "WS-GUID", dump["account"]: "ACCOUNT"}
+        self.dump = dump
+
+    def text(self, text):
+        for run, source in self.runs.items():
+            text = text.replace(run, f"run({source})")
+        for word, stands in self.words.items():
+            text = text.replace(word, stands)
+        return UUID.sub("UUID", text)
+
+    def value(self, value):
+        if isinstance(value, dict):
+            return {self.text(key): self.value(below) for key, below in sorted(value.items()) if key not in VOLATILE}
+        if isinstance(value, list):
+            return [self.value(below) for below in value]
+        return self.text(value) if isinstance(value, str) else value
+
+    def content(self, name, blob):
+        """A blob's digest; of a specification, which names the workspace, its text."""
+        if not name.endswith("/mlark/job.json"):
+            return blob["sha256"]
+        answer = requests.get(f"{self.cloud.urls['control']}/blobs/{self.dump['account']}/{quote(name)}")
+        answer.raise_for_status()
+        return self.text(answer.text)
+
+    def whole(self):
+        """Everything as counted texts, so that something twice is seen."""
+        dump = self.dump
+        found = Counter()
+        for name, document in dump["documents"].items():
+            found[f"document {self.text(name)} {json.dumps(self.value(document), sort_keys=True)}"] += 1
+        for name, blob in dump["blobs"].items():
+            found[f"blob {self.text(name)} {self.content(name, blob)} {json.dumps(self.value(blob['metadata']), sort_keys=True)}"] += 1
+        for name, file in dump["files"].items():
+            found[f"file {self.text(name)} {file.get('sha256', 'directory')}"] += 1
+        for run in dump["runs"].values():
+            if run["deleted"]:
+                continue
+            kept = {key: run[key] for key in ("parent", "experiment", "status", "display_name", "tags", "parameters", "hidden", "started", "ended")}
+            found[f"run {self.runs[run['run_id']]} {json.dumps(self.value(kept), sort_keys=True)}"] += 1
+            for metric, points in dump["metrics"].get(run["run_id"], {}).items():
+                for point in points:
+                    found[f"point {self.runs[run['run_id']]} {metric} {point['step']} {point['created']} {json.dumps(point['data'])}"] += 1
+        return found
+
+
+class Kill(unittest.TestCase):
+    """Twenty targets, one kill each."""
+
+    maxDiff = 4000
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cloud = cloud = Cloud(world="small")
+        cls.addClassCleanup(cloud.close)
+        first = cloud.about["workspaces"][0]
+        source = Place(first["subscription"], first["group"], first["name"], first["location"])
+        cls.computes = [row for row in cloud.pages(f"{source.arm}/computes")]
+        cls.mlark = Mlark(cloud, source, TARGET)
+        cls.mlark.init()
+        cls.mlark.run("backup", "prod")
+
+    def target(self, name):
+        """A fresh empty workspace with the computes that jobs and schedules name."""
+        place = Place(TARGET.subscription, TARGET.group, name, TARGET.location)
+        self.cloud.create_workspace(place)
+        for row in self.computes:
+            self.cloud.arm("PUT", f"{place.arm}/computes/{row['name']}", {
+                "location": place.location,
+                "properties": {"computeType": row["properties"]["computeType"], "properties": {
+                    key: row["properties"].get("properties", {}).get(key) for key in ("vmSize", "scaleSettings")
+                    if row["properties"].get("properties", {}).get(key)}}})
+        self.cloud.advance(120)
+        return place
+
+    def apply(self, place, events):
+        """An apply under way, its events going to a file."""
+        with open(events, "w") as out:
+            return subprocess.Popen(self.mlark.words("--json", "-v", "restore", "apply", "latest:prod", "--into", place.url, "--yes"),
+                                    env=self.mlark.environment(), stdout=out, stderr=subprocess.DEVNULL)
+
+    @staticmethod
+    def last_step(events):
+        """Number of the step that had begun last, and how many had begun."""
+        begun = []
+        for line in events.read_text().splitlines():
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue  # the line under way when the process was killed
+            if event.get("event") == "step":
+                begun.append(event["step"])
+        return (begun[-1] if begun else 0), len(begun)
+
+    def whole(self, place):
+        return Normal(self.cloud, place).whole()
+
+    def test_an_apply_that_was_killed_anywhere_ends_the_same_when_started_again(self):
+        place = self.target("ws-kill-reference")
+        events = self.cloud.folder / "reference.events"
+        began = time.monotonic()
+        self.assertIn(self.apply(place, events).wait(300), (0, 3))
+        length = time.monotonic() - began
+        wanted = self.whole(place)
+        steps = self.last_step(events)[1]
+        print(f"\nundisturbed: {steps} steps in {length:.1f} s", flush=True)
+        early = 0
+        for moment in range(MOMENTS):
+            name = f"ws-kill-{moment:02}"
+            place = self.target(name)
+            events = self.cloud.folder / f"{name}.events"
+            after = length * (moment + 0.5) / MOMENTS
+            process = self.apply(place, events)
+            try:
+                process.wait(after)
+                ended = True
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                ended = False
+            step, begun = self.last_step(events)
+            early += not ended and begun < steps
+            print(f"killed after {after:5.2f} s: " + ("it had ended" if ended else f"{begun} of {steps} steps had begun, the last was step {step}"), flush=True)
+            again = self.apply(place, self.cloud.folder / f"{name}.again")
+            self.assertIn(again.wait(300), (0, 3), name)
+            found = self.whole(place)
+            with self.subTest(name):
+                self.assertEqual(sorted((wanted - found).elements())[:5], [], "missing")
+                self.assertEqual(sorted((found - wanted).elements())[:5], [], "too much")
+        self.assertGreaterEqual(early, BEFORE_THE_END, "enough kills fell before the last step")
+
+
+if __name__ == "__main__":
+    unittest.main()
