@@ -89,11 +89,12 @@ async fn apply_azure(
     azure: &AzureWorkspace,
     session: &Session<'_>,
 ) -> Result<Outline, Error> {
-    if plan.changes() == 0 {
+    let cut_off = leftover::mark(azure).await?;
+    // With nothing to do and nobody's mark to take away, the target is not touched at all.
+    if plan.changes() == 0 && !cut_off {
         session.journal.begin(plan, session.clock.now()).await?;
         return finish(plan, &Tally::default(), session).await;
     }
-    let cut_off = leftover::mark(azure).await?;
     let lock = azure.lock(&plan.plan).await.map_err(|error| match error {
         error @ workspace::Error::Locked { .. } => Error::Busy {
             target: plan.target.clone(),

@@ -4,7 +4,9 @@ exactly the target that an undisturbed run makes: nothing missing, nothing twice
 import json
 import os
 import re
+import signal
 import subprocess
+import threading
 import time
 import unittest
 from collections import Counter
@@ -102,56 +104,50 @@ class Kill(unittest.TestCase):
         self.cloud.advance(120)
         return place
 
-    def apply(self, place, events):
-        """An apply under way, its events going to a file."""
-        with open(events, "w") as out:
-            return subprocess.Popen(self.mlark.words("--json", "-v", "restore", "apply", "latest:prod", "--into", place.url, "--yes"),
-                                    env=self.mlark.environment(), stdout=out, stderr=subprocess.DEVNULL)
-
-    @staticmethod
-    def last_step(events):
-        """Number of the step that had begun last, and how many had begun."""
+    def apply(self, place, after_seconds=None, after_steps=None):
+        """Runs apply, killed after a time or when so many steps have begun; its exit code, the last step that had
+        begun, and how many had."""
+        process = subprocess.Popen(self.mlark.words("--json", "-v", "restore", "apply", "latest:prod", "--into", place.url, "--yes"),
+                                   env=self.mlark.environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        timer = threading.Timer(after_seconds, process.kill) if after_seconds else None
+        if timer:
+            timer.start()
         begun = []
-        for line in events.read_text().splitlines():
-            try:
-                event = json.loads(line)
-            except ValueError:
-                continue  # the line under way when the process was killed
-            if event.get("event") == "step":
-                begun.append(event["step"])
-        return (begun[-1] if begun else 0), len(begun)
+        for line in process.stdout:
+            if not line.startswith('{"event":"step"') and '"event":"step"' not in line[:200]:
+                continue
+            begun.append(json.loads(line)["step"])
+            if len(begun) == after_steps:
+                process.kill()
+        code = process.wait(300)
+        if timer:
+            timer.cancel()
+        return code, (begun[-1] if begun else 0), len(begun)
 
     def whole(self, place):
+        self.cloud.advance(120)  # long-running operations that a killed run began come to their end
         return Normal(self.cloud, place).whole()
 
     def test_an_apply_that_was_killed_anywhere_ends_the_same_when_started_again(self):
         place = self.target("ws-kill-reference")
-        events = self.cloud.folder / "reference.events"
         began = time.monotonic()
-        self.assertIn(self.apply(place, events).wait(300), (0, 3))
+        code, _, steps = self.apply(place)
         length = time.monotonic() - began
+        self.assertIn(code, (0, 3))
         wanted = self.whole(place)
-        steps = self.last_step(events)[1]
         print(f"\nundisturbed: {steps} steps in {length:.1f} s", flush=True)
         early = 0
         for moment in range(MOMENTS):
             name = f"ws-kill-{moment:02}"
             place = self.target(name)
-            events = self.cloud.folder / f"{name}.events"
-            after = length * (moment + 0.5) / MOMENTS
-            process = self.apply(place, events)
-            try:
-                process.wait(after)
-                ended = True
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-                ended = False
-            step, begun = self.last_step(events)
-            early += not ended and begun < steps
-            print(f"killed after {after:5.2f} s: " + ("it had ended" if ended else f"{begun} of {steps} steps had begun, the last was step {step}"), flush=True)
-            again = self.apply(place, self.cloud.folder / f"{name}.again")
-            self.assertIn(again.wait(300), (0, 3), name)
+            share = (moment + 0.5) / MOMENTS
+            # One in five by the clock, so that moments between steps are met too; the others as the steps begin.
+            how = {"after_seconds": length * share} if moment % 5 == 0 else {"after_steps": int(steps * share) + 1}
+            code, step, begun = self.apply(place, **how)
+            killed = code == -signal.SIGKILL
+            early += killed and begun < steps
+            print(f"{how}: " + (f"killed when {begun} of {steps} steps had begun, the last was step {step}" if killed else "it had ended"), flush=True)
+            self.assertIn(self.apply(place)[0], (0, 3), name)
             found = self.whole(place)
             with self.subTest(name):
                 self.assertEqual(sorted((wanted - found).elements())[:5], [], "missing")
