@@ -16,6 +16,7 @@ mod error;
 mod files;
 mod item;
 mod keeping;
+mod lines;
 mod listing;
 mod observer;
 mod policy;

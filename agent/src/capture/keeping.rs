@@ -14,8 +14,8 @@ use workspace::kind::Restore;
 
 use super::Error;
 use super::counts::{KindCounts, Tallies};
-use super::files::Head;
 use super::item::{BELOW, Found};
+use super::lines::Head;
 use super::observer::Event;
 use super::run::Run;
 use super::suspect::{self, Comparison};

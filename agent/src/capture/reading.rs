@@ -9,7 +9,7 @@ use archive_format::{Content, FileError, Lifetime};
 use futures::{Stream, StreamExt, stream};
 use workspace::{Error as SourceError, SourceFile};
 
-use super::files::Head;
+use super::lines::Head;
 use super::observer::Event;
 use super::run::{FILES_AT_ONCE, Run, outcome_of};
 use super::staging::{Place, StagedFile};
