@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Census, DECOYS, World, demo};
+use super::{Census, DECOYS, World, pair};
 use crate::clock::FixedClock;
 use crate::workspace::WorkspaceKey;
 use crate::{Settings, Simulator};
@@ -19,7 +19,7 @@ fn simulator() -> Simulator {
 #[test]
 fn demo_has_what_a_team_leaves_behind() {
     let simulator = simulator();
-    demo(&simulator).unwrap();
+    pair(&simulator, &World::demo()).unwrap();
     let spec = World::demo().spec;
     let state = simulator.state();
     let key = WorkspaceKey::new(&spec.subscription, &spec.group, &spec.name);
