@@ -75,9 +75,7 @@ fn recorded_documents_lead_nowhere_to_their_workspace_afterwards() {
             counted += 1;
         }
     }
-    for job in ["pipeline_job"] {
-        rewriter.restored_run(job, workspace::reference::RestoredRun::default());
-    }
+    rewriter.restored_run("pipeline_job", workspace::reference::RestoredRun::default());
     assert!(counted > 60, "{counted} references found");
     for (kind, body, path) in &recorded {
         let rewritten = rewrite(kind, body, &rewriter);

@@ -92,10 +92,7 @@ async fn a_restore_that_dies_at_any_step_goes_on_with_the_same_plan_to_the_same_
             found.differences
         );
     }
-    assert!(
-        cut > 6,
-        "only {cut} restores were cut off before their end"
-    );
+    assert!(cut > 6, "only {cut} restores were cut off before their end");
 }
 
 #[tokio::test(start_paused = true)]

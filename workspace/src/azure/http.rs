@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_below_localhost_are_this_machine_and_look_alikes_are_not() {
+    fn names_below_localhost_are_this_machine_and_others_are_not() {
         for name in ["localhost", "a.b.localhost", "A.LocalHost", "a.localhost."] {
             assert!(is_localhost(name), "{name}");
         }
