@@ -119,6 +119,7 @@ class Kill(unittest.TestCase):
             begun.append(json.loads(line)["step"])
             if len(begun) == after_steps:
                 process.kill()
+        process.stdout.close()
         code = process.wait(300)
         if timer:
             timer.cancel()
