@@ -3,7 +3,8 @@
 #
 #   bash tests/run.sh                 everything, short form
 #   bash tests/run.sh AREA…           some areas only
-#   bash tests/run.sh --full [AREA…]  the long forms; what is done is remembered in tests/.full and not run again
+#   bash tests/run.sh --full [AREA…]  the long forms; what passed at this commit is remembered in tests/.full and not run
+#                                     again, and its figures are added to tests/RECORD.md
 #
 # Needs a Rust toolchain and a C compiler; takes the rest (Debian packages, a Python environment, one cargo tool) itself.
 set -uo pipefail
@@ -21,7 +22,7 @@ areas=()
 for word in "$@"; do
   case $word in
     --full) full=yes ;;
-    -h | --help) sed -n '2,9p' "$0" | cut -c3-; exit 0 ;;
+    -h | --help) sed -n '2,10p' "$0" | cut -c3-; exit 0 ;;
     *) areas+=("$word") ;;
   esac
 done
@@ -80,15 +81,29 @@ passed=0
 failed=0
 table=()
 run_area() {
-  local area=$1 began=$SECONDS verdict=passed
+  local area=$1 began=$SECONDS verdict=passed done_at=tests/.full/$1
+  if [ "$full" = yes ] && [ "$(cat "$done_at" 2>/dev/null)" = "$commit" ]; then
+    printf '\n=== %s has passed at this commit\n' "$area"
+    passed=$((passed + 1))
+    return
+  fi
   printf '\n=== %s\n' "$area"
   if "area_$area"; then passed=$((passed + 1)); else verdict=FAILED; failed=$((failed + 1)); fi
   table+=("$(printf '%-10s %6s  %s' "$area" "$(awk "BEGIN{printf \"%.1f\", ($SECONDS-$began)/60}")" "$verdict")")
+  if [ "$full" = yes ] && [ "$verdict" = passed ]; then record "$area" "$done_at"; fi
+}
+
+# A line of tests/RECORD.md: when, what, at which commit, on which machine, how long.
+record() {
+  mkdir -p tests/.full && echo "$commit" >"$2"
+  printf '| %s | %s | %s | %s, %s cores | %s |\n' "$(date -u +%F)" "$1" "${commit:0:12}" "$(uname -m)" "$(nproc)" \
+    "$(echo "${table[-1]}" | awk '{print $2}') min" >>tests/RECORD.md
 }
 
 for area in "${areas[@]}"; do
   declare -F "area_$area" >/dev/null || { echo "There is no area $area; there are: ${all[*]}" >&2; exit 2; }
 done
+commit=$(git rev-parse HEAD)
 if [ "$full" = yes ]; then export MLARK_TESTS_FULL=1; fi
 for area in "${areas[@]}"; do run_area "$area"; done
 
