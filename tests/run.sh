@@ -22,7 +22,7 @@ areas=()
 for word in "$@"; do
   case $word in
     --full) full=yes ;;
-    -h | --help) sed -n '2,10p' "$0" | cut -c3-; exit 0 ;;
+    -h | --help) sed -n '2,9p' "$0" | cut -c3-; exit 0 ;;
     *) areas+=("$word") ;;
   esac
 done
