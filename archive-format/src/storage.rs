@@ -11,6 +11,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use jiff::Timestamp;
 
 pub use local::LocalStorage;
 pub use name::FileName;
@@ -32,6 +33,8 @@ pub struct StoredFile {
     pub name: FileName,
     /// Its length in bytes.
     pub size: u64,
+    /// When it was written, by the store's clock; none where the store does not say. Only politeness rests on it.
+    pub modified: Option<Timestamp>,
 }
 
 /// How a storage failed.

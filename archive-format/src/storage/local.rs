@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use jiff::Timestamp;
 
 use super::{Created, Storage, StorageError, StorageFault, StoredFile};
 use crate::FileName;
@@ -233,12 +234,18 @@ fn walk(folder: &Path, name: &str, files: &Files) -> io::Result<()> {
         if kind.is_dir() {
             walk(&entry.path(), name.as_str(), files)?;
         } else if kind.is_file() {
-            let size = match entry.metadata() {
-                Ok(metadata) => metadata.len(),
+            let metadata = match entry.metadata() {
+                Ok(metadata) => metadata,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
             };
-            if files.blocking_send(Ok(StoredFile { name, size })).is_err() {
+            let modified = metadata.modified().ok();
+            let file = StoredFile {
+                name,
+                size: metadata.len(),
+                modified: modified.and_then(|time| Timestamp::try_from(time).ok()),
+            };
+            if files.blocking_send(Ok(file)).is_err() {
                 return Ok(());
             }
         }

@@ -62,6 +62,14 @@ async fn conforms(storage: Arc<dyn Storage>) -> Tested {
 
     let mut listed: Vec<_> = storage.list("packs/").try_collect().await?;
     listed.sort_by(|left, right| left.name.cmp(&right.name));
+    // Sweeps pass over what is young, so a store that can say when a file was written says it.
+    let here = jiff::Timestamp::try_from(tempfile::tempfile()?.metadata()?.modified()?)?;
+    for file in &listed {
+        let age = file
+            .modified
+            .map(|time| here.duration_since(time).as_secs());
+        assert!(age.is_none_or(|age| age.abs() <= 600), "{file:?}");
+    }
     let listed: Vec<_> = listed
         .iter()
         .map(|file| (file.name.as_str(), file.size))
