@@ -1,11 +1,10 @@
 //! Reading a snapshot.
 
 pub(crate) mod chunks;
+pub(crate) mod lately;
 pub(crate) mod objects;
 pub(crate) mod packs;
 pub(crate) mod walk;
-
-use std::collections::VecDeque;
 
 use bytes::Bytes;
 use futures::stream::{self, BoxStream};
@@ -15,7 +14,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use self::objects::Objects;
-use self::walk::Walk;
+use self::walk::{Lines, Walk};
 use crate::magic::{OBJECT_BYTES_MAX, SECRET_SALT_BYTES};
 use crate::{
     Address, Chunk, Content, DocumentEntry, Error, Item, Line, LineKey, Repository, SecretEntry,
@@ -94,9 +93,12 @@ impl SnapshotReader {
         fits: impl Fn(&Line) -> bool + Send + 'static,
     ) -> BoxStream<'static, Result<Line, Error>> {
         let walk = Walk::new(self.record.manifest, from);
-        let state = (self.clone(), walk, VecDeque::<Line>::new());
+        let state = (self.clone(), walk, Lines::default());
         stream::try_unfold(state, |(reader, mut walk, mut lines)| async move {
-            while lines.is_empty() {
+            loop {
+                if let Some(line) = lines.next() {
+                    return Ok(Some((line, (reader, walk, lines))));
+                }
                 let objects = &reader.repository.inner.objects;
                 let read = async {
                     match walk.next(objects).await? {
@@ -105,12 +107,11 @@ impl SnapshotReader {
                     }
                 };
                 match read.await {
-                    Ok(Some(more)) => lines.extend(more),
+                    Ok(Some(more)) => lines = more,
                     Ok(None) => return Ok(None),
                     Err(error) => return Err(reader.explain(error).await),
                 }
             }
-            Ok(lines.pop_front().map(|line| (line, (reader, walk, lines))))
         })
         .try_take_while(move |line| std::future::ready(Ok(fits(line))))
         .boxed()
@@ -264,7 +265,10 @@ impl SnapshotReader {
             pieces.push(piece.address);
             if !objects.catalogue.has_piece(piece.address).await? {
                 let lines = walk.lines(objects, &piece).await?;
-                objects.catalogue.add_piece(piece.address, lines).await?;
+                objects
+                    .catalogue
+                    .add_piece(piece.address, lines.collect())
+                    .await?;
             }
         }
         objects.catalogue.hold(record.id, pieces).await

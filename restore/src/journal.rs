@@ -68,6 +68,17 @@ impl StepState {
     }
 }
 
+/// What is noted of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Noted {
+    /// It is about to be done.
+    Intended,
+    /// It is done; what became of the item in the target.
+    Done(String),
+    /// It failed; why.
+    Failed(String),
+}
+
 /// A restore that the journal knows.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Restoration {
@@ -167,12 +178,7 @@ impl Journal {
         step: &crate::Step,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let entry = Entry {
-            state: StepState::Intended,
-            target: None,
-            reason: None,
-        };
-        self.step(plan, step, entry, now).await
+        self.note(plan, &[(step, Noted::Intended)], now).await
     }
 
     /// A step is done; `target` is what became of the item there.
@@ -183,12 +189,8 @@ impl Journal {
         target: &str,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let entry = Entry {
-            state: StepState::Done,
-            target: Some(target.to_owned()),
-            reason: None,
-        };
-        self.step(plan, step, entry, now).await
+        let noted = Noted::Done(target.to_owned());
+        self.note(plan, &[(step, noted)], now).await
     }
 
     /// A step failed.
@@ -199,39 +201,38 @@ impl Journal {
         reason: &str,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let entry = Entry {
-            state: StepState::Failed,
-            target: None,
-            reason: Some(reason.to_owned()),
-        };
-        self.step(plan, step, entry, now).await
+        let noted = Noted::Failed(reason.to_owned());
+        self.note(plan, &[(step, noted)], now).await
     }
 
-    async fn step(
+    /// Notes several steps, all or none of them.
+    pub async fn note(
         &self,
         plan: &str,
-        step: &crate::Step,
-        entry: Entry,
+        steps: &[(&crate::Step, Noted)],
         now: Timestamp,
     ) -> Result<(), Error> {
-        let (plan, number, item) = (plan.to_owned(), step.step, step.item.to_string());
+        let plan = plan.to_owned();
+        let rows: Vec<(u32, String, Noted)> = steps
+            .iter()
+            .map(|(step, noted)| (step.step, step.item.to_string(), noted.clone()))
+            .collect();
         self.run("write a step", move |connection| {
-            connection.execute(
-                "INSERT OR REPLACE INTO step (plan, step, item, state, target, reason, changed)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                params![
-                    plan,
-                    number,
-                    item,
-                    entry.state.as_str(),
-                    entry.target,
-                    entry.reason,
-                    now.to_string()
-                ],
-            )
+            let transaction = connection.unchecked_transaction()?;
+            {
+                let mut insert = transaction.prepare_cached(
+                    "INSERT OR REPLACE INTO step (plan, step, item, state, target, reason, changed)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                )?;
+                let now = now.to_string();
+                for (number, item, noted) in rows {
+                    let (state, target, reason) = noted.columns();
+                    insert.execute(params![plan, number, item, state, target, reason, now])?;
+                }
+            }
+            transaction.commit()
         })
         .await
-        .map(drop)
     }
 
     /// The steps of a plan that were begun, by number.
@@ -386,10 +387,14 @@ impl Journal {
     }
 }
 
-struct Entry {
-    state: StepState,
-    target: Option<String>,
-    reason: Option<String>,
+impl Noted {
+    fn columns(self) -> (&'static str, Option<String>, Option<String>) {
+        match self {
+            Self::Intended => (StepState::Intended.as_str(), None, None),
+            Self::Done(target) => (StepState::Done.as_str(), Some(target), None),
+            Self::Failed(reason) => (StepState::Failed.as_str(), None, Some(reason)),
+        }
+    }
 }
 
 /// A panic of another call leaves SQLite itself in order, so the lock is taken all the same.

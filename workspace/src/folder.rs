@@ -22,6 +22,7 @@ mod walk;
 mod write;
 
 use beneath::Beneath;
+pub use write::Staged;
 
 /// A folder of this machine.
 #[derive(Clone, Debug)]

@@ -59,6 +59,11 @@ impl LineKey {
         bytes
     }
 
+    /// What it compares by, without a copy.
+    pub(crate) fn sort_key(&self) -> SortKey<'_> {
+        (&self.kind, &self.name, self.version.as_deref(), self.part)
+    }
+
     fn check(&self) -> Result<(), Error> {
         let refuse = |reason: &str| {
             Err(Error::Line {
@@ -80,6 +85,9 @@ impl LineKey {
         Ok(())
     }
 }
+
+/// A key that is borrowed. It compares as [`LineKey`] does.
+pub(crate) type SortKey<'a> = (&'a str, &'a str, Option<&'a str>, u32);
 
 /// Writes `KIND/NAME[:VERSION]`.
 impl fmt::Display for LineKey {
@@ -162,6 +170,11 @@ impl Line {
             version: self.version.clone(),
             part: self.part,
         }
+    }
+
+    /// What it is sorted by, without a copy.
+    pub(crate) fn sort_key(&self) -> SortKey<'_> {
+        (&self.kind, &self.name, self.version.as_deref(), self.part)
     }
 
     /// Every object that it names, chunk lists themselves included (not what they list).

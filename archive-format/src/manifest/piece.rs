@@ -90,7 +90,10 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Line>, Error> {
             return Err(refused("a line is longer than 64 KiB"));
         }
         let line = Line::from_bytes(line)?;
-        if lines.last().is_some_and(|last| last.key() >= line.key()) {
+        if lines
+            .last()
+            .is_some_and(|last| last.sort_key() >= line.sort_key())
+        {
             return Err(Error::Line {
                 key: line.key(),
                 reason: "it is out of order or there twice".to_owned(),

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
+use super::lately::ReadLately;
 use crate::catalogue::objects::Location;
 use crate::keys::Identity;
 use crate::keys::envelope::Unopened;
@@ -30,6 +31,7 @@ pub(crate) struct Objects {
     pub(crate) data: Arc<Vec<Identity>>,
     pub(crate) codecs: CodecPool,
     pub(crate) cache: FrameCache,
+    pub(crate) lately: ReadLately,
 }
 
 impl Objects {

@@ -1,7 +1,10 @@
 //! Walks a manifest's tree: its pieces in order, from the beginning or from a key on.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
+use super::lately::Parsed;
 use super::objects::Objects;
 use crate::manifest::piece;
 use crate::manifest::root::{Child, Node};
@@ -12,8 +15,25 @@ use crate::{Address, Error, Line, LineKey};
 pub(crate) struct Walk {
     root: Option<Address>,
     from: Option<LineKey>,
-    stack: Vec<(Node, usize)>,
+    stack: Vec<(Arc<Node>, usize)>,
     last: Option<LineKey>,
+}
+
+/// Lines of a piece, from where the walk began on.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    piece: Arc<Vec<Line>>,
+    next: usize,
+}
+
+impl Iterator for Lines {
+    type Item = Line;
+
+    fn next(&mut self) -> Option<Line> {
+        let line = self.piece.get(self.next)?.clone();
+        self.next += 1;
+        Some(line)
+    }
 }
 
 impl Walk {
@@ -30,35 +50,36 @@ impl Walk {
     /// The next piece, not yet read.
     pub(crate) async fn next(&mut self, objects: &Objects) -> Result<Option<Child>, Error> {
         if let Some(root) = self.root.take() {
-            let node = Node::from_bytes(&objects.get(root).await?, None)?;
+            let (node, _) = node(objects, root, None).await?;
             self.enter(node);
         }
         loop {
-            let Some((node, next)) = self.stack.last_mut() else {
+            let Some((list, next)) = self.stack.last_mut() else {
                 return Ok(None);
             };
-            let Some(child) = node.children.get(*next).cloned() else {
+            let Some(child) = list.children.get(*next).cloned() else {
                 self.stack.pop();
                 continue;
             };
             *next += 1;
-            let level = node.level;
+            let level = list.level;
             if level == 0 {
                 return Ok(Some(child));
             }
-            let node = Node::from_bytes(&sized(objects, &child).await?, Some(level - 1))?;
-            let begins_as_said = node
+            let (below, bytes) = node(objects, child.address, Some(level - 1)).await?;
+            let begins_as_said = below
                 .children
                 .first()
                 .is_some_and(|first| first.first == child.first);
-            if !begins_as_said || node.count() != child.count {
+            let sized_as_said = bytes.is_none_or(|bytes| bytes == child.size);
+            if !begins_as_said || !sized_as_said || below.count() != child.count {
                 return Err(not_as_said(&child));
             }
-            self.enter(node);
+            self.enter(below);
         }
     }
 
-    fn enter(&mut self, node: Node) {
+    fn enter(&mut self, node: Arc<Node>) {
         let from = self.from.as_ref();
         let begin = from.map_or(0, |from| {
             node.children.partition_point(|child| child.first <= *from)
@@ -67,42 +88,64 @@ impl Walk {
     }
 
     /// The lines of a piece that [`Walk::next`] gave, without those before `from`.
-    pub(crate) async fn lines(
-        &mut self,
-        objects: &Objects,
-        child: &Child,
-    ) -> Result<Vec<Line>, Error> {
-        let bytes = sized(objects, child).await?;
-        let mut lines = tokio::task::spawn_blocking(move || piece::parse(&bytes))
-            .await
-            .map_err(|_| Error::Worker {
-                what: "reading a manifest",
-            })??;
-        let first = lines.first().map(Line::key);
-        if first.as_ref() != Some(&child.first) || lines.len() as u64 != child.count {
+    pub(crate) async fn lines(&mut self, objects: &Objects, child: &Child) -> Result<Lines, Error> {
+        let piece = lines_of(objects, child).await?;
+        let first = piece.first().map(Line::sort_key);
+        if first != Some(child.first.sort_key()) || piece.len() as u64 != child.count {
             return Err(not_as_said(child));
         }
-        if self.last.is_some() && first <= self.last {
+        if self.last.is_some() && first <= self.last.as_ref().map(LineKey::sort_key) {
             return Err(Error::Line {
                 key: child.first.clone(),
                 reason: "its piece is out of order".to_owned(),
             });
         }
-        self.last = lines.last().map(Line::key);
-        if let Some(from) = &self.from {
-            lines.retain(|line| line.key() >= *from);
-        }
-        Ok(lines)
+        self.last = piece.last().map(Line::key);
+        let next = self.from.as_ref().map_or(0, |from| {
+            piece.partition_point(|line| line.sort_key() < from.sort_key())
+        });
+        Ok(Lines { piece, next })
     }
 }
 
-async fn sized(objects: &Objects, child: &Child) -> Result<Bytes, Error> {
-    let bytes = objects.get(child.address).await?;
-    if bytes.len() as u64 == child.size {
-        Ok(bytes)
-    } else {
-        Err(not_as_said(child))
+/// A node, and its length unless it was read lately.
+async fn node(
+    objects: &Objects,
+    address: Address,
+    level: Option<u8>,
+) -> Result<(Arc<Node>, Option<u64>), Error> {
+    if let Some(Parsed::Node(node)) = objects.lately.get(&address)
+        && level.is_none_or(|level| level == node.level)
+    {
+        return Ok((node, None));
     }
+    let bytes = objects.get(address).await?;
+    let node = Arc::new(Node::from_bytes(&bytes, level)?);
+    objects
+        .lately
+        .put(address, bytes.len(), Parsed::Node(Arc::clone(&node)));
+    Ok((node, Some(bytes.len() as u64)))
+}
+
+async fn lines_of(objects: &Objects, child: &Child) -> Result<Arc<Vec<Line>>, Error> {
+    if let Some(Parsed::Piece(lines)) = objects.lately.get(&child.address) {
+        return Ok(lines);
+    }
+    let bytes: Bytes = objects.get(child.address).await?;
+    let length = bytes.len();
+    if length as u64 != child.size {
+        return Err(not_as_said(child));
+    }
+    let lines = tokio::task::spawn_blocking(move || piece::parse(&bytes))
+        .await
+        .map_err(|_| Error::Worker {
+            what: "reading a manifest",
+        })??;
+    let lines = Arc::new(lines);
+    objects
+        .lately
+        .put(child.address, length, Parsed::Piece(Arc::clone(&lines)));
+    Ok(lines)
 }
 
 fn not_as_said(child: &Child) -> Error {

@@ -9,6 +9,7 @@ use crate::log::Body;
 use crate::log::chain::Chain;
 use crate::magic::{ENTRY_BYTES_MAX, RECORD_BYTES_MAX};
 use crate::pack::CodecPool;
+use crate::read::lately::ReadLately;
 use crate::read::objects::{FrameCache, Objects};
 use crate::storage::StorageFault;
 use crate::{Catalogue, EntryHash, Error, FileName, KeyChain, Record, SnapshotId, Storage};
@@ -46,6 +47,7 @@ pub(super) async fn open(
         data: Arc::new(ring.data.clone()),
         codecs: CodecPool::default(),
         cache: FrameCache::default(),
+        lately: ReadLately::default(),
     };
     let mut inner = Inner {
         storage,

@@ -1,19 +1,30 @@
-//! Carrying out a plan for a folder.
+//! Carrying out a plan for a folder, a batch of files at a time: each batch is noted in the journal, written beside
+//! the final names, brought to the disk together, named, and noted again. A flush for each file would take most of the
+//! time of a restore.
 
-use archive_format::SnapshotReader;
+use archive_format::{FileEntry, SnapshotReader};
+use futures::{StreamExt, stream};
 use workspace::azure::Written;
-use workspace::folder::Folder;
+use workspace::folder::{Folder, Staged};
 use workspace::{FilePath, Workspace};
 
 use super::executor::Tally;
-use super::step::Trouble;
+use super::step::{Trouble, chain};
 use super::{Session, finish};
 use crate::files::{Standing, meta, standing};
+use crate::journal::Noted;
 use crate::plan::Outline;
 use crate::snapshot::Source;
 use crate::{Error, Event, Plan, Step};
 
-/// Writes the files, one after the other.
+/// Steps of a batch, at most.
+const BATCH_STEPS: usize = 512;
+/// A batch ends with the step that reaches this many bytes.
+const BATCH_BYTES: u64 = 64 << 20;
+/// Files that are written at once.
+const FILES_AT_ONCE: usize = 4;
+
+/// Writes the files, batch by batch.
 pub(super) async fn apply_folder(
     plan: &Plan,
     reader: &SnapshotReader,
@@ -27,37 +38,106 @@ pub(super) async fn apply_folder(
         bytes: plan.estimate.bytes,
     });
     let mut tally = Tally::default();
-    for step in plan.steps.iter().filter(|step| step.action.changes()) {
+    let changing: Vec<&Step> = plan
+        .steps
+        .iter()
+        .filter(|step| step.action.changes())
+        .collect();
+    let mut rest = changing.as_slice();
+    while !rest.is_empty() {
         if session.stop.asked() {
             tally.stopped = true;
             break;
         }
+        let (batch, after) = rest.split_at(batch_length(rest));
+        rest = after;
+        apply_batch(plan, &source, folder, batch, &mut tally, session).await?;
+    }
+    finish(plan, &tally, session).await
+}
+
+fn batch_length(steps: &[&Step]) -> usize {
+    let mut bytes = 0_u64;
+    let within = |step: &&&Step| {
+        let room = bytes < BATCH_BYTES;
+        bytes = bytes.saturating_add(step.bytes);
+        room
+    };
+    steps.iter().take(BATCH_STEPS).take_while(within).count()
+}
+
+async fn apply_batch(
+    plan: &Plan,
+    source: &Source,
+    folder: &Folder,
+    batch: &[&Step],
+    tally: &mut Tally,
+    session: &Session<'_>,
+) -> Result<(), Error> {
+    let intended: Vec<(&Step, Noted)> = batch.iter().map(|step| (*step, Noted::Intended)).collect();
+    let (journal, clock) = (session.journal, session.clock);
+    journal.note(&plan.plan, &intended, clock.now()).await?;
+    let staging = batch.iter().map(|step| {
         session.observer.event(Event::Step {
             step: step.step,
             action: step.action,
             item: step.item.clone(),
         });
-        session
-            .journal
-            .intend(&plan.plan, step, session.clock.now())
-            .await?;
-        let end = write(&source, folder, step).await;
-        record(plan, step, end, &mut tally, session).await?;
+        stage(source, folder, step)
+    });
+    let staged: Vec<Result<(FileEntry, Staged), Trouble>> = stream::iter(staging)
+        .buffered(FILES_AT_ONCE)
+        .collect()
+        .await;
+    let (mut files, mut parts) = (Vec::new(), Vec::new());
+    for staged in staged {
+        match staged {
+            Ok((file, part)) => {
+                files.push(Ok(file));
+                parts.push(part);
+            }
+            Err(trouble) => files.push(Err(trouble)),
+        }
     }
-    finish(plan, &tally, session).await
+    let (mut published, unnamed) = match folder.publish(parts).await {
+        Ok(published) => (published.into_iter(), String::new()),
+        Err(error) => (Vec::new().into_iter(), chain(&error)),
+    };
+    let mut noted = Vec::new();
+    for (step, file) in batch.iter().zip(files) {
+        let end = match file {
+            Ok(file) => match published.next() {
+                Some(Ok(Written::New)) => Ok(()),
+                Some(Ok(_)) => as_it_was(folder, step, &file).await,
+                Some(Err(error)) => Err(error.into()),
+                None => Err(Trouble::because(unnamed.clone())),
+            },
+            Err(trouble) => Err(trouble),
+        };
+        noted.extend(conclude(step, end, tally, session)?);
+    }
+    journal.note(&plan.plan, &noted, clock.now()).await
 }
 
-async fn write(source: &Source, folder: &Folder, step: &Step) -> Result<(), Trouble> {
+/// Writes what a step brings, beside its name.
+async fn stage(
+    source: &Source,
+    folder: &Folder,
+    step: &Step,
+) -> Result<(FileEntry, Staged), Trouble> {
     let loaded = source.load(&step.item).await?;
     let loaded = loaded.ok_or_else(|| Trouble::because("the snapshot does not have it"))?;
-    let Some(file) = loaded.item.files.first() else {
+    let Some(file) = loaded.item.files.into_iter().next() else {
         return Err(Trouble::because("the snapshot has no bytes of it"));
     };
     let path = FilePath::new(step.target.name.as_str())?;
-    let meta = meta(file, step.overwrite);
-    if folder.write_file(&path, &meta, source.bytes(file)).await? == Written::New {
-        return Ok(());
-    }
+    let meta = meta(&file, step.overwrite);
+    let staged = folder.stage_file(&path, &meta, source.bytes(&file)).await?;
+    Ok((file, staged))
+}
+
+/// Something was there: right if it is the same.
+async fn as_it_was(folder: &Folder, step: &Step, file: &FileEntry) -> Result<(), Trouble> {
     let there = folder
         .get(&step.target)
         .await?
@@ -70,41 +150,36 @@ async fn write(source: &Source, folder: &Folder, step: &Step) -> Result<(), Trou
     }
 }
 
-async fn record(
-    plan: &Plan,
-    step: &Step,
+/// Tells what came of a step, and gives what the journal says of it.
+fn conclude<'a>(
+    step: &'a Step,
     end: Result<(), Trouble>,
     tally: &mut Tally,
     session: &Session<'_>,
-) -> Result<(), Error> {
-    let now = session.clock.now();
+) -> Result<Option<(&'a Step, Noted)>, Error> {
     match end {
         Ok(()) => {
-            session
-                .journal
-                .done(&plan.plan, step, &step.target.to_string(), now)
-                .await?;
             tally.states.insert(step.step, Ok(()));
             session.observer.event(Event::Bytes { count: step.bytes });
             session.observer.event(Event::Done {
                 step: step.step,
                 bytes: step.bytes,
             });
+            Ok(Some((step, Noted::Done(step.target.to_string()))))
         }
-        Err(Trouble::Stopped) => tally.stopped = true,
-        Err(Trouble::Journal(error)) => return Err(error),
+        Err(Trouble::Stopped) => {
+            tally.stopped = true;
+            Ok(None)
+        }
+        Err(Trouble::Journal(error)) => Err(error),
         Err(Trouble::Failed(reason)) => {
-            session
-                .journal
-                .failed(&plan.plan, step, &reason, now)
-                .await?;
             session.observer.event(Event::Failed {
                 step: step.step,
                 item: step.item.clone(),
                 reason: reason.clone(),
             });
-            tally.states.insert(step.step, Err(reason));
+            tally.states.insert(step.step, Err(reason.clone()));
+            Ok(Some((step, Noted::Failed(reason))))
         }
     }
-    Ok(())
 }

@@ -1,7 +1,8 @@
 //! Writing into a folder: what appears under its name is whole, and nothing that was there is lost unless asked.
 //!
 //! A file is written under another name in its directory, brought to the disk, and then renamed without overwriting. A
-//! crash leaves that other name behind, and the next attempt takes it away.
+//! crash leaves that other name behind, and the next attempt takes it away. Bringing to the disk is the slow part, so it
+//! is done for many at once.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -18,6 +19,20 @@ use super::{Folder, blocking};
 use crate::azure::{FileMeta, Written};
 use crate::{ByteStream, Entry, Error, FilePath};
 
+/// An entry that is written, but perhaps not under its name yet: [`Folder::publish`] does that.
+#[derive(Debug)]
+pub struct Staged(State);
+
+#[derive(Debug)]
+enum State {
+    /// Something was there, and stays.
+    Present,
+    /// A directory that is there, with what became of it; its times are still to be set.
+    Directory(Place, Written),
+    /// A file or a link under the name until it is whole.
+    Part(Place),
+}
+
 impl Folder {
     /// Writes one entry: a file with its bytes, a directory, or a link as a link. Parents are made; something that is
     /// there already is left alone unless [`FileMeta::overwrite`] says otherwise, and a directory always stays. Times and
@@ -29,22 +44,81 @@ impl Folder {
         meta: &FileMeta,
         content: ByteStream,
     ) -> Result<Written, Error> {
+        let staged = self.stage_file(path, meta, content).await?;
+        let mut published = self.publish(vec![staged]).await?;
+        published.pop().unwrap_or(Ok(Written::Present))
+    }
+
+    /// The first half of [`Folder::write_file`]: everything but the flush to the disk and the name.
+    pub async fn stage_file(
+        &self,
+        path: &FilePath,
+        meta: &FileMeta,
+        content: ByteStream,
+    ) -> Result<Staged, Error> {
         let place = {
             let (folder, path, meta) = (self.clone(), path.clone(), meta.clone());
             blocking(move || Place::prepare(folder, path, meta)).await?
         };
-        match &place.meta.entry {
-            Entry::Directory => blocking(move || place.directory()).await,
+        let state = match &place.meta.entry {
+            Entry::Directory => blocking(move || place.directory()).await?,
             Entry::Symlink(target) => {
                 let target = target.clone();
-                blocking(move || place.link(&target)).await
+                blocking(move || place.link(&target)).await?
             }
-            Entry::File => {
-                if !place.meta.overwrite && place.is_taken().await? {
-                    return Ok(Written::Present);
+            Entry::File if !place.meta.overwrite && place.is_taken().await? => State::Present,
+            Entry::File => State::Part(place.file(content).await?),
+        };
+        Ok(Staged(state))
+    }
+
+    /// Brings everything staged to the disk, all together, then gives each its name, in order. An error as a whole
+    /// means that nothing got its name.
+    pub async fn publish(&self, staged: Vec<Staged>) -> Result<Vec<Result<Written, Error>>, Error> {
+        let folder = self.clone();
+        blocking(move || {
+            let is_part = |staged: &&Staged| matches!(staged.0, State::Part(_));
+            match staged.iter().filter(is_part).count() {
+                0 => {}
+                1 => {
+                    let mut parts = staged.iter().filter_map(|staged| match &staged.0 {
+                        State::Part(place) => Some(place),
+                        _ => None,
+                    });
+                    parts.try_for_each(Place::flush)?;
                 }
-                place.file(content).await
+                _ => folder.flush()?,
             }
+            Ok(staged.into_iter().map(Staged::publish).collect())
+        })
+        .await
+    }
+
+    /// Brings all that was written into the folder's file system to the disk.
+    fn flush(&self) -> Result<(), Error> {
+        let flushed = self.beneath.root().and_then(|root| {
+            #[cfg(target_os = "linux")]
+            rustix::fs::syncfs(&root)?;
+            #[cfg(not(target_os = "linux"))]
+            rustix::fs::sync();
+            drop(root);
+            Ok(())
+        });
+        flushed.map_err(|error| self.beneath.failed("Writing", "", error))
+    }
+}
+
+impl Staged {
+    fn publish(self) -> Result<Written, Error> {
+        match self.0 {
+            State::Present => Ok(Written::Present),
+            State::Directory(place, written) => {
+                let opened = super::beneath::open_directory(&place.at, &place.name)
+                    .map_err(|error| place.failed("Opening", error))?;
+                place.dress(&opened)?;
+                Ok(written)
+            }
+            State::Part(place) => place.publish(),
         }
     }
 }
@@ -115,7 +189,7 @@ impl Place {
         }
     }
 
-    fn directory(self) -> Result<Written, Error> {
+    fn directory(self) -> Result<State, Error> {
         let written =
             match rustix::fs::mkdirat(&self.at, self.name.as_str(), Mode::from_raw_mode(0o777)) {
                 Ok(()) => Written::New,
@@ -129,15 +203,12 @@ impl Place {
                 }
                 Err(error) => return Err(self.failed("Making", error)),
             };
-        let opened = super::beneath::open_directory(&self.at, &self.name)
-            .map_err(|error| self.failed("Opening", error))?;
-        self.dress(&opened)?;
-        Ok(written)
+        Ok(State::Directory(self, written))
     }
 
-    fn link(self, target: &str) -> Result<Written, Error> {
+    fn link(self, target: &str) -> Result<State, Error> {
         if !self.meta.overwrite && self.standing()?.is_some() {
-            return Ok(Written::Present);
+            return Ok(State::Present);
         }
         self.remove_part()?;
         rustix::fs::symlinkat(target, &self.at, self.part.as_str())
@@ -151,10 +222,10 @@ impl Place {
             )
             .map_err(|error| self.failed("Setting the times of", error))?;
         }
-        self.publish()
+        Ok(State::Part(self))
     }
 
-    async fn file(self, content: ByteStream) -> Result<Written, Error> {
+    async fn file(self, content: ByteStream) -> Result<Self, Error> {
         let (place, file) = blocking(move || {
             self.remove_part()?;
             let flags =
@@ -179,12 +250,21 @@ impl Place {
                     return Err(error);
                 }
             };
-            let file = OwnedFd::from(file);
-            place.dress(&file)?;
-            rustix::fs::fsync(&file).map_err(|error| place.failed("Writing", error))?;
-            place.publish()
+            place.dress(&OwnedFd::from(file))?;
+            Ok(place)
         })
         .await
+    }
+
+    /// Brings its bytes to the disk. A link has none.
+    fn flush(&self) -> Result<(), Error> {
+        if self.meta.entry != Entry::File {
+            return Ok(());
+        }
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        rustix::fs::openat(&self.at, self.part.as_str(), flags, Mode::empty())
+            .and_then(rustix::fs::fsync)
+            .map_err(|error| self.failed("Writing", error))
     }
 
     /// Writes the bytes and checks that they are as many and the ones that were said.
