@@ -6,7 +6,7 @@
 #   bash tests/run.sh --full [AREA…]  the long forms; what passed at this commit is remembered in tests/.full and not run
 #                                     again, and its figures are added to tests/RECORD.md
 #
-# Needs a Rust toolchain and a C compiler; takes the rest (Debian packages, a Python environment, one cargo tool) itself.
+# Needs a Rust toolchain and a C compiler; takes the rest (Debian packages, a Python environment, Azurite, one cargo tool) itself.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -16,7 +16,7 @@ export PATH="$venv/bin:$tools/bin:$PATH"
 export CARGO_TERM_COLOR=never
 cargo_deny=0.20.2
 
-all=(packages python rust supply units interop kill demo)
+all=(packages python rust stores supply units interop kill demo)
 full=no
 areas=()
 for word in "$@"; do
@@ -33,7 +33,7 @@ done
 # Debian's own tar, zstd and age judge the packs; systemd-analyze judges the units; nss-myhostname resolves *.localhost.
 area_packages() {
   local missing=() pair
-  for pair in tar:tar zstd:zstd age:age sha256sum:coreutils systemd-analyze:systemd tmux:tmux; do
+  for pair in tar:tar zstd:zstd age:age sha256sum:coreutils systemd-analyze:systemd tmux:tmux node:nodejs npm:npm; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
   done
   getent hosts a.b.localhost >/dev/null || missing+=(libnss-myhostname)
@@ -56,6 +56,16 @@ area_python() {
 
 area_rust() {
   cargo build --workspace --all-targets --locked && cargo test --workspace --locked
+}
+
+# Object stores against Azurite, whose versions the lock file states.
+area_stores() {
+  local lock=tests/stores/package-lock.json home=$tools/azurite
+  if ! cmp -s "$lock" "$home/package-lock.json"; then
+    rm -rf "$home" && mkdir -p "$home" && cp tests/stores/package.json "$lock" "$home/" &&
+      (cd "$home" && npm ci --silent --no-audit --no-fund) || { rm -rf "$home"; return 1; }
+  fi
+  node tests/stores/with_azurite.mjs cargo test --workspace --locked azurite
 }
 
 area_supply() {

@@ -2,6 +2,7 @@
 
 mod local;
 mod name;
+pub mod object;
 mod probe;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use jiff::Timestamp;
 
 pub use local::LocalStorage;
 pub use name::FileName;
+pub use object::ObjectStorage;
 pub(crate) use probe::probe;
 
 /// What became of a create.
@@ -37,11 +39,25 @@ pub struct StoredFile {
     pub modified: Option<Timestamp>,
 }
 
+/// What a file is for: a store with tiers keeps by it what is seldom read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FileUse {
+    /// It is read whenever the repository is opened, listed or checked.
+    #[default]
+    Names,
+    /// A data pack: it is read only where contents are, in a restore or a check of them.
+    Contents,
+}
+
 /// How a storage failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StorageFault {
     /// There is no such file.
     NotFound,
+    /// The container or bucket itself does not exist.
+    NoStore,
+    /// The file is there and its tier cannot be read before it is brought back to another.
+    Archived,
     /// Access was refused.
     Denied,
     /// It is not known whether the write took place. Only a create may fail so.
@@ -86,9 +102,13 @@ pub trait Storage: fmt::Debug + Send + Sync {
     async fn create(&self, name: &FileName, bytes: Bytes) -> Result<Created, StorageError>;
 
     /// The same with the bytes of a local file, which may be removed afterwards and must not be changed any more: a
-    /// store on the same disk may link it.
-    async fn create_from_file(&self, name: &FileName, file: &Path)
-    -> Result<Created, StorageError>;
+    /// store on the same disk may link it. A store with tiers keeps it by its use; the bytes are the same in each.
+    async fn create_from_file(
+        &self,
+        name: &FileName,
+        file: &Path,
+        used: FileUse,
+    ) -> Result<Created, StorageError>;
 
     /// A whole file, at most `limit` bytes; larger is [`StorageFault::TooLarge`], found out before it is read.
     async fn read(&self, name: &FileName, limit: u64) -> Result<Bytes, StorageError>;
@@ -99,8 +119,8 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// The length of a file, none where it does not exist.
     async fn size(&self, name: &FileName) -> Result<Option<u64>, StorageError>;
 
-    /// Every file whose name begins with `prefix` (a folder with its `/`, or empty), in any order, page by page.
-    /// Temporary files of the store are not listed.
+    /// Every file whose name begins with `prefix`, which may be empty or end within a part, in any order, page by page.
+    /// Temporary files of the store are not listed, nor is what has a name that no repository file can have.
     fn list(&self, prefix: &str) -> BoxStream<'_, Result<StoredFile, StorageError>>;
 
     /// Deletes a file; one that is not there counts as deleted. Only a stored sweep entry, or a superseding key file or

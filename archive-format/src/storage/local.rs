@@ -16,7 +16,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use jiff::Timestamp;
 
-use super::{Created, Storage, StorageError, StorageFault, StoredFile};
+use super::{Created, FileUse, Storage, StorageError, StorageFault, StoredFile};
 use crate::FileName;
 
 /// Where files lie under their temporary names, within the repository so that a link can be made.
@@ -120,6 +120,7 @@ impl Storage for LocalStorage {
         &self,
         name: &FileName,
         file: &Path,
+        _used: FileUse,
     ) -> Result<Created, StorageError> {
         let source = file.to_owned();
         self.run("create", name, move |this, path| {
@@ -183,9 +184,9 @@ impl Storage for LocalStorage {
         let prefix = prefix.to_owned();
         let (sender, receiver) = tokio::sync::mpsc::channel(256);
         tokio::task::spawn_blocking(move || {
-            let folder = prefix.trim_end_matches('/');
+            let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
             let start = this.root.join(folder);
-            if let Err(source) = walk(&start, folder, &sender) {
+            if let Err(source) = walk(&start, folder, &prefix, &sender) {
                 let error = this.error("list", &prefix, source);
                 let _ = sender.blocking_send(Err(error));
             }
@@ -213,9 +214,9 @@ struct Unflushed(#[source] io::Error);
 
 type Files = tokio::sync::mpsc::Sender<Result<StoredFile, StorageError>>;
 
-/// Sends every file below a folder. A folder that is not there holds none; names that no repository file has are
-/// passed over.
-fn walk(folder: &Path, name: &str, files: &Files) -> io::Result<()> {
+/// Sends every file below a folder whose name begins with the prefix. A folder that is not there holds none; names that
+/// no repository file has are passed over.
+fn walk(folder: &Path, name: &str, prefix: &str, files: &Files) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -232,8 +233,10 @@ fn walk(folder: &Path, name: &str, files: &Files) -> io::Result<()> {
         };
         let kind = entry.file_type()?;
         if kind.is_dir() {
-            walk(&entry.path(), name.as_str(), files)?;
-        } else if kind.is_file() {
+            if begins(&name, prefix) {
+                walk(&entry.path(), name.as_str(), prefix, files)?;
+            }
+        } else if kind.is_file() && begins(&name, prefix) {
             let metadata = match entry.metadata() {
                 Ok(metadata) => metadata,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -251,6 +254,10 @@ fn walk(folder: &Path, name: &str, files: &Files) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+fn begins(name: &FileName, prefix: &str) -> bool {
+    name.as_str().starts_with(prefix)
 }
 
 /// Whether a file is its owner's alone, and flushed: then a link to it serves as well as a copy.

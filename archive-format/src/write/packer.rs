@@ -19,6 +19,7 @@ use crate::keys::envelope;
 use crate::magic::{LARGE_OBJECT_BYTES, OBJECT_BYTES_MAX};
 use crate::pack::writer::PackBuilder;
 use crate::pack::{Class, CodecPool, Encoded};
+use crate::storage::FileUse;
 use crate::{Address, Catalogue, Error, FileName, Storage};
 
 /// Packs that are on their way into the repository at once. They wait on disk, not in memory.
@@ -312,12 +313,15 @@ impl Shelf {
         }
         let name = FileName::pack(&index.pack);
         // A pack's name is new for ever, so one that exists is this one, put by an attempt whose answer was lost.
-        self.settle(
-            &name,
-            self.storage.create_from_file(&name, &finished.path).await,
-            index.stored_bytes,
-        )
-        .await?;
+        let used = match index.table.class {
+            Class::Meta => FileUse::Names,
+            _ => FileUse::Contents,
+        };
+        let created = self
+            .storage
+            .create_from_file(&name, &finished.path, used)
+            .await;
+        self.settle(&name, created, index.stored_bytes).await?;
         let index_name = FileName::index(&index.pack);
         let index_bytes = stored_index.len() as u64;
         let created = self.storage.create(&index_name, stored_index.into()).await;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use archive_format::storage::{Created, StorageFault, StoredFile};
+use archive_format::storage::{Created, FileUse, StorageFault, StoredFile};
 use archive_format::{FileName, Storage, StorageError};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -99,9 +99,10 @@ impl Storage for Faulty {
         &self,
         name: &FileName,
         file: &Path,
+        used: FileUse,
     ) -> Result<Created, StorageError> {
-        self.write(name, async || self.inner.create_from_file(name, file).await)
-            .await
+        let create = async || self.inner.create_from_file(name, file, used).await;
+        self.write(name, create).await
     }
 
     async fn read(&self, name: &FileName, limit: u64) -> Result<Bytes, StorageError> {

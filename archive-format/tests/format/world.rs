@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use archive_format::{
     Commit, Digest, DocumentEntry, FileEntry, FilePath, Identity, InitOptions, KeyChain, Lifetime,
-    Line, LineKey, LocalStorage, MachineKey, OpenOptions, Outcome, Repository, SnapshotRecord,
-    SnapshotWriter, Storage,
+    Line, LineKey, MachineKey, OpenOptions, Outcome, Repository, SnapshotRecord, SnapshotWriter,
+    Storage,
 };
 use bytes::Bytes;
 use futures::TryStreamExt;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+
+use crate::stores::Backend;
 
 /// What the tests' functions fail with.
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -29,6 +31,7 @@ pub(crate) struct World {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) owner: Option<Identity>,
     pub(crate) machine: MachineKey,
+    store: Arc<dyn Storage>,
 }
 
 impl World {
@@ -39,26 +42,32 @@ impl World {
 
     /// A new repository with packs of a size.
     pub(crate) async fn with_packs(encrypted: bool, pack_bytes: u64) -> Tested<Self> {
+        Self::on(Backend::Local, encrypted, pack_bytes).await
+    }
+
+    /// A new repository in a store of this kind.
+    pub(crate) async fn on(backend: Backend, encrypted: bool, pack_bytes: u64) -> Tested<Self> {
         let folder = tempfile::tempdir()?;
         let owner = encrypted.then(Identity::generate);
-        let storage: Arc<dyn Storage> =
-            Arc::new(LocalStorage::new(folder.path().join("repository")));
-        let made = Repository::init(storage, options(owner.as_ref(), pack_bytes)).await?;
+        let store = backend.store(folder.path())?;
+        let options = options(owner.as_ref(), pack_bytes);
+        let made = Repository::init(Arc::clone(&store), options).await?;
         Ok(Self {
             folder,
             owner,
             machine: made.machine_key,
+            store,
         })
     }
 
-    /// The repository's folder.
+    /// The repository's folder, where it lies on the local disk.
     pub(crate) fn root(&self) -> PathBuf {
         self.folder.path().join("repository")
     }
 
     /// The store.
     pub(crate) fn storage(&self) -> Arc<dyn Storage> {
-        Arc::new(LocalStorage::new(self.root()))
+        Arc::clone(&self.store)
     }
 
     /// Opens it with all keys and one cache.
