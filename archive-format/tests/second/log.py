@@ -1,0 +1,93 @@
+"""The log (FORMAT.md, section 9): its chain, its signatures, and who is believed."""
+
+import re
+import tempfile
+
+from second.canonical import check_signature, digits, each, need, number, parse, record_of, sha256, text
+from second.limits import ENTRY
+
+SORTS = {"snapshot", "keys", "forget", "sweep", "hold", "accept", "protect", "repair", "erase"}
+
+
+class Log:
+    """All entries, checked from the first to the head. `keys` opens bodies; None where nothing is encrypted."""
+
+    def __init__(self, folder, repository, owners, keys, pins):
+        self.repository, self.owners, self.keys, self.pins = repository, owners, keys, set(pins)
+        self.entries, self.introduced, self.revoked = [], {}, {}
+        self.edition, self.files, self.head = 0, [], "0" * 64
+        names = sorted(path.name for path in folder.iterdir())
+        need(names and names == [f"{place:010}" for place in range(1, len(names) + 1)], "the log has holes, or files that are no entries")
+        for place, name in enumerate(names, 1):
+            need((folder / name).stat().st_size <= ENTRY, f"entry {place} is larger than {ENTRY} bytes")
+            self.read(place, (folder / name).read_bytes())
+
+    def read(self, place, stored):
+        """One entry: its line, its signature, its body, and whether its signer may write it."""
+        line, newline, body = stored.partition(b"\n")
+        need(newline, f"entry {place} has no body")
+        record = parse(line, f"entry {place}")
+        stands = (record.get("format"), record.get("repository"), record.get("entry"))
+        need(stands == ("1", self.repository, str(place)), f"entry {place} is of another format, repository or place")
+        need(record.get("previous") == self.head, f"entry {place} does not follow the one before it")
+        need(record.get("body") == sha256(body), f"the body of entry {place} is another")
+        signer = digits(record.get("signer"), f"the signer of entry {place}")
+        check_signature(record, "mlark log entry v1", signer, f"entry {place}")
+        told = parse(self.opened(body, place), f"the body of entry {place}")
+        need(len(record_of(told.get("body"), "body")) == 1, f"entry {place} is not of one sort")
+        (sort, what), = told["body"].items()
+        need(sort in SORTS, f"entry {place} is of unknown sort {sort}")
+        self.believe(place, sort, record_of(what, sort), signer)
+        counts = not self.pins or signer == self.owners or signer in self.pins
+        self.entries.append({"entry": place, "sort": sort, "what": what, "signer": signer, "time": text(told.get("time"), "time"), "counts": counts})
+        self.head = sha256(stored)
+
+    def opened(self, body, place):
+        """A body without age around it."""
+        if self.keys is None:
+            return body
+        with tempfile.TemporaryFile() as stored:
+            stored.write(body)
+            stored.seek(0)
+            return self.keys.open(stored, f"the body of entry {place}", ENTRY)
+
+    def believe(self, place, sort, what, signer):
+        """Refuses a forgery; takes over whom the owners introduce or revoke."""
+        need(place > 1 or sort == "keys", "entry 1 is not of sort keys")
+        if sort != "keys":
+            known = signer in self.introduced and self.revoked.get(signer, place) >= place
+            need(signer == self.owners or known, f"entry {place} is a forgery: its signer {signer} was not introduced, or was revoked")
+            return
+        need(signer == self.owners, f"entry {place} is a forgery: the owners did not sign these keys")
+        self.edition, self.files = number(what.get("edition"), "edition"), each(what, "files")
+        for holder in each(what, "holders"):
+            if holder.get("sort") == "machine":
+                self.introduced.setdefault(digits(holder.get("signer"), "a holder's signer"), place)
+        for revoked in each(what, "revoked"):
+            self.revoked[digits(revoked.get("signer"), "revoked")] = number(revoked.get("after"), "after")
+
+    def key_files(self):
+        """Name and SHA-256 of the key files that count."""
+        for file in self.files:
+            name = text(file.get("name"), "a key file's name")
+            need(re.fullmatch(r"keys/[0-9]+-[a-z0-9-]+\.age", name), f"{name} is no key file's name")
+            yield name, digits(file.get("sha256"), f"the SHA-256 of {name}")
+
+    def counting(self, *sorts):
+        """The entries of some sorts that count, where signers are pinned or not."""
+        return [entry for entry in self.entries if entry["counts"] and entry["sort"] in sorts]
+
+    def snapshots(self):
+        """Id to record of every snapshot that is not forgotten, the oldest first."""
+        found = {}
+        for entry in self.counting("snapshot", "forget"):
+            if entry["sort"] == "snapshot":
+                found[text(entry["what"].get("id"), "a snapshot's id")] = entry["what"]
+            else:
+                for name in each(entry["what"], "snapshots", str):
+                    found.pop(name, None)
+        return found
+
+    def swept(self):
+        """The packs that are deleted."""
+        return {name for entry in self.counting("sweep") for name in each(entry["what"], "packs", str)}

@@ -1,0 +1,139 @@
+"""A repository in a folder (FORMAT.md, sections 2 to 4): its record, its keys, and objects by their addresses."""
+
+import collections
+import pathlib
+import re
+import tempfile
+
+from second.age import Age
+from second.canonical import Refused, check_signature, digits, need, parse, sha256
+from second.limits import INDEX, OBJECT, SMALL
+from second.log import Log
+from second.pack import META, Pack, Table, index_of
+
+OPEN = 8  # packs kept open, as files without a name
+
+
+def small(path):
+    """A small file."""
+    need(path.stat().st_size <= SMALL, f"{path.name} is larger than {SMALL} bytes")
+    return path.read_bytes()
+
+
+class Repository:
+    """A repository whose log was read to its head."""
+
+    def __init__(self, folder, identity, pins, work):
+        self.folder, self.pins, self.work = pathlib.Path(folder), pins, work
+        stored = small(self.folder / "repository.json")
+        need(stored.endswith(b"\n"), "repository.json has no line end")
+        record = parse(stored[:-1], "repository.json")
+        need(record.get("format") == "1", f"format {record.get('format')} is not known")
+        need(record.get("flags") == [], f"repository.json has unknown flags: {record.get('flags')}")
+        self.id = digits(record.get("id"), "the repository's id", 32)
+        self.owners = digits(record.get("owners_signer"), "owners_signer")
+        check_signature(record, "mlark repository v1", self.owners, "repository.json")
+        self.encrypted = "encryption" in record
+        self.meta = self.data = self.oldest = None
+        self.packs, self.tables, self.opened = [], {}, collections.OrderedDict()
+        self.log = self.unlock(identity) if self.encrypted else self.read_log()
+
+    # --- keys
+
+    def read_log(self):
+        """The log, read with the keys at hand."""
+        return Log(self.folder / "log", self.id, self.owners, self.meta, self.pins)
+
+    def unlock(self, identity):
+        """Takes the newest edition of keys that its log says to count: a newer one may lie there that no entry names."""
+        need(identity, "the repository is encrypted: --identity is needed")
+        told = small(pathlib.Path(identity))
+        machine = re.search(rb"^identity: *(AGE-SECRET-KEY-1[0-9A-Z]+)$", told, re.M)
+        holder = Age(self.work, "holder", machine[1] + b"\n" if machine else told)
+        names = [re.fullmatch(r"([1-9][0-9]{0,8})-meta\.age", path.name) for path in (self.folder / "keys").iterdir()]
+        refusals = ["no key file opens"]
+        for edition in sorted((int(name[1]) for name in names if name), reverse=True):
+            try:
+                return self.unlock_edition(holder, edition)
+            except Refused as refusal:
+                refusals.append(f"edition {edition} of the keys: {refusal}")
+        raise Refused("; ".join(refusals))
+
+    def unlock_edition(self, holder, edition):
+        """The log, when this edition opens it and it says that this edition counts."""
+        secrets = self.open_key(holder, f"keys/{edition}-meta.age")
+        self.meta, self.oldest = Age(self.work, "meta", secrets), re.findall(rb"^AGE-SECRET-KEY-1[0-9A-Z]+", secrets, re.M)[-1]
+        log = self.read_log()
+        need(log.edition == edition, f"the log says that edition {log.edition} counts")
+        for name, digest in log.key_files():
+            need(sha256(small(self.folder / name)) == digest, f"{name} is not the file that the log names")
+        try:
+            self.data = Age(self.work, "data", self.open_key(holder, f"keys/{edition}-data.age"))
+        except Refused:
+            self.data = None  # a machine's key reads names alone
+        return log
+
+    def open_key(self, holder, name):
+        """The text of a key file."""
+        need((self.folder / name).stat().st_size <= SMALL, f"{name} is larger than {SMALL} bytes")
+        with (self.folder / name).open("rb") as stored:
+            secrets = holder.open(stored, name, SMALL)
+        need(re.search(rb"^AGE-SECRET-KEY-1[0-9A-Z]+", secrets, re.M), f"{name} holds no identity")
+        return secrets
+
+    # --- packs
+
+    def pack_path(self, name):
+        """Where a pack lies."""
+        return self.folder / "packs" / digits(name, "a pack's name")[:2] / name
+
+    def index(self, name):
+        """What the index file of a pack says."""
+        path = self.folder / "index" / name
+        need(path.stat().st_size <= INDEX, f"the index of pack {name} is larger than {INDEX} bytes")
+        with path.open("rb") as stored:
+            return index_of(name, self.meta.open(stored, f"the index of pack {name}", INDEX) if self.encrypted else stored.read())
+
+    def use(self, names):
+        """From now on objects are looked for in these packs alone. A pack whose index is lost is read by its own table."""
+        self.packs = list(names)
+        for name in self.packs:
+            if name not in self.tables:
+                self.tables[name] = Table(self.index(name)[3]) if (self.folder / "index" / name).exists() else self.pack(name).table
+
+    def pack(self, name):
+        """A pack, open. An encrypted one is decrypted whole, into a file without a name."""
+        if name not in self.opened:
+            stored, table = self.pack_path(name).open("rb"), self.tables.get(name)
+            self.opened[name] = Pack(name, self.decrypted(name, stored, table) if self.encrypted else stored, table)
+            if len(self.opened) > OPEN:
+                self.opened.popitem(last=False)[1].file.close()
+        self.opened.move_to_end(name)
+        return self.opened[name]
+
+    def decrypted(self, name, stored, table):
+        """What is in an encrypted pack: its class says whose key opens it, and where no table is at hand it is tried."""
+        keys = [self.meta if table.kind == META else self.data] if table else [self.meta, self.data]
+        refusals = []
+        with stored:
+            for key in keys:
+                plain = tempfile.TemporaryFile()
+                try:
+                    need(key, f"pack {name} holds contents, which an owner's identity opens")
+                    stored.seek(0)
+                    key.copy(stored, plain, f"pack {name}")
+                    return plain
+                except Refused as refusal:
+                    refusals.append(str(refusal))
+                    plain.close()
+        raise Refused("; ".join(refusals))
+
+    def object(self, address, limit=OBJECT, meta=False):
+        """An object of the packs in use. What manifests are made of comes from meta packs, everything else from the others."""
+        digits(address, "an address")
+        for name in self.packs:
+            found = self.tables[name].find(address)
+            if found and (self.tables[name].kind == META) == meta:
+                need(found.length <= limit, f"object {address} is larger than {limit} bytes")
+                return self.pack(name).object(found)
+        raise Refused(f"object {address} is in none of the packs that the snapshot names")
