@@ -56,14 +56,23 @@ class Restore:
     def line(self, line):
         """Everything of one line."""
         item = [safe(text(line[name], name)) for name in ("kind", "name", "version") if name in line]
-        for document in each(line, "documents"):
-            self.write([*item, "documents", safe(text(document.get("form"), "form")) + ".json"], [self.manifest.document(document)], "documents")
-        for secret in each(line, "secrets"):
-            names = [safe(text(secret.get(name), name)) for name in ("form", "pointer")]
-            self.write([*item, "secrets", *names], [self.manifest.secret(secret)], "secrets")
-        for file in each(line, "files"):
-            self.file([*item, "files"], file)
+        for does, name in ((self.document, "documents"), (self.secret, "secrets"), (self.file, "files")):
+            for record in each(line, name):
+                try:
+                    does([*item, name], record)
+                except Refused as refusal:
+                    print(f"refused: {name} of {'/'.join(item)}: {refusal}", file=sys.stderr)
+                    self.done["refused"] += 1
         self.done["gaps"] += len(each(line, "gaps"))
+
+    def document(self, item, document):
+        """A document, under the name of its form."""
+        self.write([*item, safe(text(document.get("form"), "form")) + ".json"], [self.manifest.document(document)], "documents")
+
+    def secret(self, item, secret):
+        """The JSON of a secret, under the form of its document and its place there."""
+        names = [safe(text(secret.get(name), name)) for name in ("form", "pointer")]
+        self.write([*item, *names], [self.manifest.secret(secret)], "secrets")
 
     def file(self, item, file):
         """A file, a folder or a link."""
@@ -141,6 +150,15 @@ def verify_index(repository, pack, file, length):
     need(length == size + plain + 16 * chunks, f"pack {pack.name} is not cut into chunks of 65,536 bytes")
 
 
+def verify_snapshot(repository, name, stored, done):
+    """Whether the packs of a snapshot are there; what is in them is checked pack by pack."""
+    record = repository.log.snapshots()[name]
+    needed = {*Manifest(repository, record).packs, *each(record, "pack_list_packs", str)}
+    lost = needed - stored | needed & repository.log.swept()
+    need(not lost, f"snapshot {name} lacks packs: {', '.join(sorted(lost))}")
+    done["snapshots"] += 1
+
+
 # --- commands
 
 
@@ -164,7 +182,7 @@ def do_log(repository, _):
 
 
 def do_restore(repository, arguments):
-    """Restores one snapshot into a new folder, every byte checked."""
+    """Restores one snapshot into a new folder, every byte checked; what is damaged is named, and the rest restored."""
     found = repository.log.snapshots()
     name = list(found)[-1] if arguments.snapshot == "latest" and found else arguments.snapshot
     need(name in found, f"there is no snapshot {name}")
@@ -173,6 +191,7 @@ def do_restore(repository, arguments):
     for line in manifest.lines():
         restore.line(line)
     print("restored:", counted(restore.done))
+    return 4 if restore.done["refused"] else 0
 
 
 def do_verify(repository, _):
@@ -180,15 +199,17 @@ def do_verify(repository, _):
     done = collections.Counter()
     stored = {path.name for path in (repository.folder / "packs").glob("*/*")}
     indexed = {path.name for path in (repository.folder / "index").iterdir()}
-    for name in sorted(stored):
-        verify_pack(repository, name, name in indexed, done)
-    for snapshot, record in repository.log.snapshots().items():
-        needed = {*Manifest(repository, record).packs, *record["pack_list_packs"]}
-        lost = needed - stored | needed & repository.log.swept()
-        need(not lost, f"snapshot {snapshot} lacks packs: {', '.join(sorted(lost))}")
-        done["snapshots"] += 1
+    checks = [(verify_pack, name, name in indexed) for name in sorted(stored)]
+    checks += [(verify_snapshot, name, stored) for name in repository.log.snapshots()]
+    for check, *what in checks:
+        try:
+            check(repository, *what, done)
+        except (Refused, OSError) as refusal:
+            print(f"refused: {refusal}", file=sys.stderr)
+            done["refused"] += 1
     done["indexes without a pack"] = len(indexed - stored)
     print("verified:", counted(done))
+    return 4 if done["refused"] else 0
 
 
 def counted(done):
@@ -213,11 +234,10 @@ def main():
     os.umask(0o077)
     try:
         with tempfile.TemporaryDirectory(prefix="second-reader-") as work:
-            arguments.does(Repository(arguments.repo, arguments.identity, arguments.pin, work), arguments)
+            return arguments.does(Repository(arguments.repo, arguments.identity, arguments.pin, work), arguments) or 0
     except (Refused, OSError) as refusal:
         print(f"refused: {refusal}", file=sys.stderr)
         return 4
-    return 0
 
 
 if __name__ == "__main__":
