@@ -16,7 +16,7 @@ export PATH="$venv/bin:$tools/bin:$PATH"
 export CARGO_TERM_COLOR=never
 cargo_deny=0.20.2
 
-all=(packages python rust stores supply units interop kill demo)
+all=(packages python rust stores supply units reader interop kill demo)
 full=no
 areas=()
 for word in "$@"; do
@@ -78,6 +78,9 @@ area_supply() {
 area_units() { bash systemd/check.sh; }
 
 area_interop() { build_bins && (cd tests/interop && python -m unittest -v test_roundtrip test_repair); }
+
+# The format's second reader, written from FORMAT.md alone, on repositories that mlark made.
+area_reader() { build_bins && (cd tests/interop && python -m unittest -v test_reader); }
 
 area_kill() { build_bins && (cd tests/interop && python -m unittest -v test_kill); }
 

@@ -43,7 +43,7 @@ def parts_of(path):
     need(len(text(path, "path").encode()) <= PATH and "\0" not in path, "a path is too long, or has a NUL")
     parts = path.split("/")
     need(not {"", ".", ".."} & set(parts), f"the path {path!r} could leave its root")
-    return [part if len(part.encode()) <= 200 else safe(part) for part in parts]
+    return [part if len(part.encode()) <= 255 else safe(part) for part in parts]
 
 
 class Restore:
@@ -109,10 +109,10 @@ class Restore:
             try:
                 for chunk in data:
                     file.write(chunk)
-                    self.done[f"bytes of {counted}"] += len(chunk)
             except BaseException:
                 path.unlink()
                 raise
+            self.done[f"bytes of {counted}"] += file.tell()
         self.done[counted] += 1
 
 
@@ -132,7 +132,7 @@ def verify_pack(repository, name, has_index, done):
     done["packs"] += 1
     done["packs without an index"] += not has_index
     done["objects"] += len(pack.table.objects)
-    done["objects in planes"] += sum(found.encoding in PLANES for found in pack.table.objects)
+    done.update(f"objects in {found.encoding} planes" for found in pack.table.objects if found.encoding in PLANES)
     done["bytes of tar"] += pack.table.tar
 
 
@@ -233,8 +233,8 @@ def main():
     arguments = parser.parse_args()
     os.umask(0o077)
     try:
-        with tempfile.TemporaryDirectory(prefix="second-reader-") as work:
-            return arguments.does(Repository(arguments.repo, arguments.identity, arguments.pin, work), arguments) or 0
+        with tempfile.TemporaryDirectory(prefix="second-reader-") as work, Repository(arguments.repo, arguments.identity, arguments.pin, work) as repository:
+            return arguments.does(repository, arguments) or 0
     except (Refused, OSError) as refusal:
         print(f"refused: {refusal}", file=sys.stderr)
         return 4

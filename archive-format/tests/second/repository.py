@@ -38,6 +38,13 @@ class Repository:
         self.packs, self.tables, self.opened = [], {}, collections.OrderedDict()
         self.log = self.unlock(identity) if self.encrypted else self.read_log()
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for pack in self.opened.values():
+            pack.file.close()
+
     # --- keys
 
     def read_log(self):

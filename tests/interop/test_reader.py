@@ -1,0 +1,401 @@
+"""The second reader, which knows FORMAT.md alone, reads what mlark wrote: every byte that was backed up comes out of it,
+what was damaged or forged is refused, and the commands that the page gives for a file by hand do what it says."""
+
+import hashlib
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from cloud import BINARIES, ROOT, TARGET, Cloud, Mlark, Place
+
+TESTS = ROOT / "archive-format/tests"
+PAGE = (ROOT / "archive-format/FORMAT.md").read_text()
+sys.path.insert(0, str(TESTS))
+from second.canonical import Number, Refused, canonical, parse  # noqa: E402
+from second.ed25519 import signed  # noqa: E402
+from second.manifest import Manifest  # noqa: E402
+from second.repository import Repository  # noqa: E402
+
+REFUSED = 4
+SOME = random.Random(11)
+
+
+def reader(*words, codes=(0,)):
+    """Standard output and error of a run of the reader that ended with one of the codes."""
+    ran = subprocess.run([sys.executable, TESTS / "second_reader.py", *words], capture_output=True, text=True, timeout=600, check=False)
+    if ran.returncode not in codes:
+        raise AssertionError(f"second_reader.py {' '.join(map(str, words))} ended with {ran.returncode}\n{ran.stderr[-3000:]}\n{ran.stdout[-1000:]}")
+    return ran.stdout + ran.stderr
+
+
+def digest(path):
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def tree(root):
+    """Relative path of everything below a folder, with what is there: a digest and size, a link's target, or a directory."""
+    found = {}
+    for path in root.rglob("*"):
+        name = os.fsencode(path.relative_to(root))
+        if path.is_symlink():
+            found[name] = ("link", os.readlink(path))
+        elif path.is_dir():
+            found[name] = ("directory",)
+        else:
+            found[name] = (digest(path), path.stat().st_size)
+    return found
+
+
+def restored(root):
+    """The same of a restored folder, whose items lie side by side."""
+    found = {}
+    for item in (root / "files").iterdir():
+        below = tree(item / "files")
+        last = max(below, key=len)  # an item is one thing; what is above it are its folders
+        found[last] = below[last]
+    return found
+
+
+def weights(count, width, exponent):
+    """Numbers as weights are: random mantissas, few exponents."""
+    data = bytearray(SOME.randbytes(count * width))
+    data[width - 1::width] = bytes(SOME.choices((exponent, exponent | 0x80), k=count))
+    return bytes(data)
+
+
+def make_source(root):
+    """A folder with what the format treats in different ways."""
+    files = {
+        "weights/float32.bin": weights(1_500_000, 4, 0x3C) + b"abc", "weights/bfloat16.bin": weights(1_500_000, 2, 0x3C),
+        "weights/float16.bin": weights(400_001, 2, 0x2C), "weights/float64.bin": weights(500_000, 8, 0x3F),
+        "weights/half a chunk.bin": weights(100_000, 4, 0x3D), "large/random.bin": SOME.randbytes(28_000_000),
+        "large/text.txt": b"the same line again\n" * 1_500_000, "empty": b"", ".hidden": b"h", "notes/é name.txt": b"b" * 70_000,
+        "notes/new\nline": b"n", "notes/back\\slash": b"s", "notes/%41": b"p", "notes/A": b"a", f"notes/{'long ' * 50}": b"l",
+        "notes/\U0001f4d3": b"e", "notes/\uffee": b"f",
+    }
+    files |= {f"many/{index % 20}/{index}.txt": f"{index} ".encode() * index for index in range(600)}
+    for name, data in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+    (root / "empty folder").mkdir()
+    for name, target in (("link", "notes/A"), ("nowhere", "/not/there"), ("folder link", "notes")):
+        (root / name).symlink_to(target)
+
+
+class Folder(unittest.TestCase):
+    """A folder, backed up twice into an encrypted and into a plain repository."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.work = pathlib.Path(tempfile.mkdtemp(prefix="mlark-reader-"))
+        cls.addClassCleanup(shutil.rmtree, cls.work)
+        cls.source, cls.owner, cls.snapshots = cls.work / "source", cls.work / "owner.key", {}
+        make_source(cls.source)
+        made = subprocess.run([BINARIES / "mlark", "key", "generate"], check=True, capture_output=True, text=True).stdout
+        cls.owner.write_text(made)
+        public = re.search("age1[a-z0-9]+", made)[0]
+        for name, words in (("encrypted", ["--recipient", public]), ("plain", ["--unencrypted"])):
+            (cls.work / f"{name}.toml").write_text(f'[repository]\nurl = "{cls.work / name}"\ncache = "{cls.work}/{name}.cache"\nkey_file = "{cls.work}/{name}.key"\n')
+            cls.mlark(name, "init", *words)
+        cls.states = [cls.backup()]
+        (cls.source / "notes/A").write_bytes(b"another")
+        (cls.source / "large/random.bin").write_bytes((cls.source / "large/random.bin").read_bytes()[:14_000_000] + b"!" + SOME.randbytes(3_000_000))
+        (cls.source / "empty").unlink()
+        cls.states.append(cls.backup())
+
+    @classmethod
+    def mlark(cls, name, *words):
+        """Runs the program on one of the repositories."""
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("MLARK")}
+        return subprocess.run([BINARIES / "mlark", "--config", cls.work / f"{name}.toml", "--no-progress", *words], check=True, env=environment, capture_output=True, text=True).stdout
+
+    @classmethod
+    def backup(cls):
+        """Backs the folder up into both; what was there."""
+        for name in ("encrypted", "plain"):
+            told = cls.mlark(name, "backup", cls.source)
+            cls.snapshots.setdefault(name, []).append(re.search(r"\b[0-9A-HJKMNP-TV-Z]{26}\b", told)[0])
+        return tree(cls.source)
+
+    def both(self):
+        """Name, folder and further words of each repository."""
+        for name, words in (("encrypted", ["--identity", self.owner]), ("plain", [])):
+            with self.subTest(name):
+                yield name, self.work / name, words
+
+    def copy(self, name):
+        """A copy to damage."""
+        copy = pathlib.Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.work))
+        shutil.copytree(self.work / name, copy, dirs_exist_ok=True)
+        return copy
+
+    def test_every_file_of_both_snapshots_comes_back_with_its_bytes(self):
+        for name, repository, words in self.both():
+            for place, snapshot in enumerate(self.snapshots[name]):
+                target = self.work / f"restored-{name}-{place}"
+                told = reader("restore", repository, snapshot, target, *words)
+                self.assertGreater(len(self.states[place]), 600)
+                self.assertEqual(restored(target), self.states[place])
+                files = [found for found in self.states[place].values() if len(found) == 2 and found[0] != "link"]
+                self.assertIn(f" {len(files)} files,", told)
+                self.assertIn(f" {sum(size for _, size in files)} bytes of files,", f" {told.removeprefix('restored: ')}")
+                print(f"\n{name} {place}: {told.strip()}", end=" ")
+
+    def test_list_and_log_name_what_was_done(self):
+        for name, repository, words in self.both():
+            told = reader("list", repository, *words).splitlines()
+            self.assertEqual([line.split()[0] for line in told], self.snapshots[name])
+            told = reader("log", repository, *words)
+            self.assertEqual([line.split()[2] for line in told.splitlines()[:3]], ["keys", "snapshot", "snapshot"])
+            self.assertIn("the chain and every signature hold; the head is 3:", told)
+
+    def test_packs_and_indexes_hold_with_planes_of_every_width(self):
+        for _, repository, words in self.both():
+            told = reader("verify", repository, *words)
+            for width in (2, 4, 8):
+                self.assertRegex(told, f"[1-9][0-9]* objects in {width} planes")
+            self.assertIn(" 2 snapshots", told)
+            print(f"\n{told.strip()}", end=" ")
+
+    def test_a_chunk_list_is_in_use(self):
+        with tempfile.TemporaryDirectory() as work, Repository(self.work / "plain", None, [], work) as repository:
+            lines = list(Manifest(repository, repository.log.snapshots()[self.snapshots["plain"][0]]).lines())
+        lists = [file["content"]["chunk_list"] for line in lines for file in line["files"] if "chunk_list" in file.get("content", {})]
+        self.assertTrue(any(int(tree["chunks"]) > 16 for tree in lists))
+
+    def test_pins_decide_whose_snapshots_count(self):
+        for name, repository, words in self.both():
+            machine = re.search("^machine ([0-9a-f]{64})", reader("log", repository, *words), re.M)[1]
+            self.assertEqual(len(reader("list", repository, *words, "--pin", machine).splitlines()), 2)
+            self.assertEqual(reader("list", repository, *words, "--pin", "00" * 32), "")
+
+    def test_a_machines_key_reads_names_and_no_contents(self):
+        words = ["--identity", self.work / "encrypted.key"]
+        self.assertEqual(len(reader("list", self.work / "encrypted", *words).splitlines()), 2)
+        told = reader("restore", self.work / "encrypted", "latest", self.work / "names", *words, codes=(REFUSED,))
+        self.assertIn("an owner's identity", told)
+        self.assertEqual([path for path in (self.work / "names").rglob("*") if path.is_file() and path.stat().st_size], [])
+
+    def test_a_flipped_byte_in_any_file_is_refused(self):
+        for name, _, words in self.both():
+            copy, flips = self.copy(name), 0
+            for path in [path for path in sorted(copy.rglob("*")) if path.is_file() and path.parent.name != "probe"]:
+                data, command = path.read_bytes(), "verify" if path.is_relative_to(copy / "packs") or path.is_relative_to(copy / "index") else "log"
+                places = {len(data) // 3} if path.is_relative_to(copy / "packs") else {0, len(data) // 3, len(data) - 1}
+                for place in sorted(places):
+                    path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1:])
+                    told = reader(command, copy, *words, codes=(REFUSED,))
+                    self.assertIn("refused: ", told, f"{path} at {place}")
+                    flips += 1
+                path.write_bytes(data)
+            reader("verify", copy, *words)
+            self.assertGreater(flips, 30)
+            print(f"\n{name}: {flips} flips", end=" ")
+
+    def test_a_log_that_lacks_an_entry_is_refused_unless_it_is_the_last(self):
+        copy = self.copy("plain")
+        (copy / "log/0000000003").unlink()
+        self.assertEqual(len(reader("list", copy).splitlines()), 1)
+        (copy / "log/0000000001").unlink()
+        self.assertIn("holes", reader("log", copy, codes=(REFUSED,)))
+
+    def test_an_entry_with_another_body_needs_another_signature(self):
+        copy = self.copy("plain")
+        path = copy / "log/0000000003"
+        line, body = path.read_bytes().split(b"\n", 1)
+        other = body.replace(b'"outcome":"complete"', b'"outcome":"partial"')
+        self.assertNotEqual(other, body)
+        path.write_bytes(line + b"\n" + other)
+        self.assertIn("the body of entry 3 is another", reader("log", copy, codes=(REFUSED,)))
+        path.write_bytes(line.replace(hashlib.sha256(body).hexdigest().encode(), hashlib.sha256(other).hexdigest().encode()) + b"\n" + other)
+        self.assertIn("the signature of entry 3 is wrong", reader("log", copy, codes=(REFUSED,)))
+
+    def test_a_pack_whose_name_fits_its_altered_bytes_is_refused_all_the_same(self):
+        copy = self.copy("plain")
+        largest = max((path for path in (copy / "packs").rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+        data = largest.read_bytes()
+        for place in (20, len(data) // 2, len(data) - 30, len(data) - 3):
+            other = data[:place] + bytes([data[place] ^ 0x10]) + data[place + 1:]
+            name = hashlib.sha256(other).hexdigest()
+            path = copy / "packs" / name[:2] / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(other)
+            self.assertRegex(reader("verify", copy, codes=(REFUSED,)), "refused: .*(pack|frame|object|table)", f"at {place}")
+            path.unlink()
+
+    def test_what_is_damaged_is_named_and_the_rest_restored(self):
+        copy = self.copy("plain")
+        smallest = (self.source / "notes/A").read_bytes()
+        lost = 0
+        for path in [path for path in (copy / "packs").rglob("*") if path.is_file() and path.stat().st_size > 5_000_000]:
+            data = bytearray(path.read_bytes())
+            data[len(data) // 2] ^= 1
+            path.write_bytes(data)
+            lost += 1
+        self.assertGreater(lost, 0)
+        told = reader("restore", copy, "latest", self.work / "rest", codes=(REFUSED,))
+        self.assertIn("refused: files of files/", told)
+        self.assertIn(smallest, [path.read_bytes() for path in (self.work / "rest").rglob("A")])
+        rest = restored(self.work / "rest")
+        self.assertTrue(all(self.states[1][name] == found for name, found in rest.items() if found != ("directory",)))
+        self.assertGreater(len(rest), 500)
+
+    def test_a_pack_whose_index_is_lost_is_read_by_its_own_table(self):
+        for name, _, words in self.both():
+            copy = self.copy(name)
+            for path in (copy / "index").iterdir():
+                path.unlink()
+            target = self.work / f"without-index-{name}"
+            reader("restore", copy, "latest", target, *words)
+            self.assertEqual(restored(target), self.states[1])
+
+    def test_a_file_by_hand_with_the_commands_of_the_page(self):
+        block = re.search(r"^## 11\..*?^```sh\n(.*?)^```", PAGE, re.M | re.S)[1].splitlines()
+        hand = self.copy("encrypted")
+        shutil.copy(self.owner, hand / "owner.key")
+
+        def shell(line, **words):
+            """Runs a command of the page with words in the places of its <words>."""
+            for word, stands in words.items():
+                line = line.replace(f"<{word}>", stands)
+            self.assertNotIn("<", line)
+            return subprocess.run(["bash", "-euo", "pipefail", "-c", line], cwd=hand, check=True, capture_output=True).stdout
+
+        def of(begins):
+            """The one line of the page that begins so."""
+            line, = [line for line in block if line.startswith(begins)]
+            return line
+
+        for line in block[:2]:
+            shell(line)
+        told = json.loads(shell(of("tail -n +2 log/")))
+        shell("\n".join(block[3:block.index("done") + 1]))
+        root = json.loads(shell(of("cat objects/<manifest>"), manifest=told["body"]["snapshot"]["manifest"]))
+        pieces = b"".join(shell(of("cat objects/<piece>"), piece=child["address"]) for child in root["children"])
+        lines = {line["name"]: line["files"][0] for line in map(json.loads, pieces.splitlines())}
+        namespace = {}
+        exec(re.search(r"^```python\n(def join.*?)^```", PAGE, re.M | re.S)[1], namespace)
+        for name in ("large/random.bin", "weights/bfloat16.bin", "notes/é name.txt"):
+            content = lines[name]["content"]
+            if "chunk_list" in content:
+                chunks = shell(of("tail -c +17 objects/<list>"), list=content["chunk_list"]["address"]).decode().split()
+                self.assertGreater(len(chunks), 16)
+            else:
+                chunks = [chunk["address"] for chunk in content["chunks"]]
+            for planes in [path for chunk in chunks for path in (hand / "objects").glob(f"{chunk}.planes*")]:
+                (hand / "objects" / planes.stem).write_bytes(namespace["join"](int(planes.suffix[7:]), planes.read_bytes()))
+            self.assertEqual(list((hand / "objects").glob(f"{chunks[0]}.planes*")) != [], name.startswith("weights"), name)
+            (hand / "list").write_text("\n".join(chunks))
+            self.assertIn("cat objects/<chunk> objects/<chunk> … > file", of("cat objects/<chunk>"))
+            shell("cat $(sed 's,^,objects/,' list) > file")
+            self.assertEqual(shell(of("sha256sum file")).split()[0].decode(), content["sha256"])
+            self.assertEqual(content["sha256"], self.states[0][os.fsencode(name)][0])
+
+
+class Workspace(unittest.TestCase):
+    """A team's workspace with secrets and with an item of so many files that its line is cut into parts."""
+
+    MANY = 700
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cloud = cloud = Cloud(world="demo")
+        cls.addClassCleanup(cloud.close)
+        first = cloud.about["workspaces"][0]
+        source = Place(first["subscription"], first["group"], first["name"], first["location"])
+        cls.dump = f"/workspaces/{source.subscription}/{source.group}/{source.name}"
+        before = cloud.control("GET", cls.dump)
+        job = next(name for name in sorted(before["blobs"]) if name.endswith("/user_logs/std_log.txt"))
+        container, cls.prefix = job.removesuffix("user_logs/std_log.txt").split("/", 1)
+        store = cloud.container(before["account"], container)
+        for index in range(cls.MANY):
+            store.upload_blob(f"{cls.prefix}outputs/shards/{index:05}.bin", SOME.randbytes(index))
+        cls.mlark = Mlark(cloud, source, TARGET, "secrets = true")
+        cls.mlark.init()
+        cls.mlark.run("backup", "prod", codes=(0, 3))
+        cls.target = cls.mlark.folder / "restored"
+        cls.words = [cls.mlark.folder / "repository", "--identity", cls.mlark.owner]
+        cls.told = reader("restore", cls.words[0], "latest", cls.target, *cls.words[1:])
+
+    def test_files_of_models_notebooks_and_jobs_are_those_of_the_storage(self):
+        dump = self.cloud.control("GET", self.dump)
+        stored = {(name.rpartition("/")[2], found["sha256"]) for name, found in [*dump["blobs"].items(), *dump["files"].items()] if "sha256" in found}
+        seen = 0
+        for kind in ("models/*/*/files", "notebooks/*/files", "jobs/*/files/artifacts"):
+            found = [path for path in self.target.glob(f"{kind}/**/*") if path.is_file()]
+            self.assertGreater(len(found), 50, kind)
+            for path in found:
+                self.assertIn((path.name, digest(path)), stored, path)
+            seen += len(found)
+        self.assertGreater(seen, self.MANY + 1000)
+        print(f"\n{self.told.strip()}; {seen} files compared", end=" ")
+
+    def test_an_item_in_parts_has_all_its_files(self):
+        with tempfile.TemporaryDirectory() as work, Repository(self.words[0], self.mlark.owner, [], work) as repository:
+            snapshot, = repository.log.snapshots().values()
+            parts = [line for line in Manifest(repository, snapshot).lines() if "part" in line]
+        self.assertTrue(parts)
+        dump = self.cloud.control("GET", self.dump)["blobs"]
+        stored = {name.rpartition("/")[2]: found["sha256"] for name, found in dump.items() if f"/{self.prefix}outputs/shards/" in name}
+        self.assertEqual(len(stored), self.MANY)
+        shards = {path.name: digest(path) for path in self.target.glob("*/**/shards/*")}
+        self.assertEqual(shards, stored)
+
+    def test_documents_are_canonical_and_secrets_stand_apart(self):
+        documents = [path for path in self.target.glob("*/**/documents/*.json") if path.is_file()]
+        self.assertGreater(len(documents), 500)
+        for path in documents:
+            parse(path.read_bytes(), path.name)
+        stored = json.dumps(self.cloud.control("GET", self.dump)["secrets"])
+        secrets = [path for path in self.target.glob("datastores/*/secrets/arm/*") if path.is_file()]
+        self.assertGreater(len(secrets), 3)
+        for path in secrets:
+            document = (path.parents[2] / "documents/arm.json").read_text()
+            secret = json.loads(path.read_text())
+            self.assertGreater(len(secret), 8)
+            self.assertNotIn(secret, document)
+            self.assertIn(secret, stored)
+
+    def test_the_repository_verifies(self):
+        self.assertNotIn("refused", reader("verify", *self.words))
+
+
+class Parts(unittest.TestCase):
+    """What the reader is made of, against what others published."""
+
+    def test_signatures_of_rfc_8032_hold_and_altered_ones_do_not(self):
+        vectors = [  # section 7.1: TEST 1, TEST 2, TEST 3
+            ("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "",
+             "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b"),
+            ("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", "72",
+             "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"),
+            ("fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025", "af82",
+             "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a"),
+        ]
+        for key, message, signature in [[bytes.fromhex(text) for text in vector] for vector in vectors]:
+            self.assertTrue(signed(key, message, signature))
+            self.assertFalse(signed(key, message + b"!", signature))
+            for place in (0, 31, 32, 63):
+                self.assertFalse(signed(key, message, signature[:place] + bytes([signature[place] ^ 1]) + signature[place + 1:]))
+
+    def test_json_that_is_not_canonical_is_refused(self):
+        for text in ('{"a":1,"a":1}', '{"b":1,"a":1}', '{"a": 1}', '{"a":"\\ud800"}', '{"a":NaN}', '{"a":1} ', '{"a":"\\u0041"}', "[1]",
+                     "", '{"a":' * 200 + "1" + "}" * 200, '{"\uffee":1,"\U0001f4d3":1}'):
+            with self.subTest(text[:30]), self.assertRaises(Refused):
+                parse(text.encode(), "it")
+        kept = '{"\U0001f4d3":1.50e+007,"\uffee":"\\u001f\\n/\x7f"}'
+        self.assertEqual(canonical(parse(kept.encode(), "it")), kept)
+        self.assertIsInstance(parse(kept.encode(), "it")["\U0001f4d3"], Number)
+
+
+if __name__ == "__main__":
+    unittest.main()
