@@ -1,10 +1,14 @@
 //! The commands, a file each: its options, then what it does, then what it shows.
 
 pub mod backup;
+pub mod catalogue;
 pub mod check;
 pub mod completions;
 pub mod config;
 pub mod daemon;
+pub mod diff;
+pub mod find;
+pub mod gaps;
 pub mod init;
 pub mod key;
 pub mod ls;
@@ -36,10 +40,18 @@ pub enum Command {
     Ls(ls::Args),
     /// Shows the document of an item, or the bytes of a file
     Show(show::Args),
+    /// Finds an item, run, file or digest across snapshots and restores
+    Find(find::Args),
+    /// Compares two snapshots
+    Diff(diff::Args),
+    /// Lists the gaps, with first and last sight
+    Gaps(gaps::Args),
     /// Brings back what a snapshot holds: plan, apply, verify
     Restore(restore::Args),
     /// Checks the repository: log, signatures, manifests, packs
     Check(check::Args),
+    /// Makes this machine's catalogue anew
+    Catalogue(catalogue::Args),
     /// Makes keys
     Key(key::Args),
     /// Checks or shows the configuration
@@ -60,6 +72,10 @@ pub async fn run(command: Command, session: &Session) -> Result<ExitStatus, Fail
         Command::Show(args) => show::run(&args, session).await,
         Command::Restore(args) => restore::run(&args, session).await,
         Command::Check(args) => check::run(&args, session).await,
+        Command::Catalogue(args) => catalogue::run(&args, session).await,
+        Command::Find(args) => find::run(&args, session).await,
+        Command::Diff(args) => diff::run(&args, session).await,
+        Command::Gaps(args) => gaps::run(&args, session).await,
         Command::Key(args) => key::run(&args, session),
         Command::Config(args) => config::run(&args, session),
         Command::Completions(args) => Ok(completions::run(&args, session)),

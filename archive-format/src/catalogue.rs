@@ -3,8 +3,10 @@
 
 pub(crate) mod database;
 pub(crate) mod entries;
+mod find;
 mod lines;
 pub(crate) mod objects;
+pub(crate) mod repairs;
 mod runs;
 mod schema;
 
@@ -91,6 +93,32 @@ pub struct HeldFile {
     pub sha256: Option<Digest>,
 }
 
+/// Where something occurs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Occurrence {
+    /// The item.
+    pub item: LineKey,
+    /// The file of it that was found; none where the item itself was.
+    pub file: Option<HeldFile>,
+    /// The snapshots that have it so, oldest first.
+    pub snapshots: Vec<SnapshotId>,
+}
+
+/// How much a catalogue holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// Log entries.
+    pub entries: u64,
+    /// Snapshots that are not forgotten.
+    pub snapshots: u64,
+    /// Packs.
+    pub packs: u64,
+    /// Objects in them.
+    pub objects: u64,
+    /// Manifest lines; one that several snapshots share counts once.
+    pub lines: u64,
+}
+
 /// A catalogue that could not be used was moved aside.
 #[derive(Debug)]
 pub(crate) struct MovedAside {
@@ -99,13 +127,51 @@ pub(crate) struct MovedAside {
 }
 
 impl Catalogue {
-    /// Opens or makes the database at this path. One that cannot be used is moved aside, never deleted.
+    /// Opens or makes the database at this path. One that cannot be used is moved aside, never deleted; one of a newer
+    /// program is left as it is ([`Error::CatalogueNewer`]).
     pub(crate) async fn open(path: PathBuf) -> Result<(Self, Option<MovedAside>), Error> {
         tokio::task::spawn_blocking(move || open_blocking(&path))
             .await
             .map_err(|_| Error::Worker {
                 what: "the database thread",
             })?
+    }
+
+    /// Empties the catalogue in a repository's folder of the cache, so that opening the repository makes it anew. The
+    /// history of runs and gaps, which no repository holds, stays. Nothing happens where there is none.
+    pub async fn clear(folder: &Path) -> Result<(), Error> {
+        let path = folder.join("catalogue.sqlite");
+        if !tokio::fs::try_exists(&path).await.unwrap_or(false) {
+            return Ok(());
+        }
+        let (catalogue, _) = Self::open(path).await?;
+        catalogue
+            .database
+            .call("empty it", |connection| {
+                let transaction = connection.transaction()?;
+                transaction.execute_batch(schema::FORGET)?;
+                transaction.commit()?;
+                connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")
+            })
+            .await
+    }
+
+    /// How much it holds.
+    pub async fn holdings(&self) -> Result<Holdings, Error> {
+        self.database
+            .call("count", |connection| {
+                let count = |sql: &str| {
+                    connection.query_row(sql, [], |row| row.get::<_, i64>(0).map(i64::unsigned_abs))
+                };
+                Ok(Holdings {
+                    entries: count("SELECT count(*) FROM log")?,
+                    snapshots: count("SELECT count(*) FROM snapshot WHERE forgotten = 0")?,
+                    packs: count("SELECT count(*) FROM pack")?,
+                    objects: count("SELECT count(*) FROM object")?,
+                    lines: count("SELECT count(*) FROM line")?,
+                })
+            })
+            .await
     }
 }
 
@@ -121,6 +187,14 @@ fn open_blocking(path: &Path) -> Result<(Catalogue, Option<MovedAside>), Error> 
             return Err(Error::Catalogue {
                 act: "open",
                 source,
+            });
+        }
+        // Nothing is wrong with it: the program is too old, and the one that made it will be back.
+        Err(schema::Unusable::Newer(found)) => {
+            return Err(Error::CatalogueNewer {
+                path: path.to_owned(),
+                found,
+                known: schema::STEPS.len() as u64,
             });
         }
         Err(reason) => {

@@ -1,25 +1,50 @@
-//! Checks a repository: its log, signatures, manifests and packs, and on demand every object.
+//! Checks a repository: its log, signatures, manifests and packs, and on demand every object; and repairs what can be
+//! repaired by adding alone. It never changes, moves or deletes a file of the repository.
 
+mod cover;
+mod finding;
+mod index;
 mod log;
 mod manifests;
 mod objects;
 pub(crate) mod packs;
+mod repair;
+mod subset;
 mod touched;
+
+pub use self::finding::Damage;
+pub use self::repair::{Repaired, repair};
+pub use self::subset::Subset;
+pub use self::touched::remembered;
 
 use std::collections::BTreeSet;
 
+use self::cover::Covers;
+use self::finding::Finding;
 use crate::pack::Class;
 use crate::repository::Inner;
 use crate::storage::StorageFault;
-use crate::{Address, Error, LineKey, PackName, Repository, SnapshotId};
+use crate::{Error, PackName, Repository};
 
 /// How deep a check goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// The log's chain and signatures, manifests, that every pack is there and has the digest that is its name.
+    /// The log's chain and signatures, key files, manifests and what they name, that every pack and index is there with
+    /// the right size. The machine's key is enough.
     Structure,
+    /// And every pack has the digest that is its name, and its index is its own table where the keys open it.
+    Digests,
     /// And every object is opened and hashed. Needs an owner's key.
     ReadData,
+    /// [`Depth::Structure`], and [`Depth::ReadData`] of some of the packs.
+    ReadSubset(Subset),
+}
+
+impl Depth {
+    /// Whether objects are opened.
+    pub fn reads_data(self) -> bool {
+        matches!(self, Self::ReadData | Self::ReadSubset(_))
+    }
 }
 
 /// What a check tells while it goes on.
@@ -47,19 +72,6 @@ pub enum Event {
         /// What is odd.
         reason: String,
     },
-}
-
-/// Damage, and what it touches.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Damage {
-    /// The file of the repository.
-    pub name: String,
-    /// What is wrong with it.
-    pub reason: String,
-    /// Snapshots that it touches.
-    pub snapshots: Vec<SnapshotId>,
-    /// Items that it touches, each with the newest snapshot in which it does; at most 1,000 are listed.
-    pub items: Vec<(SnapshotId, LineKey)>,
 }
 
 /// What a check found.
@@ -94,21 +106,8 @@ pub async fn check(
     depth: Depth,
     events: &mut (dyn FnMut(Event) + Send),
 ) -> Result<CheckReport, Error> {
-    let inner = &repository.inner;
-    if depth == Depth::ReadData {
-        // Told before hours of reading, not after.
-        inner.objects.keys(Class::Files)?;
-    }
-    let mut check = Checking {
-        inner,
-        depth,
-        events,
-        report: CheckReport::default(),
-        findings: Vec::new(),
-    };
-    check.log().await?;
-    check.packs().await?;
-    check.manifests(repository).await?;
+    let mut check = Checking::new(&repository.inner, depth, events)?;
+    check.look(repository).await?;
     check.settle(repository).await?;
     Ok(check.report)
 }
@@ -120,35 +119,39 @@ struct Checking<'a> {
     events: &'a mut (dyn FnMut(Event) + Send),
     report: CheckReport,
     findings: Vec<Finding>,
+    /// Packs whose every byte was read and is right.
+    whole: BTreeSet<PackName>,
+    covers: Covers,
 }
 
-/// Damage that was found; what it touches is found out at the end, for all of it at once.
-#[derive(Debug)]
-struct Finding {
-    name: String,
-    reason: String,
-    snapshots: Vec<SnapshotId>,
-    items: Vec<(SnapshotId, LineKey)>,
-    /// The pack whose objects are lost by it.
-    pack: Option<PackName>,
-    /// Which of them; none means all.
-    objects: Option<BTreeSet<Address>>,
-}
-
-impl Finding {
-    fn new(name: impl ToString, reason: impl ToString) -> Self {
-        Self {
-            name: name.to_string(),
-            reason: reason.to_string(),
-            snapshots: Vec::new(),
-            items: Vec::new(),
-            pack: None,
-            objects: None,
+impl<'a> Checking<'a> {
+    fn new(
+        inner: &'a Inner,
+        depth: Depth,
+        events: &'a mut (dyn FnMut(Event) + Send),
+    ) -> Result<Self, Error> {
+        if depth.reads_data() {
+            // Told before hours of reading, not after.
+            inner.objects.keys(Class::Files)?;
         }
+        Ok(Self {
+            inner,
+            depth,
+            events,
+            report: CheckReport::default(),
+            findings: Vec::new(),
+            whole: BTreeSet::new(),
+            covers: Covers::default(),
+        })
     }
-}
 
-impl Checking<'_> {
+    /// Looks at everything; what was found is in `findings`.
+    async fn look(&mut self, repository: &Repository) -> Result<(), Error> {
+        self.log().await?;
+        self.packs().await?;
+        self.manifests(repository).await
+    }
+
     fn stage(&mut self, what: &'static str, total: Option<u64>) {
         (self.events)(Event::Stage { what, total });
     }

@@ -226,6 +226,16 @@ pub enum Error {
         /// Why.
         source: rusqlite::Error,
     },
+    /// A newer program made the catalogue.
+    #[error("The catalogue {} has schema {found}, and this program knows schema {known}", .path.display())]
+    CatalogueNewer {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: u64,
+        /// The newest known here.
+        known: u64,
+    },
     /// A file of the cache or a local key file failed.
     #[error("Failed to {act} {}", .path.display())]
     Local {
@@ -257,6 +267,13 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the catalogue's file is damaged, so that opening the repository again would make it anew.
+    pub fn is_broken_catalogue(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        matches!(self, Self::Catalogue { source, .. }
+            if matches!(source.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)))
+    }
+
     /// Whether it says that bytes in the repository are damaged, forged or rolled back (the program's exit code 4).
     pub fn is_damage(&self) -> bool {
         matches!(

@@ -9,6 +9,7 @@ pub mod catalogue;
 pub mod check;
 mod chunk;
 pub mod content;
+pub mod diff;
 mod error;
 pub mod json;
 pub mod keys;
@@ -25,17 +26,18 @@ pub mod storage;
 pub mod write;
 
 pub use address::{Address, Digest, EntryHash, Mac, PackName, RepositoryId, Signer};
-pub use catalogue::{Catalogue, GapSeen, Run, RunId, RunOutcome};
-pub use check::{CheckReport, Damage, Depth, Event as CheckEvent, check};
+pub use catalogue::{Catalogue, GapSeen, Holdings, Occurrence, Run, RunId, RunOutcome};
+pub use check::{CheckReport, Damage, Depth, Event as CheckEvent, Repaired, Subset, check, repair};
 pub use chunk::ChunkParameters;
 pub use content::{Chunk, ChunkList, Content};
+pub use diff::{ItemDifference, diff};
 pub use error::{Error, KeyLack};
 pub use keys::{Identity, KeyChain, MachineKey, Recipient};
 pub use manifest::{
     Attributes, DocumentEntry, EntryKind, FileEntry, FilePath, GapEntry, Item, Line, LineKey,
     SecretEntry, Validators,
 };
-pub use read::SnapshotReader;
+pub use read::{Lack, LackOf, LostLines, SnapshotReader};
 pub use record::Record;
 pub use repository::{InitOptions, Initialised, Notice, OpenOptions, Part, Repository};
 pub use snapshot::{

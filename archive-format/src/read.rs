@@ -1,9 +1,11 @@
 //! Reading a snapshot.
 
 pub(crate) mod chunks;
+mod lack;
 pub(crate) mod lately;
 pub(crate) mod objects;
 pub(crate) mod packs;
+pub(crate) mod tail;
 pub(crate) mod walk;
 
 use bytes::Bytes;
@@ -13,9 +15,13 @@ use secrecy::SecretSlice;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+pub use self::lack::{Lack, LackOf, LostLines};
+
+use self::lack::PassedOver;
 use self::objects::Objects;
 use self::walk::{Lines, Walk};
 use crate::magic::{OBJECT_BYTES_MAX, SECRET_SALT_BYTES};
+use crate::manifest::root::Child;
 use crate::{
     Address, Chunk, Content, DocumentEntry, Error, Item, Line, LineKey, Repository, SecretEntry,
     SnapshotRecord, json,
@@ -29,11 +35,16 @@ const CHUNKS_AHEAD: usize = 3;
 pub struct SnapshotReader {
     repository: Repository,
     record: SnapshotRecord,
+    passed_over: Option<PassedOver>,
 }
 
 impl SnapshotReader {
     pub(crate) fn new(repository: Repository, record: SnapshotRecord) -> Self {
-        Self { repository, record }
+        Self {
+            repository,
+            record,
+            passed_over: None,
+        }
     }
 
     /// Its record.
@@ -100,21 +111,33 @@ impl SnapshotReader {
                     return Ok(Some((line, (reader, walk, lines))));
                 }
                 let objects = &reader.repository.inner.objects;
-                let read = async {
-                    match walk.next(objects).await? {
-                        Some(piece) => walk.lines(objects, &piece).await.map(Some),
-                        None => Ok(None),
+                let piece = match walk.next(objects).await {
+                    Ok(Some(piece)) => piece,
+                    Ok(None) => return Ok(None),
+                    Err(error) => {
+                        reader.pass_over(error, None).await?;
+                        continue;
                     }
                 };
-                match read.await {
-                    Ok(Some(more)) => lines = more,
-                    Ok(None) => return Ok(None),
-                    Err(error) => return Err(reader.explain(error).await),
+                match walk.lines(objects, &piece).await {
+                    Ok(more) => lines = more,
+                    Err(error) => reader.pass_over(error, Some(&piece)).await?,
                 }
             }
         })
         .try_take_while(move |line| std::future::ready(Ok(fits(line))))
         .boxed()
+    }
+
+    /// Notes a damaged part of the manifest, where that is wished for; else the error goes on.
+    async fn pass_over(&self, error: Error, piece: Option<&Child>) -> Result<(), Error> {
+        match (self.explain(error).await, &self.passed_over) {
+            (error, Some(passed_over)) if error.is_damage() => {
+                passed_over.note(piece);
+                Ok(())
+            }
+            (error, _) => Err(error),
+        }
     }
 
     /// What misses may have been forgotten by another machine meanwhile: that is no damage (removal rules, readers).
@@ -212,26 +235,42 @@ impl SnapshotReader {
 
     /// The chunks of a file, from its line or its chunk list.
     pub fn chunks(&self, content: &Content) -> BoxStream<'static, Result<Chunk, Error>> {
-        let Some(list) = content.chunk_list else {
+        if content.chunk_list.is_none() {
             return stream::iter(content.chunks.clone().into_iter().map(Ok)).boxed();
-        };
-        let top = Chunk {
-            address: list.address,
-            size: content.size,
-        };
+        }
+        let records = self.list_records(content);
+        records
+            .try_filter_map(|(depth, chunk)| std::future::ready(Ok((depth == 0).then_some(chunk))))
+            .boxed()
+    }
+
+    /// The addresses of a chunk list's own objects below its root, and of the chunks.
+    pub(crate) fn list_addresses(
+        &self,
+        content: &Content,
+    ) -> BoxStream<'static, Result<Address, Error>> {
+        let records = self.list_records(content);
+        records.map_ok(|(_, record)| record.address).boxed()
+    }
+
+    /// All records of a chunk list with their depth, the chunks with depth 0; each list object before its records.
+    fn list_records(&self, content: &Content) -> BoxStream<'static, Result<(u8, Chunk), Error>> {
+        let top = content.chunk_list.map(|list| {
+            let size = content.size;
+            let address = list.address;
+            (list.depth, Chunk { address, size })
+        });
         // The stack holds what is still to be read, the next last.
-        let state = (self.clone(), vec![(list.depth, top)]);
+        let state = (self.clone(), Vec::from_iter(top));
         stream::try_unfold(state, |(reader, mut stack)| async move {
-            loop {
-                let Some((depth, record)) = stack.pop() else {
-                    return Ok(None);
-                };
-                if depth == 0 {
-                    return Ok(Some((record, (reader, stack))));
-                }
+            let Some((depth, record)) = stack.pop() else {
+                return Ok(None);
+            };
+            if depth > 0 {
                 let records = chunks::parse(&reader.object(record.address).await?, depth)?;
                 stack.extend(records.into_iter().rev().map(|record| (depth - 1, record)));
             }
+            Ok(Some(((depth, record), (reader, stack))))
         })
         .boxed()
     }

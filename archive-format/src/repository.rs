@@ -4,6 +4,7 @@ mod append;
 pub(crate) mod history;
 mod init;
 mod open;
+pub(crate) mod packs;
 mod resolve;
 
 use std::path::PathBuf;
@@ -128,6 +129,11 @@ impl Repository {
         options: OpenOptions,
     ) -> Result<Self, Error> {
         open::open(storage, keys, options).await
+    }
+
+    /// What it means that a place has no `repository.json`: nothing is there, or a repository lost it.
+    pub async fn without_record(storage: &dyn Storage) -> Error {
+        open::no_record(storage).await
     }
 
     /// Its id.

@@ -67,7 +67,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
         program: PROGRAM.to_owned(),
         now: session.context.clock.now(),
     };
-    let made = Repository::init(storage, options)
+    let made = Repository::init(storage.clone(), options)
         .await
         .map_err(|error| Failure::of_archive(&error))?;
     let id = made.record.id.to_string();
@@ -77,6 +77,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
     made.machine_key
         .write_new(&key_file)
         .map_err(|error| Failure::of_archive(&error))?;
+    session.remember_place(storage.as_ref(), &id)?;
     tell(session, &made, &owners, &key_file)?;
     Ok(ExitStatus::Done)
 }

@@ -11,8 +11,9 @@ mod watch;
 
 use std::path::PathBuf;
 
+use archive_format::Repository;
 use clap::{Subcommand, ValueEnum};
-use restore::OnConflict;
+use restore::{Journal, OnConflict};
 
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
@@ -86,6 +87,14 @@ impl From<Conflict> for OnConflict {
             Conflict::OverwriteFiles => Self::OverwriteFiles,
         }
     }
+}
+
+/// The journal of this machine for a repository.
+pub(super) async fn journal(
+    session: &Session,
+    repository: &Repository,
+) -> Result<Journal, Failure> {
+    open::journal(session, repository).await
 }
 
 /// Does what was asked.

@@ -1,7 +1,7 @@
 //! `mlark show`: the document of an item, or the bytes of one of its files. Values that look like secrets are masked
 //! unless the user asks to see them; a stored credential is put back only then.
 
-mod mask;
+pub(super) mod mask;
 
 use archive_format::{DocumentEntry, Item, SnapshotReader};
 use futures::StreamExt;

@@ -42,6 +42,7 @@ impl Session {
     async fn open_repository_as(&self, tolerate_damage: bool) -> Result<Repository, Failure> {
         let storage = self.storage()?;
         let id = id_at(&storage).await?;
+        self.same_place(storage.as_ref(), &id)?;
         let cache = self.cache_root()?;
         let key_file = self.key_file(&id)?;
         let keys = KeyChain {
@@ -57,10 +58,11 @@ impl Session {
         };
         // Where the catalogue is missing it is made anew first, which takes a while.
         let progress = self.ui.progress("opening the repository");
-        let repository = Repository::open(storage, keys, options)
+        let repository = Repository::open(Arc::clone(&storage), keys, options)
             .await
             .map_err(|error| Failure::of_archive(&error))?;
         progress.finish();
+        self.remember_place(storage.as_ref(), &id)?;
         self.tell_notices(&repository);
         Ok(repository)
     }
@@ -138,15 +140,14 @@ pub async fn id_at(storage: &Arc<dyn Storage>) -> Result<String, Failure> {
         id: RepositoryId,
     }
     let name = FileName::record();
-    let bytes = storage
-        .read(&name, RECORD_BYTES_MAX)
-        .await
-        .map_err(|error| match error.fault {
-            StorageFault::NotFound => Failure::of_archive(&Error::NotARepository {
-                place: storage.describe(),
-            }),
-            _ => Failure::of_archive(&Error::Storage(error)),
-        })?;
+    let bytes = match storage.read(&name, RECORD_BYTES_MAX).await {
+        Ok(bytes) => bytes,
+        Err(error) if error.fault == StorageFault::NotFound => {
+            let error = Repository::without_record(storage.as_ref()).await;
+            return Err(Failure::of_archive(&error));
+        }
+        Err(error) => return Err(Failure::of_archive(&Error::Storage(error))),
+    };
     let named: Named = serde_json::from_slice(&bytes).map_err(|error| {
         Failure::of_archive(&Error::Damaged {
             name,
@@ -166,7 +167,7 @@ pub fn read_identities(text: &str, file: &Path) -> Result<Vec<Identity>, Failure
     })
 }
 
-fn read_machine_key(file: &Path) -> Result<Option<MachineKey>, Failure> {
+pub(super) fn read_machine_key(file: &Path) -> Result<Option<MachineKey>, Failure> {
     let Some(text) = read_key_file(file)? else {
         return Ok(None);
     };

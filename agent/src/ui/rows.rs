@@ -37,6 +37,16 @@ impl<'a> Rows<'a> {
             .bytes(format!("{comma}{}{row}", self.separator).as_bytes());
     }
 
+    /// Closes the list, and the document with these fields behind it.
+    pub fn end_with(self, tail: &[(&str, Value)]) {
+        let fields: String = tail
+            .iter()
+            .map(|(name, value)| format!(",{}:{value}", Value::from(*name)))
+            .collect();
+        self.ui
+            .bytes(format!("{}]{fields}}}\n", self.separator).as_bytes());
+    }
+
     /// Closes list and document.
     pub fn end(self) {
         self.ui.bytes(format!("{}]}}\n", self.separator).as_bytes());

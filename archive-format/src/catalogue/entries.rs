@@ -192,7 +192,8 @@ fn apply(transaction: &Transaction<'_>, entry: &ReadEntry) -> rusqlite::Result<(
         Body::Accept(accept) => mark(transaction, "accepted", true, &accept.snapshots),
         Body::Protect(protect) => mark(transaction, "protected", protect.protected, &protect.snapshots),
         Body::Sweep(_) => entry.swept.iter().try_for_each(|name| sweep(transaction, name)),
-        Body::Hold(_) | Body::Keys(_) | Body::Repair(_) | Body::Erase(_) => Ok(()),
+        Body::Repair(repair) => super::repairs::apply(transaction, repair),
+        Body::Hold(_) | Body::Keys(_) | Body::Erase(_) => Ok(()),
     }
 }
 

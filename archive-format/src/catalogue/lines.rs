@@ -126,6 +126,24 @@ impl Catalogue {
             .await
     }
 
+    /// The pieces of a snapshot with a line that has a gap, in order.
+    pub(crate) async fn pieces_with_gaps(
+        &self,
+        snapshot: SnapshotId,
+    ) -> Result<Vec<Address>, Error> {
+        self.database
+            .call("look gaps up", move |connection| {
+                let mut query = connection.prepare_cached(
+                    "SELECT piece.address FROM held JOIN piece ON piece.id = held.piece WHERE held.snapshot = ?1
+                     AND EXISTS (SELECT 1 FROM line WHERE line.piece = piece.id AND line.gaps > 0) ORDER BY held.position",
+                )?;
+                query
+                    .query_map([snapshot.to_string()], |row| row.get(0).map(Address::from_bytes))?
+                    .collect()
+            })
+            .await
+    }
+
     /// Remembers which pieces a snapshot has, in order.
     pub(crate) async fn hold(
         &self,

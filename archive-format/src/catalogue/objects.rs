@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::Catalogue;
+use super::{Catalogue, repairs};
 use crate::pack::index::Index;
 use crate::pack::{Class, Frame, ObjectRow};
 use crate::planes::Encoding;
@@ -10,6 +10,27 @@ use crate::{Address, Error, PackName};
 
 /// A row of `pack`.
 pub(crate) type PackId = i64;
+
+/// The state of a pack in which new objects may be named.
+pub(crate) const USABLE: i64 = 0;
+
+/// Its file is gone or has another size.
+pub(crate) const GONE: i64 = 1;
+
+/// It is there and may be read; nothing new is named in it, since its index is missing or a repair found damage.
+pub(crate) const READ_ONLY: i64 = 2;
+
+/// A pack as the catalogue has it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PackRow {
+    pub(crate) name: PackName,
+    pub(crate) state: i64,
+    pub(crate) stored_bytes: u64,
+    /// A repair found it damaged.
+    pub(crate) damaged: bool,
+    /// A repair says that its own table counts.
+    pub(crate) tabled: bool,
+}
 
 /// Everything needed to read one object out of its pack.
 #[derive(Clone, Debug)]
@@ -35,48 +56,92 @@ fn unsigned(value: i64) -> u64 {
 }
 
 impl Catalogue {
-    /// Adds a pack with its table. One that is there already becomes usable again, unless it was swept.
+    /// Adds a pack with its table, unless it was swept.
     pub(crate) async fn add_pack(&self, index: Index) -> Result<(), Error> {
+        self.add_pack_as(index, USABLE).await
+    }
+
+    /// The same in a state; a pack that a repair found damaged never becomes usable by it.
+    pub(crate) async fn add_pack_as(&self, index: Index, state: i64) -> Result<(), Error> {
         self.database
-            .call("add a pack", move |connection| add_pack(connection, &index))
+            .call("add a pack", move |connection| {
+                add_pack(connection, &index, state)
+            })
             .await
     }
 
-    /// The names of all packs, with whether they are usable, after `after`, at most `limit`: in order.
+    /// Whether a pack's table is known here.
+    pub(crate) async fn has_pack(&self, name: PackName) -> Result<bool, Error> {
+        self.database
+            .call("look a pack up", move |connection| {
+                repairs::has(connection, "pack", &name)
+            })
+            .await
+    }
+
+    /// All packs after `after`, at most `limit`: in order of their names.
     pub(crate) async fn pack_names(
         &self,
         after: Option<PackName>,
         limit: u32,
-    ) -> Result<Vec<(PackName, bool, u64)>, Error> {
+    ) -> Result<Vec<PackRow>, Error> {
         self.database
             .call("list packs", move |connection| {
                 let after = after.map_or(Vec::new(), |name| name.as_bytes().to_vec());
-                let mut query = connection
-                    .prepare_cached("SELECT name, state, stored_bytes FROM pack WHERE name > ?1 ORDER BY name LIMIT ?2")?;
+                let mut query = connection.prepare_cached(
+                    "SELECT name, state, stored_bytes, EXISTS (SELECT 1 FROM damaged WHERE damaged.name = pack.name),
+                     EXISTS (SELECT 1 FROM tabled WHERE tabled.name = pack.name)
+                     FROM pack WHERE name > ?1 ORDER BY name LIMIT ?2",
+                )?;
                 query
                     .query_map(params![after, limit], |row| {
-                        Ok((
-                            PackName::from_bytes(row.get(0)?),
-                            row.get::<_, i64>(1)? == 0,
-                            unsigned(row.get(2)?),
-                        ))
+                        Ok(PackRow {
+                            name: PackName::from_bytes(row.get(0)?),
+                            state: row.get(1)?,
+                            stored_bytes: unsigned(row.get(2)?),
+                            damaged: row.get(3)?,
+                            tabled: row.get(4)?,
+                        })
                     })?
                     .collect()
             })
             .await
     }
 
-    /// Marks packs as gone: nothing may be named in them until their index is seen again.
-    pub(crate) async fn packs_gone(&self, names: Vec<PackName>) -> Result<(), Error> {
+    /// Sets what may be done with packs.
+    pub(crate) async fn set_states(&self, states: Vec<(PackName, i64)>) -> Result<(), Error> {
         self.database
             .call("mark packs", move |connection| {
                 let transaction = connection.transaction()?;
-                for name in &names {
+                for (name, state) in &states {
                     transaction
-                        .prepare_cached("UPDATE pack SET state = 1 WHERE name = ?1")?
-                        .execute([name.as_bytes()])?;
+                        .prepare_cached("UPDATE pack SET state = ?2 WHERE name = ?1")?
+                        .execute(params![name.as_bytes(), state])?;
                 }
                 transaction.commit()
+            })
+            .await
+    }
+
+    /// The objects of a pack after `after`, at most `limit`: in order.
+    pub(crate) async fn objects_of(
+        &self,
+        pack: PackName,
+        after: Option<Address>,
+        limit: u32,
+    ) -> Result<Vec<Address>, Error> {
+        self.database
+            .call("list objects", move |connection| {
+                let after = after.map_or(Vec::new(), |address| address.as_bytes().to_vec());
+                let mut query = connection.prepare_cached(
+                    "SELECT address FROM object WHERE pack = (SELECT id FROM pack WHERE name = ?1)
+                     AND address > ?2 ORDER BY address LIMIT ?3",
+                )?;
+                query
+                    .query_map(params![pack.as_bytes(), after, limit], |row| {
+                        row.get(0).map(Address::from_bytes)
+                    })?
+                    .collect()
             })
             .await
     }
@@ -104,13 +169,13 @@ impl Catalogue {
             .await
     }
 
-    /// The stored bytes of all usable packs.
+    /// The stored bytes of all packs that are there.
     pub(crate) async fn stored_bytes(&self) -> Result<u64, Error> {
         self.database
             .call("add up packs", |connection| {
                 connection
                     .query_row(
-                        "SELECT coalesce(sum(stored_bytes), 0) FROM pack WHERE state = 0",
+                        "SELECT coalesce(sum(stored_bytes), 0) FROM pack WHERE state <> 1",
                         [],
                         |row| row.get(0),
                     )
@@ -159,7 +224,7 @@ impl Catalogue {
     }
 }
 
-fn add_pack(connection: &mut Connection, index: &Index) -> rusqlite::Result<()> {
+fn add_pack(connection: &mut Connection, index: &Index, state: i64) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     let name = index.pack.as_bytes();
     let swept: i64 = transaction
@@ -168,22 +233,28 @@ fn add_pack(connection: &mut Connection, index: &Index) -> rusqlite::Result<()> 
     if swept > 0 {
         return Ok(());
     }
+    let damaged = state == USABLE && repairs::has(&transaction, "damaged", &index.pack)?;
+    let state = if damaged { READ_ONLY } else { state };
     let known: Option<PackId> = transaction
         .prepare_cached("SELECT id FROM pack WHERE name = ?1")?
         .query_row([name], |row| row.get(0))
         .optional()?;
     if let Some(id) = known {
-        transaction.execute("UPDATE pack SET state = 0 WHERE id = ?1", [id])?;
+        transaction.execute(
+            "UPDATE pack SET state = ?2 WHERE id = ?1",
+            params![id, state],
+        )?;
         return transaction.commit();
     }
     transaction.execute(
-        "INSERT INTO pack (name, class, stored_bytes, plain_bytes, header) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO pack (name, class, stored_bytes, plain_bytes, header, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         params![
             name,
             index.table.class.code(),
             signed(index.stored_bytes),
             signed(index.plain_bytes),
-            index.header
+            index.header,
+            state
         ],
     )?;
     let id = transaction.last_insert_rowid();
@@ -233,7 +304,8 @@ pub(crate) fn usable_pack(
 fn locate(connection: &Connection, address: Address) -> rusqlite::Result<Vec<Location>> {
     let mut query = connection.prepare_cached(
         "SELECT pack.id, name, class, stored_bytes, header, frame, offset, length, encoding
-         FROM object JOIN pack ON pack.id = object.pack WHERE object.address = ?1 ORDER BY pack.state, pack.id",
+         FROM object JOIN pack ON pack.id = object.pack WHERE object.address = ?1
+         ORDER BY CASE pack.state WHEN 0 THEN 0 WHEN 2 THEN 1 ELSE 2 END, pack.id",
     )?;
     let mut rows = query.query([address.as_bytes()])?;
     let mut locations = Vec::new();

@@ -106,6 +106,22 @@ impl Catalogue {
             .await
     }
 
+    /// When gaps of a workspace were last seen or missed.
+    pub(crate) async fn gaps_until(&self, workspace: &str) -> Result<Option<Timestamp>, Error> {
+        let workspace = workspace.to_owned();
+        let last: Option<String> = self
+            .database
+            .call("list gaps", move |connection| {
+                connection.query_row(
+                    "SELECT max(last) FROM gap WHERE workspace = ?1",
+                    [workspace],
+                    |row| row.get(0),
+                )
+            })
+            .await?;
+        Ok(last.map(|text| time(&text)))
+    }
+
     /// The open gaps of a workspace (none: of all), as the last finished run saw them.
     pub async fn gaps(&self, workspace: Option<&str>) -> Result<Vec<GapSeen>, Error> {
         let workspace = workspace.map(str::to_owned);

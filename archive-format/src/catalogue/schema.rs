@@ -6,7 +6,7 @@ use rusqlite::Connection;
 pub(crate) const APPLICATION_ID: i32 = 0x6d6c_726b;
 
 /// The steps. `user_version` is how many were taken.
-const STEPS: &[&str] = &["
+pub(super) const STEPS: &[&str] = &["
     CREATE TABLE log (
         number INTEGER PRIMARY KEY, hash BLOB NOT NULL, signer BLOB NOT NULL, sort TEXT NOT NULL, body TEXT NOT NULL
     );
@@ -52,7 +52,27 @@ const STEPS: &[&str] = &["
         reason TEXT NOT NULL, known INTEGER NOT NULL, first TEXT NOT NULL, last TEXT NOT NULL, open INTEGER NOT NULL,
         PRIMARY KEY (workspace, kind, name, version, file)
     ) WITHOUT ROWID;
+", "
+    -- packs that a repair found damaged: nothing new is named in them
+    CREATE TABLE damaged (name BLOB PRIMARY KEY) WITHOUT ROWID;
+    -- packs whose index cannot be used, by a repair's word: the table in the pack counts
+    CREATE TABLE tabled (name BLOB PRIMARY KEY) WITHOUT ROWID;
+    -- objects that a repair found in no sound pack
+    CREATE TABLE lost (address BLOB PRIMARY KEY) WITHOUT ROWID;
+    -- what an earlier version of this program kept of such entries without knowing what they mean
+    INSERT OR IGNORE INTO damaged SELECT unhex(value) FROM log, json_each(log.body, '$.body.repair.packs') WHERE sort = 'repair';
+    INSERT OR IGNORE INTO tabled SELECT unhex(value) FROM log, json_each(log.body, '$.body.repair.tables') WHERE sort = 'repair';
+    INSERT OR IGNORE INTO lost SELECT unhex(value) FROM log, json_each(log.body, '$.body.repair.lost') WHERE sort = 'repair';
+    CREATE INDEX file_sha256 ON file (sha256);
+    CREATE INDEX held_piece ON held (piece);
 "];
+
+/// Forgets everything that the repository can give back; the history of runs and gaps stays.
+pub(super) const FORGET: &str = "
+    DELETE FROM log; DELETE FROM snapshot; DELETE FROM swept; DELETE FROM pack; DELETE FROM frame; DELETE FROM object;
+    DELETE FROM reach; DELETE FROM piece; DELETE FROM held; DELETE FROM line; DELETE FROM file;
+    DELETE FROM damaged; DELETE FROM tabled; DELETE FROM lost;
+";
 
 /// Why a database cannot serve as the catalogue.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +85,7 @@ pub(crate) enum Unusable {
     Foreign(i32),
     /// A later version of mlark made it.
     #[error("it has schema {0}, which is newer than this program")]
-    Newer(usize),
+    Newer(u64),
     /// Its pages are damaged.
     #[error("it is damaged: {0}")]
     Damaged(String),
@@ -84,7 +104,7 @@ pub(crate) fn prepare(connection: &mut Connection) -> Result<(), Unusable> {
         return Err(Unusable::Foreign(application));
     }
     if version > STEPS.len() {
-        return Err(Unusable::Newer(version));
+        return Err(Unusable::Newer(version as u64));
     }
     if !fresh {
         let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;

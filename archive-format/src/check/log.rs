@@ -2,7 +2,8 @@
 
 use futures::TryStreamExt;
 
-use super::{Checking, Finding, is_finding};
+use super::finding::{Finding, Touches};
+use super::{Checking, is_finding};
 use crate::log::Body;
 use crate::log::chain::Chain;
 use crate::magic::RECORD_BYTES_MAX;
@@ -78,16 +79,18 @@ impl Checking<'_> {
         };
         match read {
             Ok(record) if record == self.inner.record => {}
-            Ok(_) => self.findings.push(Finding::new(
-                FileName::record(),
-                "it changed while it was open",
-            )),
-            Err(error) if is_finding(&error) => {
-                self.findings.push(Finding::new(FileName::record(), error))
-            }
+            Ok(_) => self.record_finding("it changed while it was open"),
+            Err(error) if is_finding(&error) => self.record_finding(&error.to_string()),
             Err(error) => return Err(error),
         }
         Ok(())
+    }
+
+    fn record_finding(&mut self, reason: &str) {
+        self.findings.push(Finding {
+            touches: Touches::Everything,
+            ..Finding::new(FileName::record(), reason)
+        });
     }
 
     async fn same_as_remembered(
@@ -120,7 +123,12 @@ impl Checking<'_> {
                 && entry == number
             {
                 finding.snapshots.push(record.id);
+                finding.items = self.items_of(record.id).await?;
             }
+        }
+        let mut keys = self.inner.catalogue.entries_of("keys").await?.into_iter();
+        if keys.any(|(entry, _, _)| entry == number) {
+            finding.touches = Touches::Everything;
         }
         self.findings.push(finding);
         chain.skip();
@@ -131,17 +139,24 @@ impl Checking<'_> {
         let file = FileName::new(name)?;
         match self.inner.storage.read(&file, RECORD_BYTES_MAX).await {
             Ok(bytes) if Digest::of(&bytes) == *sha256 => {}
-            Ok(_) => self
-                .findings
-                .push(Finding::new(name, "it is not the file that the log names")),
+            Ok(_) => self.key_finding(name, "it is not the file that the log names"),
             Err(error) => {
                 let error = Error::from(error);
                 if !is_finding(&error) {
                     return Err(error);
                 }
-                self.findings.push(Finding::new(name, error));
+                self.key_finding(name, &error.to_string());
             }
         }
         Ok(())
+    }
+
+    fn key_finding(&mut self, name: &str, reason: &str) {
+        let mut finding = Finding::new(name, reason);
+        // The owners' signing key opens nothing: without it only keys cannot be changed any more.
+        if !name.contains("-sign") {
+            finding.touches = Touches::Everything;
+        }
+        self.findings.push(finding);
     }
 }

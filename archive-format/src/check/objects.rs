@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Checking, Finding, is_finding};
+use super::finding::{Finding, Touches};
+use super::{Checking, is_finding};
 use crate::catalogue::objects::Location;
 use crate::pack::ObjectRow;
 use crate::pack::index::Index;
@@ -15,13 +16,11 @@ impl Checking<'_> {
     pub(super) async fn read_objects(
         &mut self,
         name: &PackName,
+        size: u64,
         finding: Option<Finding>,
     ) -> Result<Option<Finding>, Error> {
-        let index = match self.inner.read_index(name).await {
-            Ok(index) => index,
-            // Told by the check of the index file.
-            Err(error) if is_finding(&error) => return Ok(finding),
-            Err(error) => return Err(error),
+        let Some(index) = self.table(name, size, finding.is_none()).await? else {
+            return Ok(finding);
         };
         let mut bad = BTreeSet::new();
         let mut reason = None;
@@ -46,20 +45,41 @@ impl Checking<'_> {
             return Ok(finding);
         }
         let all = scan::addresses(&index).count();
-        // Where the pack has the digest that is its name, it is the index that leads to nothing.
         let mut finding = finding.unwrap_or_else(|| {
             let reason =
-                reason.unwrap_or_else(|| "what it leads to is not what it says".to_owned());
-            Finding::new(FileName::index(name), reason)
+                reason.unwrap_or_else(|| "it holds what its table does not say".to_owned());
+            Finding::new(FileName::pack(name), reason)
         });
         finding.reason = format!(
             "{}; {} of its {all} objects do not open",
             finding.reason,
             bad.len()
         );
-        finding.pack = Some(*name);
-        finding.objects = Some(bad);
+        finding.touches = Touches::Pack(*name, Some(bad));
         Ok(Some(finding))
+    }
+
+    /// The table of a pack. Where the pack has the digest that is its name its own table is the true one; else the index
+    /// is more likely to be. That neither opens is told elsewhere.
+    async fn table(
+        &self,
+        name: &PackName,
+        size: u64,
+        is_whole: bool,
+    ) -> Result<Option<Index>, Error> {
+        for own in [is_whole, !is_whole] {
+            let read = if own {
+                self.inner.objects.own_table(*name, size).await
+            } else {
+                self.inner.read_index(name).await
+            };
+            match read {
+                Ok(index) => return Ok(Some(index)),
+                Err(error) if is_finding(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
     }
 
     /// The objects of a group that are not what their names say.

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use futures::TryStreamExt;
 use sha2::{Digest as _, Sha256};
 
-use super::{Checking, Depth, Finding, is_finding};
-use crate::pack::scan;
+use super::finding::Finding;
+use super::{Checking, Depth, is_finding};
+use crate::pack::Class;
 use crate::read::packs;
 use crate::storage::StorageFault;
 use crate::{Error, FileName, PackName, SnapshotRecord};
@@ -25,33 +26,45 @@ impl Checking<'_> {
             list.binary_search_by(|(other, _)| other.cmp(name)).is_ok()
         };
         for name in needed.iter().filter(|name| !has(&listed, name)) {
-            self.pack_lost(name, "it is missing");
+            self.pack_lost(name, "it is missing", true).await?;
         }
+        let read = self.read_whole(&listed).await?;
         for (name, size) in &listed {
             let is_needed = needed.contains(name);
             if !is_needed {
                 self.warn(FileName::pack(name), "no snapshot needs this pack");
             }
-            if !has(&indexes, name) {
-                if is_needed {
-                    self.findings
-                        .push(Finding::new(FileName::index(name), "it is missing"));
-                } else {
-                    self.warn(FileName::pack(name), "it has no index");
-                }
+            if read.contains(name) {
+                self.pack(name, *size, is_needed).await?;
             }
-            self.pack(name, *size).await?;
+            if !has(&indexes, name) {
+                self.index_lost(name, is_needed).await?;
+            }
         }
         for (name, _) in &indexes {
-            if !has(&listed, name) {
-                if !needed.contains(name) {
-                    self.warn(FileName::index(name), "its pack is not there");
+            match listed.binary_search_by(|(other, _)| other.cmp(name)) {
+                Ok(place) => {
+                    let is_needed = needed.contains(name);
+                    self.index(name, listed[place].1, is_needed).await?;
                 }
-                continue;
+                Err(_) if needed.contains(name) => {}
+                Err(_) => self.warn(FileName::index(name), "its pack is not there"),
             }
-            self.index(name).await?;
         }
         Ok(())
+    }
+
+    /// The packs of which every byte is read.
+    async fn read_whole(&self, listed: &[(PackName, u64)]) -> Result<BTreeSet<PackName>, Error> {
+        let names: Vec<PackName> = listed.iter().map(|(name, _)| *name).collect();
+        Ok(match self.depth {
+            Depth::Structure => BTreeSet::new(),
+            Depth::Digests | Depth::ReadData => names.into_iter().collect(),
+            Depth::ReadSubset(subset) => match self.inner.catalogue.log_end().await? {
+                Some((_, head)) => subset.of(&head, &names),
+                None => BTreeSet::new(),
+            },
+        })
     }
 
     /// The packs that live snapshots need.
@@ -62,9 +75,8 @@ impl Checking<'_> {
                 Ok(packs) => needed.extend(packs),
                 Err(error) if is_finding(&error) => {
                     let name = format!("the list of packs of snapshot {}", record.id);
-                    let mut finding = Finding::new(name, error);
-                    finding.snapshots.push(record.id);
-                    self.findings.push(finding);
+                    self.findings
+                        .push(Finding::of_snapshot(name, error, record.id));
                     needed.extend(&record.pack_list_packs);
                 }
                 Err(error) => return Err(error),
@@ -73,40 +85,72 @@ impl Checking<'_> {
         Ok(needed)
     }
 
-    fn pack_lost(&mut self, name: &PackName, reason: &str) {
-        let mut finding = Finding::new(FileName::pack(name), reason);
-        finding.pack = Some(*name);
-        self.findings.push(finding);
+    async fn pack_lost(
+        &mut self,
+        name: &PackName,
+        reason: &str,
+        is_needed: bool,
+    ) -> Result<(), Error> {
+        let finding = Finding::of_pack(FileName::pack(name), reason, *name);
+        self.found_in_pack(name, finding, is_needed).await
     }
 
-    /// Hashes a whole pack; on demand opens every object in it.
-    async fn pack(&mut self, name: &PackName, size: u64) -> Result<(), Error> {
+    /// Keeps a finding about a pack. What a repair entered into the log and no snapshot needs harms nobody any more.
+    pub(super) async fn found_in_pack(
+        &mut self,
+        name: &PackName,
+        finding: Finding,
+        is_needed: bool,
+    ) -> Result<(), Error> {
+        let known = self.inner.catalogue.repaired(*name).await?.damaged;
+        if known && !is_needed {
+            let reason = format!(
+                "{}; a repair knows it, and no snapshot needs it",
+                finding.reason
+            );
+            self.warn(&finding.name, &reason);
+        } else {
+            self.findings.push(Finding { known, ..finding });
+        }
+        Ok(())
+    }
+
+    /// Hashes a whole pack; on demand, and where it is damaged, opens every object in it.
+    async fn pack(&mut self, name: &PackName, size: u64, is_needed: bool) -> Result<(), Error> {
         let digest = match self.digest(name, size).await {
             Ok(digest) => digest,
             // Swept by another machine meanwhile, or gone: needed ones are missed below.
             Err(Error::Storage(error)) if error.fault == StorageFault::NotFound => {
-                self.pack_lost(name, "it is missing");
-                return Ok(());
+                return self.pack_lost(name, "it is missing", is_needed).await;
             }
             Err(error) => return Err(error),
         };
         self.report.packs += 1;
         let mut finding = (digest != *name).then(|| {
-            let mut finding = Finding::new(
-                FileName::pack(name),
-                "its bytes do not have the digest that is its name",
-            );
-            finding.pack = Some(*name);
-            finding
+            let reason = "its bytes do not have the digest that is its name";
+            Finding::of_pack(FileName::pack(name), reason, *name)
         });
-        if self.depth == Depth::ReadData {
-            finding = self.read_objects(name, finding).await?;
+        let can_open = self.inner.objects.keys(Class::Files).is_ok();
+        if self.depth.reads_data() || (finding.is_some() && can_open) {
+            finding = self.read_objects(name, size, finding).await?;
         }
-        self.findings.extend(finding);
-        Ok(())
+        match finding {
+            Some(finding) => self.found_in_pack(name, finding, is_needed).await,
+            None => {
+                self.whole.insert(*name);
+                Ok(())
+            }
+        }
     }
 
     async fn digest(&mut self, name: &PackName, size: u64) -> Result<PackName, Error> {
+        let digest = self.hash(name, size).await?;
+        self.done(size);
+        Ok(digest)
+    }
+
+    /// The SHA-256 of a pack as it is stored.
+    pub(super) async fn hash(&self, name: &PackName, size: u64) -> Result<PackName, Error> {
         let file = FileName::pack(name);
         let mut hash = Sha256::new();
         let mut at = 0;
@@ -122,55 +166,7 @@ impl Checking<'_> {
                 .await
                 .map_err(|_| Error::Worker { what: "hashing" })?;
         }
-        self.done(size);
         Ok(PackName::from_bytes(hash.finalize().into()))
-    }
-
-    /// An index opens, and is the table of its pack, where the keys at hand open that.
-    async fn index(&mut self, name: &PackName) -> Result<(), Error> {
-        let file = FileName::index(name);
-        let hurt = [file.to_string(), FileName::pack(name).to_string()];
-        if self
-            .findings
-            .iter()
-            .any(|finding| hurt.contains(&finding.name))
-        {
-            return Ok(());
-        }
-        match self.compare_index(name).await {
-            Ok(()) => Ok(()),
-            Err(error) if is_finding(&error) => {
-                self.findings.push(Finding::new(file, error));
-                Ok(())
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn compare_index(&self, name: &PackName) -> Result<(), Error> {
-        let index = self.inner.read_index(name).await?;
-        let damaged = |reason: &str| Error::Damaged {
-            name: FileName::index(name),
-            reason: reason.to_owned(),
-        };
-        if self.inner.storage.size(&FileName::pack(name)).await? != Some(index.stored_bytes) {
-            return Err(damaged("its pack has another size"));
-        }
-        if self.inner.objects.keys(index.table.class).is_err() {
-            return Ok(());
-        }
-        let frames = index
-            .table
-            .frames
-            .iter()
-            .map(|frame| u64::from(frame.stored_bytes))
-            .sum();
-        let tail = self.inner.objects.tail(&index, frames).await;
-        let tail = tail.map_err(|error| match error {
-            Error::Damaged { reason, .. } => damaged(&reason),
-            error => error,
-        })?;
-        scan::check_tail(&tail, &index).map_err(|error| damaged(&error.to_string()))
     }
 
     /// Files that no version of the format has.

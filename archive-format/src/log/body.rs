@@ -186,15 +186,21 @@ pub struct Protect {
     pub protected: bool,
 }
 
-/// What a repair left.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a repair found and left.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repair {
-    /// Objects lost for good.
+    /// Objects that no sound pack holds; at most 10,000 are named.
     pub lost: Vec<Address>,
-    /// Packs whose damage is known.
+    /// Packs that are damaged or lost: nothing new is named in them. What still opens in them is still read.
     pub packs: Vec<PackName>,
-    /// What remains hurt, for people: `SNAPSHOT KIND/NAME`.
+    /// What remains hurt, for people: `SNAPSHOT KIND/NAME`; at most 1,000 are named.
     pub hurt: Vec<String>,
+    /// Sound packs whose index is damaged and cannot be written again under its name: their own table counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<PackName>,
+    /// Packs that an earlier repair named and that are whole again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mended: Vec<PackName>,
 }
 
 /// A sealed export whose secret was erased.

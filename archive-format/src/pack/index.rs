@@ -21,7 +21,8 @@ pub(crate) struct Index {
     pub(crate) table: Table,
 }
 
-const HEADER_BYTES_MAX: usize = 4096;
+/// The longest age header with its nonce.
+pub(crate) const HEADER_BYTES_MAX: usize = 4096;
 
 impl Index {
     /// The bytes, before they are encrypted to the meta recipient.
@@ -58,12 +59,29 @@ impl Index {
             return Err(refused("its age header is too long"));
         }
         let (header, rest) = rest.split_at_checked(length).ok_or_else(cut_off)?;
+        Self::of_table(
+            PackName::from_bytes(*pack),
+            u64::from_le_bytes(*stored),
+            u64::from_le_bytes(*plain),
+            header.to_vec(),
+            rest,
+        )
+    }
+
+    /// An index with the bytes of its pack's table.
+    pub(crate) fn of_table(
+        pack: PackName,
+        stored_bytes: u64,
+        plain_bytes: u64,
+        header: Vec<u8>,
+        table: &[u8],
+    ) -> Result<Self, Error> {
         let index = Self {
-            pack: PackName::from_bytes(*pack),
-            stored_bytes: u64::from_le_bytes(*stored),
-            plain_bytes: u64::from_le_bytes(*plain),
-            header: header.to_vec(),
-            table: Table::from_bytes(rest)?,
+            pack,
+            stored_bytes,
+            plain_bytes,
+            header,
+            table: Table::from_bytes(table)?,
         };
         let frames: u64 = index
             .table
@@ -75,7 +93,10 @@ impl Index {
             || index.plain_bytes > index.stored_bytes
             || index.plain_bytes - frames > OBJECT_BYTES_MAX
         {
-            return Err(refused("its sizes do not fit together"));
+            return Err(Error::Json {
+                what: "an index".to_owned(),
+                reason: "its sizes do not fit together".to_owned(),
+            });
         }
         Ok(index)
     }

@@ -78,11 +78,17 @@ pub(crate) fn check_tail(tail: &[u8], index: &Index) -> Result<(), Error> {
     }
     let (seek, rest) =
         skippable(rest, SEEK_FRAME_MAGIC).ok_or_else(|| refused("its seek table is not there"))?;
-    let count = (index.table.frames.len() as u32 + 1).to_le_bytes();
-    let ends_well = seek.ends_with(&SEEK_TABLE_MAGIC.to_le_bytes())
-        && seek.len() == (index.table.frames.len() + 1) * 8 + 9
-        && seek[seek.len() - 9..seek.len() - 5] == count;
-    if ends_well && rest.is_empty() {
+    let table_frame = (table.len() as u32 + 8, 0);
+    let frames = index.table.frames.iter();
+    let wanted: Vec<u8> = frames
+        .map(|frame| (frame.stored_bytes, frame.plain_bytes))
+        .chain([table_frame])
+        .flat_map(|(stored, plain)| [stored.to_le_bytes(), plain.to_le_bytes()].concat())
+        .chain((index.table.frames.len() as u32 + 1).to_le_bytes())
+        .chain([0])
+        .chain(SEEK_TABLE_MAGIC.to_le_bytes())
+        .collect();
+    if seek == wanted && rest.is_empty() {
         Ok(())
     } else {
         Err(refused("its seek table does not fit"))

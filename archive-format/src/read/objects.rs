@@ -10,7 +10,6 @@ use super::lately::ReadLately;
 use crate::catalogue::objects::Location;
 use crate::keys::Identity;
 use crate::keys::envelope::Unopened;
-use crate::pack::index::Index;
 use crate::pack::{Class, Codec, CodecPool, open};
 use crate::storage::StorageFault;
 use crate::{Address, Catalogue, Error, FileName, KeyLack, PackName, Storage};
@@ -107,21 +106,8 @@ impl Objects {
         Ok(plain)
     }
 
-    /// What follows the frames of a pack.
-    pub(crate) async fn tail(&self, index: &Index, at: u64) -> Result<Vec<u8>, Error> {
-        let source = Source {
-            name: FileName::pack(&index.pack),
-            header: index.header.clone(),
-            stored_bytes: index.stored_bytes,
-            plain: at..index.plain_bytes,
-        };
-        let keys = self.keys(index.table.class)?;
-        self.open(source, keys, |_, bytes, _| Ok(bytes.to_vec()))
-            .await
-    }
-
     /// Reads a part of a pack, decrypts it, and hands it to `work` on a worker thread.
-    async fn open<T: Send + 'static>(
+    pub(super) async fn open<T: Send + 'static>(
         &self,
         source: Source,
         keys: Arc<Vec<Identity>>,
@@ -169,12 +155,12 @@ impl Objects {
 }
 
 /// A part of a pack.
-struct Source {
-    name: FileName,
-    header: Vec<u8>,
-    stored_bytes: u64,
+pub(super) struct Source {
+    pub(super) name: FileName,
+    pub(super) header: Vec<u8>,
+    pub(super) stored_bytes: u64,
     /// The part, before encryption.
-    plain: Range<u64>,
+    pub(super) plain: Range<u64>,
 }
 
 /// Frames that were read lately, the newest last.

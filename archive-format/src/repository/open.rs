@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures::StreamExt;
+
 use super::{Inner, Notice, OpenOptions, Part, Repository};
 use crate::keys::ring::Ring;
 use crate::log::Body;
@@ -19,9 +21,27 @@ pub(super) async fn open(
     keys: KeyChain,
     options: OpenOptions,
 ) -> Result<Repository, Error> {
-    let record = read_record(storage.as_ref()).await?;
-    let ring = Ring::open(storage.as_ref(), &record, keys).await?;
+    let seen = match &keys.machine {
+        Some(machine) => {
+            remembered_record(&options.cache.join(machine.repository.to_string())).await
+        }
+        None => None,
+    };
+    let record = match read_record(storage.as_ref()).await {
+        // A record is never written anew, so it was no later version that wrote this.
+        Err(error @ (Error::UnknownVersion { .. } | Error::UnknownFlag { .. }))
+            if seen.is_some() =>
+        {
+            return Err(Error::Damaged {
+                name: FileName::record(),
+                reason: error.to_string(),
+            });
+        }
+        record => record?,
+    };
     let folder = options.cache.join(record.id.to_string());
+    same_record(&folder, &record).await?;
+    let ring = Ring::open(storage.as_ref(), &record, keys).await?;
     make_folder(&folder).await?;
     let (catalogue, moved) = Catalogue::open(folder.join("catalogue.sqlite")).await?;
     let mut notices: Vec<Notice> = moved
@@ -69,6 +89,7 @@ pub(super) async fn open(
         inner.rebuild_lines(&mut notices).await?;
     }
     inner.notices = notices;
+    remember_record(&inner).await?;
     Ok(Repository {
         inner: Arc::new(inner),
     })
@@ -76,12 +97,61 @@ pub(super) async fn open(
 
 async fn read_record(storage: &dyn Storage) -> Result<Record, Error> {
     match storage.read(&FileName::record(), RECORD_BYTES_MAX).await {
-        Ok(bytes) => Record::from_bytes(&bytes),
-        Err(error) if error.fault == StorageFault::NotFound => Err(Error::NotARepository {
-            place: storage.describe(),
+        Ok(bytes) => Record::from_bytes(&bytes).map_err(|error| match error {
+            Error::Json { reason, .. } => Error::Damaged {
+                name: FileName::record(),
+                reason,
+            },
+            error => error,
         }),
+        Err(error) if error.fault == StorageFault::NotFound => Err(no_record(storage).await),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Why there is no record: nothing is there, or a repository that lost it.
+pub(super) async fn no_record(storage: &dyn Storage) -> Error {
+    let first = storage.list("log/").next().await;
+    if matches!(first, Some(Ok(_))) {
+        return Error::Damaged {
+            name: FileName::record(),
+            reason: "it is missing, and the rest of a repository is there".to_owned(),
+        };
+    }
+    Error::NotARepository {
+        place: storage.describe(),
+    }
+}
+
+/// The record as it was when the repository was opened before.
+async fn remembered_record(folder: &Path) -> Option<Record> {
+    let bytes = tokio::fs::read(folder.join("record")).await.ok()?;
+    Record::from_bytes(&bytes).ok()
+}
+
+/// A record is written once: another one, of the same repository, is somebody's who put his own keys in their place.
+async fn same_record(folder: &Path, record: &Record) -> Result<(), Error> {
+    match remembered_record(folder).await {
+        Some(seen) if seen != *record => Err(Error::Forged {
+            what: FileName::record().to_string(),
+            reason: "it is another one than the one that was seen before".to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+async fn remember_record(inner: &Inner) -> Result<(), Error> {
+    let path = inner.folder.join("record");
+    if remembered_record(&inner.folder).await.is_some() {
+        return Ok(());
+    }
+    tokio::fs::write(&path, inner.record.to_bytes()?)
+        .await
+        .map_err(|source| Error::Local {
+            act: "write",
+            path,
+            source,
+        })
 }
 
 async fn make_folder(folder: &Path) -> Result<(), Error> {

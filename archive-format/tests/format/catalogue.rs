@@ -1,8 +1,24 @@
 //! The catalogue is a cache: its loss, its corruption and its future do no harm. What only it knows, it keeps.
 
-use archive_format::{GapEntry, LineKey, Notice, Outcome, RunOutcome, SnapshotId};
+use archive_format::{Error, GapEntry, LineKey, Notice, Outcome, RunOutcome, SnapshotId};
 
 use crate::world::{Tested, World, backup, model, noise, now, restore};
+
+fn catalogue_of(world: &World) -> std::path::PathBuf {
+    world
+        .folder
+        .path()
+        .join("cache")
+        .join(world.machine.repository().to_string())
+        .join("catalogue.sqlite")
+}
+
+/// Waits until nobody has it open: the thread that owns the connection may still be closing it.
+fn closed(path: &std::path::Path) {
+    while path.with_extension("sqlite-wal").exists() {
+        std::thread::yield_now();
+    }
+}
 
 async fn with_broken(break_it: impl Fn(&std::path::Path) -> Tested, told: bool) -> Tested {
     let world = World::new(true).await?;
@@ -11,16 +27,8 @@ async fn with_broken(break_it: impl Fn(&std::path::Path) -> Tested, told: bool) 
     let record = backup(&repository, &things).await?;
     let lines = repository.catalogue().lines(record.id, 0, 10).await?;
     drop(repository);
-    let path = world
-        .folder
-        .path()
-        .join("cache")
-        .join(world.machine.repository().to_string())
-        .join("catalogue.sqlite");
-    // The thread that owns the connection may still be closing it.
-    while path.with_extension("sqlite-wal").exists() {
-        std::thread::yield_now();
-    }
+    let path = catalogue_of(&world);
+    closed(&path);
     break_it(&path)?;
     let repository = world.open().await?;
     let rebuilt = repository.notices().iter().any(
@@ -66,17 +74,31 @@ async fn a_broken_catalogue_is_moved_aside_and_said() -> Tested {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_foreign_and_a_newer_catalogue_are_moved_aside() -> Tested {
-    for pragma in ["PRAGMA user_version = 99", "PRAGMA application_id = 7"] {
-        with_broken(
-            |path| {
-                rusqlite::Connection::open(path)?.execute_batch(pragma)?;
-                Ok(())
-            },
-            true,
-        )
-        .await?;
-    }
+async fn a_foreign_catalogue_is_moved_aside() -> Tested {
+    with_broken(
+        |path| {
+            rusqlite::Connection::open(path)?.execute_batch("PRAGMA application_id = 7")?;
+            Ok(())
+        },
+        true,
+    )
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_catalogue_is_a_named_error_and_stays_as_it_is() -> Tested {
+    let world = World::new(true).await?;
+    backup(&world.open().await?, &[model("a", noise(1000, 1))]).await?;
+    let path = catalogue_of(&world);
+    closed(&path);
+    rusqlite::Connection::open(&path)?.execute_batch("PRAGMA user_version = 99")?;
+    let bytes = std::fs::read(&path)?;
+    let refused = world.open().await;
+    assert!(
+        matches!(refused, Err(Error::CatalogueNewer { found: 99, .. })),
+        "{refused:?}"
+    );
+    assert_eq!(std::fs::read(&path)?, bytes);
     Ok(())
 }
 
