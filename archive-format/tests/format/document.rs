@@ -49,7 +49,7 @@ fn the_page_has_the_magics_and_limits_of_the_code() -> Tested {
         ),
         format!("about {} KiB of tar", magic::SHARED_FRAME_BYTES >> 10),
         format!("at most {} KiB)", magic::PATH_BYTES_MAX >> 10),
-        format!("of {} random bytes", magic::SECRET_SALT_BYTES),
+        format!("packs: {} random bytes", magic::SECRET_SALT_BYTES),
         ChunkParameters::default().algorithm,
     ];
     for value in wanted {
