@@ -218,6 +218,12 @@ pub enum Error {
         /// The first damaged entry.
         entry: u64,
     },
+    /// A snapshot was to be copied into the repository that it is in.
+    #[error("{place} is the repository that the snapshot is in")]
+    CopyOntoItself {
+        /// The storage, as it describes itself.
+        place: String,
+    },
     /// The catalogue failed.
     #[error("The catalogue failed to {act}")]
     Catalogue {

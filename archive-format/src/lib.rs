@@ -9,6 +9,7 @@ pub mod catalogue;
 pub mod check;
 mod chunk;
 pub mod content;
+pub mod copy;
 pub mod diff;
 mod error;
 pub mod json;
@@ -30,6 +31,7 @@ pub use catalogue::{Catalogue, GapSeen, Holdings, Occurrence, Run, RunId, RunOut
 pub use check::{CheckReport, Damage, Depth, Event as CheckEvent, Repaired, Subset, check, repair};
 pub use chunk::ChunkParameters;
 pub use content::{Chunk, ChunkList, Content};
+pub use copy::{Copied, Original, copy};
 pub use diff::{ItemDifference, diff};
 pub use error::{Error, KeyLack};
 pub use keys::{Identity, KeyChain, MachineKey, Recipient};

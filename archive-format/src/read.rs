@@ -141,7 +141,7 @@ impl SnapshotReader {
     }
 
     /// What misses may have been forgotten by another machine meanwhile: that is no damage (removal rules, readers).
-    async fn explain(&self, error: Error) -> Error {
+    pub(crate) async fn explain(&self, error: Error) -> Error {
         let missing = error.is_damage() || matches!(error, Error::Storage(_));
         if !missing {
             return error;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use ulid::Ulid;
 
-use crate::{Address, Error, PackName};
+use crate::{Address, Error, Original, PackName};
 
 /// The id of a snapshot: a ULID, so that ids sort by the time when the run began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -183,6 +183,10 @@ pub struct SnapshotRecord {
     pub pack_list_packs: Vec<PackName>,
     /// How many packs `pack_list` names.
     pub packs: u64,
+    /// What it is a copy of, where it came from another repository. Times, counts and tags are then those of the run
+    /// that made the original.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original: Option<Original>,
     /// Fields that a later version wrote.
     #[serde(flatten)]
     pub more: Map<String, Value>,

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::Stream;
 use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretSlice};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
@@ -21,7 +22,7 @@ use self::spool::Spool;
 use crate::magic::SECRET_SALT_BYTES;
 use crate::pack::Class;
 use crate::{
-    Address, ByteCounts, Content, Error, FileCounts, KindCounts, Line, LineKey, Outcome,
+    Address, ByteCounts, Content, Error, FileCounts, KindCounts, Line, LineKey, Original, Outcome,
     Repository, SecretEntry, SnapshotId, SnapshotRecord, json,
 };
 
@@ -92,6 +93,8 @@ pub struct Commit {
     pub requests: u64,
     /// Tags.
     pub tags: Vec<String>,
+    /// A copy: what it is of, and when it is written, since then `finished` is the original's.
+    pub copy: Option<(Original, Timestamp)>,
 }
 
 /// Writes one run's snapshots. Every method may be called from many tasks at once; memory stays bounded.
@@ -229,6 +232,39 @@ impl SnapshotWriter {
             size: stored.size,
             hmac,
         })
+    }
+
+    /// The same secret as an entry of another repository, whose object was stored here too.
+    pub(crate) fn same_secret(
+        &self,
+        entry: &SecretEntry,
+        secret: &SecretSlice<u8>,
+    ) -> Result<SecretEntry, Error> {
+        let hmac = self
+            .repository
+            .inner
+            .ring
+            .secret_mac(secret.expose_secret())?;
+        Ok(SecretEntry {
+            hmac,
+            ..entry.clone()
+        })
+    }
+
+    /// Whether an object is in a pack that may be named, or on its way there.
+    pub(crate) async fn has_object(&self, address: Address) -> Result<bool, Error> {
+        self.packer.has(address).await
+    }
+
+    /// Stores an object whose address was checked.
+    pub(crate) async fn object(
+        &self,
+        class: Class,
+        address: Address,
+        bytes: Bytes,
+    ) -> Result<(), Error> {
+        let stored = self.packer.store_hashed(class, address, bytes).await;
+        stored.map(drop)
     }
 
     /// Whether every object that the line names is in a pack that may be named: only then may an old line be staged again.

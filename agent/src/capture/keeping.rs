@@ -130,6 +130,7 @@ impl Run<'_> {
             },
             requests: self.source.requests(),
             tags: self.policy.tags.clone(),
+            copy: None,
         };
         let record = self.writer.commit(commit).await?;
         if outcome == archive::Outcome::Partial {

@@ -36,10 +36,16 @@ pub(crate) struct Objects {
 impl Objects {
     /// The plain bytes of an object. Where it has several copies, the first sound one.
     pub(crate) async fn get(&self, address: Address) -> Result<Bytes, Error> {
+        self.fetch(address).await.map(|(_, bytes)| bytes)
+    }
+
+    /// The same with the class of the pack that it came from.
+    pub(crate) async fn fetch(&self, address: Address) -> Result<(Class, Bytes), Error> {
         let mut failure = Error::ObjectMissing { address };
         for location in self.catalogue.locate(address).await? {
+            let class = location.class;
             match self.read(location).await {
-                Ok(bytes) => return Ok(bytes),
+                Ok(bytes) => return Ok((class, bytes)),
                 Err(error @ Error::NoKey(_)) => return Err(error),
                 Err(error) => failure = error,
             }

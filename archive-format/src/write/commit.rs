@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use futures::FutureExt;
+use jiff::Timestamp;
 use serde_json::Map;
 
 use super::{Commit, SnapshotWriter};
@@ -63,7 +64,8 @@ pub(super) async fn commit(
         let record = record(writer, &commit, id, &manifest, &listed);
         let mut all = needed;
         all.extend(&listed.holders);
-        if put(inner, writer.run, &record, all).await? {
+        let now = commit.copy.map_or(commit.finished, |(_, now)| now);
+        if put(inner, writer.run, now, &record, all).await? {
             *committed = true;
             keep(inner, &record, &manifest).await?;
             return Ok(record);
@@ -351,6 +353,7 @@ fn record(
         pack_list: listed.objects.clone(),
         pack_list_packs: listed.holder_names.clone(),
         packs: listed.packs,
+        original: commit.copy.map(|(original, _)| original),
         more: Map::new(),
     }
 }
@@ -359,6 +362,7 @@ fn record(
 async fn put(
     inner: &Inner,
     run: SnapshotId,
+    now: Timestamp,
     record: &SnapshotRecord,
     needed: BTreeSet<PackId>,
 ) -> Result<bool, Error> {
@@ -372,7 +376,7 @@ async fn put(
         }
         .boxed()
     };
-    inner.append(run, record.finished, unless_swept).await
+    inner.append(run, now, unless_swept).await
 }
 
 /// Keeps the snapshot's lines in the catalogue: the last step, and no harm where it is missed.

@@ -122,6 +122,11 @@ impl Packer {
         turn.map_err(|_| Error::Worker { what: "the packer" })
     }
 
+    /// Whether the repository or this run has an object.
+    pub(super) async fn has(&self, address: Address) -> Result<bool, Error> {
+        Ok(self.shelf.is_pending(&address) || self.shelf.catalogue.is_known(address).await?)
+    }
+
     /// Takes an object in, unless the repository or this run has it.
     pub(super) async fn store(&self, class: Class, bytes: Bytes) -> Result<Stored, Error> {
         let address = if bytes.len() <= INLINE_HASH_BYTES {

@@ -4,6 +4,7 @@
 
 mod catalogue;
 mod conformance;
+mod copy;
 mod crash;
 mod damage;
 mod document;
