@@ -130,9 +130,10 @@ fn client_secret(
     })
 }
 
-fn read_secret(file: &Path) -> Result<SecretString, Failure> {
+/// The text of a file with a secret in it, without the line end.
+pub(crate) fn read_secret(file: &Path) -> Result<SecretString, Failure> {
     let refused = |error: &dyn std::fmt::Display| {
-        Failure::usage("The client secret cannot be read")
+        Failure::usage("A file with a secret cannot be read")
             .on(file.display())
             .why(error)
     };

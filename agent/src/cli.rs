@@ -45,7 +45,7 @@ pub struct Global {
     /// Configuration file [default: $MLARK_CONFIG, /etc/mlark/mlark.toml, ~/.config/mlark/mlark.toml]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Repository: a path or file:// URL [default: $MLARK_REPOSITORY, then the configuration]
+    /// Repository: a path, az://ACCOUNT/CONTAINER, s3:// or gs:// [default: $MLARK_REPOSITORY, then the configuration]
     #[arg(long, global = true, value_name = "URL")]
     pub repository: Option<String>,
     /// An owner's age identity [default: $MLARK_IDENTITY_FILE, then the configuration]

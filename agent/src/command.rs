@@ -5,6 +5,7 @@ pub mod catalogue;
 pub mod check;
 pub mod completions;
 pub mod config;
+pub mod copy;
 pub mod daemon;
 pub mod diff;
 pub mod find;
@@ -52,6 +53,8 @@ pub enum Command {
     Check(check::Args),
     /// Makes this machine's catalogue anew
     Catalogue(catalogue::Args),
+    /// Copies snapshots to another repository
+    Copy(copy::Args),
     /// Makes keys
     Key(key::Args),
     /// Checks or shows the configuration
@@ -76,6 +79,7 @@ pub async fn run(command: Command, session: &Session) -> Result<ExitStatus, Fail
         Command::Find(args) => find::run(&args, session).await,
         Command::Diff(args) => diff::run(&args, session).await,
         Command::Gaps(args) => gaps::run(&args, session).await,
+        Command::Copy(args) => copy::run(&args, session).await,
         Command::Key(args) => key::run(&args, session),
         Command::Config(args) => config::run(&args, session),
         Command::Completions(args) => Ok(completions::run(&args, session)),

@@ -40,7 +40,7 @@ pub struct Config {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Repository {
-    /// A path or `file://` URL.
+    /// A path, or a URL `file://`, `az://`, `s3://` or `gs://`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// Folder of catalogue, journals and temporary packs.
@@ -54,24 +54,49 @@ pub struct Repository {
     pub identity_file: Option<PathBuf>,
     /// Signers to trust; empty: those that the first owner introduced.
     pub trusted_signers: Vec<String>,
-    /// Not served.
+    /// Address of the object store's service, where it is not the usual one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
-    /// Not served.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub credential: Option<toml::Value>,
-    /// Not served.
+    /// Overrides of `[azure]` for the object store.
+    pub credential: Azure,
+    /// File with a shared access signature.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sas_file: Option<PathBuf>,
-    /// Not served.
+    /// File with the storage account's key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account_key_file: Option<PathBuf>,
-    /// Not served.
+    /// Access tier of data packs.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub data_tier: Option<String>,
+    pub data_tier: Option<DataTier>,
     /// Size at which a pack is closed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pack_size: Option<ByteSize>,
+}
+
+/// Access tiers of Azure Blob Storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DataTier {
+    /// Dear to keep, cheap to read.
+    Hot,
+    /// Kept for 30 days at least.
+    Cool,
+    /// Kept for 90 days at least.
+    Cold,
+    /// Kept for 180 days at least, and not to be read before it is brought back.
+    Archive,
+}
+
+impl DataTier {
+    /// The service's word.
+    pub fn as_azure_says(self) -> &'static str {
+        match self {
+            Self::Hot => "Hot",
+            Self::Cool => "Cool",
+            Self::Cold => "Cold",
+            Self::Archive => "Archive",
+        }
+    }
 }
 
 /// `[azure]`, and the overrides of a workspace or target: a key that is absent there is taken from `[azure]`.

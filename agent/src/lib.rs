@@ -25,6 +25,7 @@ pub mod place;
 pub mod session;
 pub mod shutdown;
 pub mod signals;
+pub mod store;
 pub mod trace;
 pub mod ui;
 

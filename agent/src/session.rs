@@ -7,13 +7,12 @@ mod snapshot;
 
 use std::path::PathBuf;
 
-use url::Url;
-
 use crate::cli::Global;
 use crate::config::Config;
 use crate::config::read::{self, Loaded};
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::store::Address;
 use crate::ui::Ui;
 
 /// One run.
@@ -48,8 +47,8 @@ impl Session {
         })
     }
 
-    /// The folder of the repository.
-    pub fn repository_folder(&self) -> Result<PathBuf, Failure> {
+    /// The address of the repository.
+    pub fn repository_address(&self) -> Result<Address, Failure> {
         let environment = &self.context.environment;
         let url = self
             .global
@@ -58,7 +57,10 @@ impl Session {
             .or_else(|| environment.get("MLARK_REPOSITORY"))
             .or(self.config.repository.url.as_deref())
             .ok_or_else(|| self.no_repository_named())?;
-        local_folder(url)
+        Address::parse(url).map_err(|why| {
+            // The address is not repeated: people put signatures into it.
+            Failure::usage("The repository's address is refused").why(why)
+        })
     }
 
     fn no_repository_named(&self) -> Failure {
@@ -130,56 +132,5 @@ impl Session {
                     .why("neither `cache` under [repository] nor XDG_CACHE_HOME nor HOME is set")
                     .next("add cache = \"/var/lib/mlark\" under [repository]")
             })
-    }
-}
-
-/// The folder that a repository's URL names.
-fn local_folder(url: &str) -> Result<PathBuf, Failure> {
-    read::check_repository_url(url).map_err(|why| {
-        Failure::usage("The repository's address is refused")
-            .on(url)
-            .why(why)
-    })?;
-    if !url.starts_with("file:") {
-        return Ok(PathBuf::from(url));
-    }
-    Some(url)
-        .filter(|url| url.starts_with("file:///"))
-        .and_then(|url| Url::parse(url).ok())
-        .and_then(|url| url.to_file_path().ok())
-        .ok_or_else(|| {
-            Failure::usage("The repository's address is refused")
-                .on(url)
-                .why("a file:// URL has an absolute path and no host, like file:///srv/mlark")
-        })
-}
-
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failed test says where")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_repository_is_a_path_or_a_file_url() {
-        assert_eq!(
-            local_folder("/srv/mlark").unwrap(),
-            PathBuf::from("/srv/mlark")
-        );
-        assert_eq!(
-            local_folder("file:///srv/ml%20ark").unwrap(),
-            PathBuf::from("/srv/ml ark")
-        );
-        for refused in [
-            "az://account/container",
-            "s3://bucket",
-            "ftp://x/y",
-            "file:relative",
-        ] {
-            assert_eq!(
-                local_folder(refused).unwrap_err().status.code(),
-                2,
-                "{refused}"
-            );
-        }
     }
 }

@@ -13,6 +13,7 @@ mod arm;
 mod artifact;
 mod authorization;
 mod blob;
+pub mod channel;
 pub mod cloud;
 mod code;
 pub mod connection;
@@ -50,6 +51,7 @@ mod wire;
 pub mod workspace;
 mod write;
 
+pub use channel::{Channel, Repeat, Reply};
 pub use cloud::{Cloud, CloudName};
 pub use connection::Connection;
 pub use credential::CredentialSource;

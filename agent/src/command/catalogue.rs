@@ -40,7 +40,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
 
 async fn rebuild(session: &Session) -> Result<ExitStatus, Failure> {
     let archive = |error| Failure::of_archive(&error);
-    let id = id_at(&session.storage()?).await?;
+    let id = id_at(&session.storage().await?).await?;
     let folder = session.cache_root()?.join(&id);
     Catalogue::clear(&folder).await.map_err(archive)?;
     // What is not there is made anew when the repository is opened.

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use archive_format::keys::write_exclusive;
-use archive_format::{Identity, InitOptions, Initialised, Recipient, Repository};
+use archive_format::{FileName, Identity, InitOptions, Initialised, Recipient, Repository};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use workspace::ByteSize;
@@ -13,8 +13,7 @@ use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::session::Session;
 use crate::session::repository::{
-    PROGRAM, absolute, id_at, machine_label, make_folder, make_parent, read_identities,
-    read_key_file,
+    PROGRAM, absolute, machine_label, make_folder, make_parent, read_identities, read_key_file,
 };
 
 /// The usual size of a pack.
@@ -45,9 +44,14 @@ struct Owners {
 
 /// Makes the repository.
 pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
-    let storage = session.storage()?;
-    if id_at(&storage).await.is_ok() {
-        let place = storage.describe();
+    let storage = session.storage().await?;
+    let place = storage.describe();
+    let record = storage.size(&FileName::record()).await;
+    // A store that cannot be asked ends it here, before any key is written.
+    if record
+        .map_err(|error| Failure::of_archive(&error.into()))?
+        .is_some()
+    {
         return Err(Failure::of_archive(
             &archive_format::Error::AlreadyARepository { place },
         ));
@@ -78,7 +82,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
         .write_new(&key_file)
         .map_err(|error| Failure::of_archive(&error))?;
     session.remember_place(storage.as_ref(), &id)?;
-    tell(session, &made, &owners, &key_file)?;
+    tell(session, &place, &made, &owners, &key_file);
     Ok(ExitStatus::Done)
 }
 
@@ -138,13 +142,7 @@ fn parse_recipient(text: &str) -> Result<Recipient, Failure> {
     })
 }
 
-fn tell(
-    session: &Session,
-    made: &Initialised,
-    owners: &Owners,
-    key_file: &Path,
-) -> Result<(), Failure> {
-    let place = session.storage()?.describe();
+fn tell(session: &Session, place: &str, made: &Initialised, owners: &Owners, key_file: &Path) {
     let id = made.record.id.to_string();
     let signer = made.machine_key.signer().to_string();
     let (identity, identity_file) = match &owners.made {
@@ -165,7 +163,7 @@ fn tell(
             "identity_file": identity_file,
             "identity": secret.as_ref().map(|secret| secret.expose_secret()),
         }));
-        return Ok(());
+        return;
     }
     ui.line(&format!("Made the repository {id} at {place}"));
     ui.line(&format!(
@@ -179,7 +177,7 @@ fn tell(
     if owners.recipients.is_empty() {
         ui.line("Nothing is encrypted: whoever reads the repository reads the backups.");
         ui.line("Keep safe: a copy of this machine's key file; without it nothing can be added.");
-        return Ok(());
+        return;
     }
     match (identity, identity_file) {
         (Some(identity), _) => {
@@ -207,5 +205,4 @@ fn tell(
             "Keep safe: the owners' identities; without one of them no backup can ever be read.",
         ),
     }
-    Ok(())
 }

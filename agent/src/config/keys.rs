@@ -52,7 +52,6 @@ const fn only(
     }
 }
 
-const LOCAL: &str = "repositories lie on a local disk so far; leave the key out";
 const CERTIFICATE: &str =
     "use credential = \"client-secret\", \"workload-identity\" or \"managed-identity\"";
 const CREDENTIALS: &[&str] = &[
@@ -67,7 +66,7 @@ const CREDENTIALS: &[&str] = &[
 pub const KEYS: &[Key] = &[
     key(
         "repository.url",
-        "where the repository lies: a path or file:// URL",
+        "where the repository lies: a path, file://, az://ACCOUNT/CONTAINER[/PREFIX], s3://BUCKET[/PREFIX] or gs://BUCKET[/PREFIX]",
     ),
     key(
         "repository.cache",
@@ -85,23 +84,47 @@ pub const KEYS: &[Key] = &[
         "repository.trusted_signers",
         "signers to trust instead of those that the first owner introduced",
     ),
-    no("repository.endpoint", "address of the object store", LOCAL),
-    no(
-        "repository.credential",
-        "credential for the object store",
-        LOCAL,
+    key(
+        "repository.endpoint",
+        "address of the object store; default https://{account}.blob.{suffix of the cloud}",
+    ),
+    key("repository.credential.cloud", "overrides azure.cloud"),
+    key("repository.credential.ca_file", "overrides azure.ca_file"),
+    only(
+        "repository.credential.credential",
+        "overrides azure.credential",
+        CREDENTIALS,
+        CERTIFICATE,
+    ),
+    key(
+        "repository.credential.tenant_id",
+        "overrides azure.tenant_id",
+    ),
+    key(
+        "repository.credential.client_id",
+        "overrides azure.client_id",
+    ),
+    key(
+        "repository.credential.client_secret_file",
+        "overrides azure.client_secret_file",
     ),
     no(
+        "repository.credential.client_certificate_file",
+        "overrides azure.client_certificate_file",
+        CERTIFICATE,
+    ),
+    key(
         "repository.sas_file",
-        "file with a shared access signature",
-        LOCAL,
+        "file with a shared access signature of the container",
     ),
-    no(
+    key(
         "repository.account_key_file",
-        "file with the account's key",
-        LOCAL,
+        "file with the storage account's key",
     ),
-    no("repository.data_tier", "access tier of data packs", LOCAL),
+    key(
+        "repository.data_tier",
+        "access tier of data packs: \"hot\", \"cool\", \"cold\", \"archive\"",
+    ),
     key(
         "repository.pack_size",
         "size at which a pack is closed; read by `init`",

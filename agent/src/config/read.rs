@@ -17,6 +17,7 @@ use crate::config::keys::{self, Place, Served};
 use crate::config::value::Schedule;
 use crate::config::{Azure, Config, CredentialKind, KnownGap, Workspace};
 use crate::failure::{Failure, chain};
+use crate::store::Address;
 
 /// The largest file that is taken.
 const BYTES_MAX: u64 = 1 << 20;
@@ -173,11 +174,15 @@ impl Page<'_> {
             }
         }
         if let Some(url) = &config.repository.url {
-            check_repository_url(url).map_err(|why| self.bad("repository.url", url, why))?;
+            Address::parse(url).map_err(|why| {
+                Failure::usage("The configuration's repository.url is refused")
+                    .on(self.file.display())
+                    .why(why)
+            })?;
         }
         let of_workspaces = config.workspace.iter().map(|workspace| &workspace.azure);
         let of_targets = config.target.iter().map(|target| &target.azure);
-        for overrides in [&Azure::default()]
+        for overrides in [&Azure::default(), &config.repository.credential]
             .into_iter()
             .chain(of_workspaces)
             .chain(of_targets)
@@ -227,19 +232,6 @@ impl Page<'_> {
         Failure::usage(format!("The configuration's {key} is refused"))
             .on(format!("`{value}` in {}", self.file.display()))
             .why(why)
-    }
-}
-
-/// Refuses the address of a repository in a kind of store that is not served.
-pub fn check_repository_url(url: &str) -> Result<(), String> {
-    match url.split_once("://") {
-        None | Some(("file", _)) => Ok(()),
-        Some((scheme @ ("az" | "s3" | "gs"), _)) => Err(format!(
-            "repositories in object storage ({scheme}://) are not served so far; use a path on a local disk"
-        )),
-        Some((scheme, _)) => Err(format!(
-            "{scheme}:// names no store that mlark knows; use a path on a local disk"
-        )),
     }
 }
 

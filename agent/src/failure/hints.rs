@@ -8,6 +8,7 @@ use workspace::Error as WorkspaceError;
 use crate::capture::Error as CaptureError;
 use crate::exit::ExitStatus;
 use crate::failure::{Failure, chain};
+use crate::store;
 
 impl Failure {
     /// A workspace that could not be read or written.
@@ -53,7 +54,11 @@ impl Failure {
             Some(cause) => failure.why(chain(cause)),
             None => failure,
         };
-        match next_for_archive(error) {
+        let next = match error {
+            ArchiveError::Storage(error) => store::advice(error).1,
+            error => next_for_archive(error).map(str::to_owned),
+        };
+        match next {
             Some(next) => failure.next(next),
             None => failure,
         }
@@ -63,6 +68,7 @@ impl Failure {
 fn status_of_archive(error: &ArchiveError) -> ExitStatus {
     match error {
         ArchiveError::NotARepository { .. } => ExitStatus::NoRepository,
+        ArchiveError::Storage(error) => store::advice(error).0,
         ArchiveError::NoKey(_) | ArchiveError::NoSigner { .. } | ArchiveError::Key { .. } => {
             ExitStatus::NoKey
         }
@@ -71,6 +77,7 @@ fn status_of_archive(error: &ArchiveError) -> ExitStatus {
         | ArchiveError::WorkspaceAmbiguous { .. }
         | ArchiveError::Forgotten { .. }
         | ArchiveError::SecretsNeedEncryption
+        | ArchiveError::CopyOntoItself { .. }
         | ArchiveError::Id { .. } => ExitStatus::Usage,
         error if error.is_damage() => ExitStatus::Damage,
         _ => ExitStatus::Failed,
@@ -110,6 +117,7 @@ fn next_for_archive(error: &ArchiveError) -> Option<&'static str> {
         ArchiveError::SecretsNeedEncryption => {
             "leave `secrets` out, or make an encrypted repository"
         }
+        ArchiveError::CopyOntoItself { .. } => "name another repository with --to",
         ArchiveError::UnknownVersion { .. } | ArchiveError::UnknownFlag { .. } => {
             "use a newer mlark"
         }

@@ -90,7 +90,7 @@ impl Session {
 
     /// The folder of the cache in which this machine remembers the repository, found without opening it.
     pub async fn remembered_cache(&self) -> Result<Option<PathBuf>, Failure> {
-        let storage = self.storage()?;
+        let storage = self.storage().await?;
         let mut id = self.known_id(storage.as_ref())?;
         if id.is_none() {
             id = id_at(&storage).await.ok();

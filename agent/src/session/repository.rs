@@ -8,14 +8,15 @@ use std::sync::Arc;
 use archive_format::magic::RECORD_BYTES_MAX;
 use archive_format::storage::StorageFault;
 use archive_format::{
-    EntryHash, Error, FileName, Identity, KeyChain, LocalStorage, MachineKey, Notice, OpenOptions,
-    Repository, RepositoryId, Signer, Storage,
+    EntryHash, Error, FileName, Identity, KeyChain, MachineKey, Notice, OpenOptions, Repository,
+    RepositoryId, Signer, Storage,
 };
 use serde::Deserialize;
 
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::session::Session;
+use crate::store;
 
 /// What the log records as its writer.
 pub const PROGRAM: &str = concat!("mlark ", env!("CARGO_PKG_VERSION"));
@@ -25,8 +26,14 @@ const KEY_BYTES_MAX: u64 = 1 << 20;
 
 impl Session {
     /// The repository's storage.
-    pub fn storage(&self) -> Result<Arc<dyn Storage>, Failure> {
-        Ok(Arc::new(LocalStorage::new(self.repository_folder()?)))
+    pub async fn storage(&self) -> Result<Arc<dyn Storage>, Failure> {
+        store::open(
+            &self.repository_address()?,
+            &self.config.repository,
+            &self.config.azure,
+            &self.context,
+        )
+        .await
     }
 
     /// Opens the repository with every key at hand.
@@ -40,7 +47,7 @@ impl Session {
     }
 
     async fn open_repository_as(&self, tolerate_damage: bool) -> Result<Repository, Failure> {
-        let storage = self.storage()?;
+        let storage = self.storage().await?;
         let id = id_at(&storage).await?;
         self.same_place(storage.as_ref(), &id)?;
         let cache = self.cache_root()?;

@@ -5,3 +5,4 @@ mod errors;
 mod interface;
 mod journey;
 mod program;
+mod stores;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use azure_core::credentials::Secret;
 use azure_core::http::policies::Policy;
 use azure_core::http::{
     ClientOptions, Context, Method, Pipeline, PipelineSendOptions, Request, RetryOptions, Transport,
@@ -12,6 +13,7 @@ use url::Url;
 use super::answer::{Answer, act_of, from_core};
 use super::arm;
 use super::authorization::Authorization;
+use super::channel::Channel;
 use super::cloud::Cloud;
 use super::credential::explain::Explain;
 use super::credential::metadata::{MetadataService, NOT_YET};
@@ -52,13 +54,25 @@ pub(crate) enum Access {
 
 /// What every pipeline is made from.
 #[derive(Clone, Debug)]
-struct Base {
+pub(super) struct Base {
     wire: Arc<Wire>,
     shared: Arc<Shared>,
 }
 
 impl Base {
-    fn options(
+    pub(super) async fn open(settings: &Settings) -> Result<Self, Error> {
+        let client = http::client(settings).await?;
+        Ok(Self {
+            wire: Arc::new(Wire::new(client)),
+            shared: Arc::new(Shared::new(
+                Counter::new(settings.observer.clone()),
+                Pace::new(settings.concurrency),
+                settings.clock.clone(),
+            )),
+        })
+    }
+
+    pub(super) fn options(
         &self,
         service: Service,
         also: &'static [u16],
@@ -82,7 +96,7 @@ impl Base {
     }
 }
 
-fn pipeline(options: ClientOptions) -> Pipeline {
+pub(super) fn pipeline(options: ClientOptions) -> Pipeline {
     Pipeline::new(
         option_env!("CARGO_PKG_NAME"),
         option_env!("CARGO_PKG_VERSION"),
@@ -96,15 +110,7 @@ fn pipeline(options: ClientOptions) -> Pipeline {
 impl Connection {
     /// Asks the cloud for its description and prepares the credential. Asks for no token yet.
     pub async fn open(settings: Settings) -> Result<Self, Error> {
-        let client = http::client(&settings).await?;
-        let base = Base {
-            wire: Arc::new(Wire::new(client)),
-            shared: Arc::new(Shared::new(
-                Counter::new(settings.observer),
-                Pace::new(settings.concurrency),
-                settings.clock,
-            )),
-        };
+        let base = Base::open(&settings).await?;
         let request = Request::new(Cloud::metadata_url(&settings.cloud)?, Method::Get);
         let described = send(
             &base.pipeline(Service::Metadata, &[]),
@@ -144,6 +150,22 @@ impl Connection {
     /// Which source gave the token, and why those before it did not; `None` before the first token.
     pub fn credential_origin(&self) -> Option<String> {
         self.inner.tokens.origin()
+    }
+
+    /// The same way to the network for a client that authorises its own requests.
+    pub fn channel(&self) -> Channel {
+        Channel::new(self.inner.base.clone())
+    }
+
+    /// A token for the cloud's storage, kept until shortly before it runs out. Whoever asks answers for where it goes.
+    ///
+    /// # Errors
+    /// [`Error::Credential`] where nobody gives one, [`Error::Unreachable`] where the login service does not answer.
+    pub async fn storage_token(&self) -> Result<Secret, Error> {
+        self.inner
+            .tokens
+            .get(&self.inner.cloud.storage_audience)
+            .await
     }
 
     /// The workspaces that a name with `*` means, sorted.
@@ -218,7 +240,7 @@ pub(crate) fn success(answer: Answer) -> Result<Answer, Error> {
     }
 }
 
-async fn send(
+pub(super) async fn send(
     pipeline: &Pipeline,
     ctx: Context<'_>,
     mut request: Request,

@@ -39,9 +39,11 @@ fn an_unknown_key_is_refused_with_its_line_and_the_nearest_known_one() {
 #[test]
 fn a_key_that_is_not_served_is_refused_by_name_with_what_to_do_instead() {
     for (text, names) in [
-        ("[repository]\ndata_tier = \"cool\"", "repository.data_tier"),
-        ("[repository]\nsas_file = \"/x\"", "repository.sas_file"),
-        ("[repository]\nurl = \"az://account/container\"", "az://"),
+        ("[repository]\nurl = \"ftp://account/container\"", "ftp://"),
+        (
+            "[repository.credential]\ncredential = \"client-certificate\"",
+            "repository.credential.credential",
+        ),
         (
             "[azure]\ncredential = \"client-certificate\"",
             "client-certificate",
