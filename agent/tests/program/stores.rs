@@ -10,7 +10,8 @@ use crate::program::{Ran, binary};
 /// The blob service and its signature, where an Azurite runs.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the one place where these tests learn of an Azurite"
+    clippy::print_stderr,
+    reason = "the one place where these tests learn of an Azurite, and say that there is none"
 )]
 fn azurite() -> Option<(String, String)> {
     let Ok(address) = std::env::var("MLARK_AZURITE") else {
