@@ -24,7 +24,7 @@ import urllib.parse
 from second.age import header_of
 from second.canonical import Refused, each, need, sha256, text
 from second.limits import PATH
-from second.manifest import Manifest
+from second.manifest import Manifest, swept
 from second.pack import PLANES
 from second.repository import Repository
 
@@ -120,14 +120,16 @@ class Restore:
 
 
 def verify_pack(repository, name, has_index, done):
-    """One pack. Its own table is read, not the one of the index, and the two are compared."""
+    """One pack. Its own table is read, not the one of the index, and the two are compared unless the log says that it is hurt."""
     path = repository.pack_path(name)
     with path.open("rb") as file:
         need(hashlib.file_digest(file, "sha256").hexdigest() == name, f"pack {name} has other bytes than its name says")
         repository.tables.pop(name, None)
         pack = repository.pack(name)
         pack.check_tar()
-        if has_index:
+        if has_index and name in repository.log.repaired("tables"):
+            done["indexes hurt, as the log says"] += 1
+        elif has_index:
             verify_index(repository, pack, file, path.stat().st_size)
     done["packs"] += 1
     done["packs without an index"] += not has_index
@@ -150,11 +152,11 @@ def verify_index(repository, pack, file, length):
     need(length == size + plain + 16 * chunks, f"pack {pack.name} is not cut into chunks of 65,536 bytes")
 
 
-def verify_snapshot(repository, name, stored, done):
-    """Whether the packs of a snapshot are there; what is in them is checked pack by pack."""
+def verify_snapshot(repository, name, stored, gone, done):
+    """Whether the packs of a snapshot are there and not swept; what is in them is checked pack by pack."""
     record = repository.log.snapshots()[name]
     needed = {*Manifest(repository, record).packs, *each(record, "pack_list_packs", str)}
-    lost = needed - stored | needed & repository.log.swept()
+    lost = needed - stored | needed & gone
     need(not lost, f"snapshot {name} lacks packs: {', '.join(sorted(lost))}")
     done["snapshots"] += 1
 
@@ -197,17 +199,17 @@ def do_restore(repository, arguments):
 def do_verify(repository, _):
     """Verifies every pack from its name to the last byte of its tar, its index, and that no snapshot lacks a pack."""
     done = collections.Counter()
-    stored = {path.name for path in (repository.folder / "packs").glob("*/*")}
+    stored, gone = {path.name for path in (repository.folder / "packs").glob("*/*")}, swept(repository)
     indexed = {path.name for path in (repository.folder / "index").iterdir()}
-    checks = [(verify_pack, name, name in indexed) for name in sorted(stored)]
-    checks += [(verify_snapshot, name, stored) for name in repository.log.snapshots()]
+    checks = [(verify_pack, name, name in indexed) for name in sorted(stored - gone)]
+    checks += [(verify_snapshot, name, stored, gone) for name in repository.log.snapshots()]
     for check, *what in checks:
         try:
             check(repository, *what, done)
         except (Refused, OSError) as refusal:
             print(f"refused: {refusal}", file=sys.stderr)
             done["refused"] += 1
-    done["indexes without a pack"] = len(indexed - stored)
+    done["indexes without a pack"], done["swept packs still there"] = len(indexed - stored), len(stored & gone)
     print("verified:", counted(done))
     return 4 if done["refused"] else 0
 

@@ -232,6 +232,21 @@ class Folder(unittest.TestCase):
             self.assertRegex(reader("verify", copy, codes=(REFUSED,)), "refused: .*(pack|frame|object|table)", f"at {place}")
             path.unlink()
 
+    def test_an_index_that_somebody_else_encrypted_is_compared_with_its_pack(self):
+        """Whoever has the storage can encrypt to the public recipient: that an index opens says nothing of what is in it."""
+        copy = self.copy("encrypted")
+        recipient = json.loads((copy / "repository.json").read_text())["encryption"]["meta"]
+        secrets = subprocess.run(["age", "-d", "-i", self.owner, copy / "keys/1-meta.age"], check=True, capture_output=True).stdout
+        (copy / "meta.key").write_bytes(secrets)
+        path = max((copy / "index").iterdir(), key=lambda path: path.stat().st_size)
+        data = subprocess.run(["age", "-d", "-i", copy / "meta.key", path], check=True, capture_output=True).stdout
+        for place in (8, 40, 48, 100, len(data) - 20):  # the pack's name, its two lengths, what it begins with, an object
+            path.unlink()
+            other = data[:place] + bytes([data[place] ^ 1]) + data[place + 1:]
+            subprocess.run(["age", "-r", recipient, "-o", path], input=other, check=True)
+            told = reader("verify", copy, "--identity", self.owner, codes=(REFUSED,))
+            self.assertRegex(told, f"refused: .*(index|pack|table).*{path.name[:4]}|refused: a table|refused: an object", f"at {place}")
+
     def test_what_is_damaged_is_named_and_the_rest_restored(self):
         copy = self.copy("plain")
         smallest = (self.source / "notes/A").read_bytes()

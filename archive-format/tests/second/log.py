@@ -88,6 +88,6 @@ class Log:
                     found.pop(name, None)
         return found
 
-    def swept(self):
-        """The packs that are deleted."""
-        return {name for entry in self.counting("sweep") for name in each(entry["what"], "packs", str)}
+    def repaired(self, member):
+        """What all repair entries name: packs that were hurt, packs whose index is, and so on."""
+        return {name for entry in self.counting("repair") for name in each(entry["what"], member, str)}

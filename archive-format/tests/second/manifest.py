@@ -16,19 +16,32 @@ def key_of(line):
     return text(line.get("kind"), "kind").encode(), text(line.get("name"), "name").encode(), version, part
 
 
+def pack_names(repository, record, lists, packs):
+    """The names in a list of packs; `lists` and `packs` are the members that say what it is made of and where that lies."""
+    repository.use(each(record, packs, str))
+    names = []
+    for address in each(record, lists, str):
+        data = repository.object(address, meta=True)
+        need(data[:8] == b"mlarkpl1" and len(data) % 32 == 8 and len(data) <= 8 + 32 * 65_536, f"{address} is no list of packs")
+        names += [name.hex() for name, in struct.iter_unpack("32s", data[8:])]
+    need(all(a < b for a, b in itertools.pairwise(names)), "a list of packs is not sorted")
+    return names
+
+
+def swept(repository):
+    """All packs that are deleted."""
+    names = set()
+    for entry in repository.log.counting("sweep"):
+        names.update(each(entry["what"], "packs", str), pack_names(repository, entry["what"], "list", "list_packs"))
+    return names
+
+
 class Manifest:
     """The manifest of one snapshot; objects are looked for in the packs that the snapshot names, and nowhere else."""
 
     def __init__(self, repository, record):
         self.repository, self.record = repository, record
-        lists = each(record, "pack_list_packs", str)
-        repository.use(lists)
-        self.packs = []
-        for address in each(record, "pack_list", str):
-            data = repository.object(address, meta=True)
-            need(data[:8] == b"mlarkpl1" and len(data) % 32 == 8 and len(data) <= 8 + 32 * 65_536, f"{address} is no list of packs")
-            self.packs += [name.hex() for name, in struct.iter_unpack("32s", data[8:])]
-        need(all(a < b for a, b in itertools.pairwise(self.packs)), "a list of packs is not sorted")
+        self.packs = pack_names(repository, record, "pack_list", "pack_list_packs")
         need(len(self.packs) == number(record.get("packs"), "packs"), "a list of packs has another length than its snapshot says")
         repository.use(self.packs)
 

@@ -102,11 +102,19 @@ class Repository:
             return index_of(name, self.meta.open(stored, f"the index of pack {name}", INDEX) if self.encrypted else stored.read())
 
     def use(self, names):
-        """From now on objects are looked for in these packs alone. A pack whose index is lost is read by its own table."""
+        """From now on objects are looked for in these packs alone."""
         self.packs = list(names)
         for name in self.packs:
             if name not in self.tables:
-                self.tables[name] = Table(self.index(name)[3]) if (self.folder / "index" / name).exists() else self.pack(name).table
+                self.tables[name] = self.table(name)
+
+    def table(self, name):
+        """The table of a pack: of its index, or where that is lost or damaged its own."""
+        digits(name, "a pack's name")
+        try:
+            return Table(self.index(name)[3])
+        except (Refused, OSError):
+            return self.pack(name).table
 
     def pack(self, name):
         """A pack, open. An encrypted one is decrypted whole, into a file without a name."""
