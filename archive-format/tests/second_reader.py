@@ -175,7 +175,7 @@ def do_log(repository, _):
     """Checks the log: its chain, its signatures, who was introduced and revoked, the keys."""
     log = repository.log
     for entry in log.entries:
-        print(f"{entry['entry']:010} {entry['time']} {entry['sort']} by {entry['signer']}{'' if entry['counts'] else ' (does not count: not pinned)'}")
+        print(f"{entry['entry']:010}", entry["time"], entry["sort"], "by", entry["signer"], *(["counts for nothing:", entry["why not"]] if entry["why not"] else []))
     print("owners", log.owners)
     for signer, place in log.introduced.items():
         print("machine", signer, f"introduced by entry {place}" + (f", revoked after entry {log.revoked[signer]}" if signer in log.revoked else ""))

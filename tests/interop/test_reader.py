@@ -8,10 +8,13 @@ import pathlib
 import random
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
 import unittest
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cloud import BINARIES, ROOT, TARGET, Cloud, Mlark, Place
 
@@ -219,6 +222,46 @@ class Folder(unittest.TestCase):
         path.write_bytes(line.replace(hashlib.sha256(body).hexdigest().encode(), hashlib.sha256(other).hexdigest().encode()) + b"\n" + other)
         self.assertIn("the signature of entry 3 is wrong", reader("log", copy, codes=(REFUSED,)))
 
+    def append(self, copy, key, sort, what):
+        """Puts an entry with a good place in the chain and a good signature."""
+        last = max((copy / "log").iterdir())
+        canonical = lambda value: json.dumps(value, sort_keys=True, separators=(",", ":")).encode()  # noqa: E731
+        body = canonical({"body": {sort: what}, "program": "forger", "run": "0" * 26, "time": "2026-01-01T00:00:00Z"})
+        line = {"body": hashlib.sha256(body).hexdigest(), "entry": int(last.name) + 1, "format": 1, "previous": digest(last),
+                "repository": json.loads((copy / "repository.json").read_text())["id"], "signer": key.public_key().public_bytes_raw().hex()}
+        line["signature"] = key.sign(b"mlark log entry v1\n" + canonical(line)).hex()
+        (copy / f"log/{int(last.name) + 1:010}").write_bytes(canonical(line) + b"\n" + body)
+
+    def keys(self):
+        """The owners' and the machine's signing keys of the plain repository."""
+        told = (self.work / "plain.key").read_text()
+        return [Ed25519PrivateKey.from_private_bytes(bytes.fromhex(re.search(f"^{name}: (.*)$", told, re.M)[1])) for name in ("owners-signing-key", "signing-key")]
+
+    def test_forged_entries_with_good_signatures_are_refused(self):
+        owners, machine = self.keys()
+        nothing = {"edition": 2, "files": [], "holders": []}
+        for key, sort, what, refusal in ((Ed25519PrivateKey.generate(), "forget", {"snapshots": self.snapshots["plain"]}, "entry 4 is a forgery"),
+                                         (machine, "keys", nothing, "entry 4 is a forgery"), (owners, "wonder", {}, "unknown sort")):
+            copy = self.copy("plain")
+            self.append(copy, key, sort, what)
+            self.assertIn(refusal, reader("list", copy, codes=(REFUSED,)))
+
+    def test_what_a_machine_says_behind_the_line_counts_for_nothing(self):
+        owners, machine = self.keys()
+        signer = machine.public_key().public_bytes_raw().hex()
+        for after, left in ((3, self.snapshots["plain"]), (2, self.snapshots["plain"][:1]), (1, [])):
+            copy = self.copy("plain")
+            self.append(copy, owners, "keys", {"edition": 2, "files": [], "holders": [], "revoked": [{"after": after, "signer": signer}]})
+            self.append(copy, machine, "forget", {"snapshots": self.snapshots["plain"]})
+            self.append(copy, machine, "keys", {"edition": 3, "files": [], "holders": []})
+            self.append(copy, owners, "keys", {"edition": 4, "files": [], "holders": [], "revoked": [{"after": 9, "signer": signer}]})
+            self.assertEqual([line.split()[0] for line in reader("list", copy).splitlines()], left)
+
+    def test_a_snapshot_that_the_owners_forget_is_gone(self):
+        copy = self.copy("plain")
+        self.append(copy, self.keys()[0], "forget", {"snapshots": self.snapshots["plain"][:1]})
+        self.assertEqual([line.split()[0] for line in reader("list", copy).splitlines()], self.snapshots["plain"][1:])
+
     def test_a_pack_whose_name_fits_its_altered_bytes_is_refused_all_the_same(self):
         copy = self.copy("plain")
         largest = max((path for path in (copy / "packs").rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
@@ -384,6 +427,26 @@ class Workspace(unittest.TestCase):
         self.assertNotIn("refused", reader("verify", *self.words))
 
 
+class Store:
+    """Objects in memory, for trees that no test can afford to fill."""
+
+    def __init__(self):
+        self.objects = {}
+
+    def put(self, data):
+        """Keeps an object; its address."""
+        address = hashlib.sha256(data).hexdigest()
+        self.objects[address] = data
+        return address
+
+    def use(self, _):
+        """All packs are at hand."""
+
+    def object(self, address, _limit=0, meta=False):
+        """An object."""
+        return self.objects[address]
+
+
 class Parts(unittest.TestCase):
     """What the reader is made of, against what others published."""
 
@@ -401,6 +464,33 @@ class Parts(unittest.TestCase):
             self.assertFalse(signed(key, message + b"!", signature))
             for place in (0, 31, 32, 63):
                 self.assertFalse(signed(key, message, signature[:place] + bytes([signature[place] ^ 1]) + signature[place + 1:]))
+
+    def test_lists_of_lists_and_nodes_of_nodes_are_followed_and_their_sums_checked(self):
+        def chunk_list(depth, rows):
+            return struct.pack("<8sB7x", b"mlarkcl1", depth) + b"".join(struct.pack("<32sQ", bytes.fromhex(address), size) for address, size in rows)
+
+        def node(level, children):
+            return json.dumps({"children": children, "level": level}, sort_keys=True, separators=(",", ":")).encode()
+
+        for wrong in (None, "covers", "count", "first", "size", "level"):
+            store = Store()
+            chunks = [(store.put(data), len(data)) for data in (b"one", b"two!", b"three")]
+            lists = [(store.put(chunk_list(1, chunks[:2])), 7), (store.put(chunk_list(1, chunks[2:])), 6 if wrong == "covers" else 5)]
+            content = {"chunk_list": {"address": store.put(chunk_list(2, lists)), "chunks": 3, "depth": 2}, "sha256": hashlib.sha256(b"onetwo!three").hexdigest(), "size": 12}
+            children = []
+            for name in "ab":
+                piece = json.dumps({"files": [{"content": content, "path": "it"}], "kind": "files", "name": name}, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+                leaf = node(0, [{"address": store.put(piece), "count": 2 if wrong == "count" else 1, "first": {"kind": "files", "name": "a" if wrong == "first" else name}, "size": len(piece)}])
+                children.append({"address": store.put(leaf), "count": 1, "first": {"kind": "files", "name": name}, "size": len(leaf) + (wrong == "size")})
+            root = store.put(node(2 if wrong == "level" else 1, children))
+            record = parse(json.dumps({"lines": 2, "manifest": root, "packs": 0}).replace(" ", "").encode(), "it")
+            read = lambda: [b"".join(manifest.content(line["files"][0]["content"])) for line in manifest.lines()]  # noqa: E731
+            manifest = Manifest(store, record)
+            if wrong:
+                with self.subTest(wrong), self.assertRaises(Refused):
+                    read()
+            else:
+                self.assertEqual(read(), [b"onetwo!three"] * 2)
 
     def test_json_that_is_not_canonical_is_refused(self):
         for text in ('{"a":1,"a":1}', '{"b":1,"a":1}', '{"a": 1}', '{"a":"\\ud800"}', '{"a":NaN}', '{"a":1} ', '{"a":"\\u0041"}', "[1]",

@@ -3,7 +3,7 @@
 import re
 import tempfile
 
-from second.canonical import check_signature, digits, each, need, number, parse, record_of, sha256, text
+from second.canonical import Refused, check_signature, digits, each, need, number, parse, record_of, sha256, text
 from second.limits import ENTRY
 
 SORTS = {"snapshot", "keys", "forget", "sweep", "hold", "accept", "protect", "repair", "erase"}
@@ -21,9 +21,11 @@ class Log:
         for place, name in enumerate(names, 1):
             need((folder / name).stat().st_size <= ENTRY, f"entry {place} is larger than {ENTRY} bytes")
             self.read(place, (folder / name).read_bytes())
+        for entry in self.entries:
+            entry["why not"] = self.judge(entry)
 
     def read(self, place, stored):
-        """One entry: its line, its signature, its body, and whether its signer may write it."""
+        """One entry: what holds of it whoever wrote it, which is its place in the chain and its signature; and its body, if it can be read."""
         line, newline, body = stored.partition(b"\n")
         need(newline, f"entry {place} has no body")
         record = parse(line, f"entry {place}")
@@ -33,14 +35,24 @@ class Log:
         need(record.get("body") == sha256(body), f"the body of entry {place} is another")
         signer = digits(record.get("signer"), f"the signer of entry {place}")
         check_signature(record, "mlark log entry v1", signer, f"entry {place}")
-        told = parse(self.opened(body, place), f"the body of entry {place}")
+        entry = {"entry": place, "signer": signer, "sort": "nothing", "what": {}, "time": "-", "refusal": None}
+        try:
+            entry |= self.told(self.opened(body, place), place)
+        except Refused as refusal:
+            entry["refusal"] = refusal
+        if signer == self.owners and entry["sort"] == "keys":
+            self.take(entry["what"], place)
+        self.entries.append(entry)
+        self.head = sha256(stored)
+
+    @staticmethod
+    def told(body, place):
+        """What a body says."""
+        told = parse(body, f"the body of entry {place}")
         need(len(record_of(told.get("body"), "body")) == 1, f"entry {place} is not of one sort")
         (sort, what), = told["body"].items()
         need(sort in SORTS, f"entry {place} is of unknown sort {sort}")
-        self.believe(place, sort, record_of(what, sort), signer)
-        counts = not self.pins or signer == self.owners or signer in self.pins
-        self.entries.append({"entry": place, "sort": sort, "what": what, "signer": signer, "time": text(told.get("time"), "time"), "counts": counts})
-        self.head = sha256(stored)
+        return {"sort": sort, "what": record_of(what, sort), "time": text(told.get("time"), "time")}
 
     def opened(self, body, place):
         """A body without age around it."""
@@ -51,38 +63,48 @@ class Log:
             stored.seek(0)
             return self.keys.open(stored, f"the body of entry {place}", ENTRY)
 
-    def believe(self, place, sort, what, signer):
-        """Refuses a forgery; takes over whom the owners introduce or revoke."""
-        need(place > 1 or sort == "keys", "entry 1 is not of sort keys")
-        if sort != "keys":
-            known = signer in self.introduced and self.revoked.get(signer, place) >= place
-            need(signer == self.owners or known, f"entry {place} is a forgery: its signer {signer} was not introduced, or was revoked")
-            return
-        need(signer == self.owners, f"entry {place} is a forgery: the owners did not sign these keys")
+    def take(self, what, place):
+        """Takes over whom the owners introduce, and where they draw a line; it never moves up."""
         self.edition, self.files = number(what.get("edition"), "edition"), each(what, "files")
         for holder in each(what, "holders"):
             if holder.get("sort") == "machine":
                 self.introduced.setdefault(digits(holder.get("signer"), "a holder's signer"), place)
         for revoked in each(what, "revoked"):
-            self.revoked[digits(revoked.get("signer"), "revoked")] = number(revoked.get("after"), "after")
+            signer, after = digits(revoked.get("signer"), "revoked"), number(revoked.get("after"), "after")
+            self.revoked[signer] = min(after, self.revoked.get(signer, after))
+
+    def judge(self, entry):
+        """Refuses a forgery; why an entry counts for nothing, or None where it counts."""
+        place, signer = entry["entry"], entry["signer"]
+        need(place > 1 or (signer == self.owners and entry["sort"] == "keys"), "entry 1 is no keys entry of the owners")
+        if signer != self.owners:
+            need(self.introduced.get(signer, place) < place, f"entry {place} is a forgery: nobody introduced its signer {signer}")
+            if place > self.revoked.get(signer, place):
+                return "its signer was revoked"
+            need(entry["sort"] != "keys", f"entry {place} is a forgery: the owners did not sign these keys")
+        if entry["refusal"]:
+            raise entry["refusal"]
+        return None if not self.pins or signer in {self.owners, *self.pins} else "its signer is not pinned"
 
     def key_files(self):
         """Name and SHA-256 of the key files that count."""
         for file in self.files:
             name = text(file.get("name"), "a key file's name")
-            need(re.fullmatch(r"keys/[0-9]+-[a-z0-9-]+\.age", name), f"{name} is no key file's name")
+            need(re.fullmatch(r"keys/[1-9][0-9]*-(data|meta|sign)(-p[1-8])?\.age", name), f"{name} is no key file's name")
             yield name, digits(file.get("sha256"), f"the SHA-256 of {name}")
 
     def counting(self, *sorts):
-        """The entries of some sorts that count, where signers are pinned or not."""
-        return [entry for entry in self.entries if entry["counts"] and entry["sort"] in sorts]
+        """The entries of some sorts that count."""
+        return [entry for entry in self.entries if entry["why not"] is None and entry["sort"] in sorts]
 
     def snapshots(self):
-        """Id to record of every snapshot that is not forgotten, the oldest first."""
-        found = {}
+        """Id to record of every snapshot that is not forgotten, the oldest first. An id that comes again brings nothing."""
+        found, seen = {}, set()
         for entry in self.counting("snapshot", "forget"):
             if entry["sort"] == "snapshot":
-                found[text(entry["what"].get("id"), "a snapshot's id")] = entry["what"]
+                name = text(entry["what"].get("id"), "a snapshot's id")
+                found |= {} if name in seen else {name: entry["what"]}
+                seen.add(name)
             else:
                 for name in each(entry["what"], "snapshots", str):
                     found.pop(name, None)

@@ -12,6 +12,7 @@ from second.log import Log
 from second.pack import META, Pack, Table, index_of
 
 OPEN = 8  # packs kept open, as files without a name
+EDITIONS = 16  # of the keys, tried without the log
 
 
 def small(path):
@@ -52,41 +53,43 @@ class Repository:
         return Log(self.folder / "log", self.id, self.owners, self.meta, self.pins)
 
     def unlock(self, identity):
-        """Takes the newest edition of keys that its log says to count: a newer one may lie there that no entry names."""
+        """Opens the newest edition of keys that the identity opens and that opens the log, then takes the files that the log names."""
         need(identity, "the repository is encrypted: --identity is needed")
         told = small(pathlib.Path(identity))
         machine = re.search(rb"^identity: *(AGE-SECRET-KEY-1[0-9A-Z]+)$", told, re.M)
         holder = Age(self.work, "holder", machine[1] + b"\n" if machine else told)
         names = [re.fullmatch(r"([1-9][0-9]{0,8})-meta\.age", path.name) for path in (self.folder / "keys").iterdir()]
-        refusals = ["no key file opens"]
-        for edition in sorted((int(name[1]) for name in names if name), reverse=True):
+        refusals = ["no key file opens the log"]
+        for edition in sorted((int(name[1]) for name in names if name), reverse=True)[:EDITIONS]:
             try:
-                return self.unlock_edition(holder, edition)
+                self.meta = self.open_key(holder, f"keys/{edition}-meta.age")
+                log = self.read_log()
+                break
             except Refused as refusal:
-                refusals.append(f"edition {edition} of the keys: {refusal}")
-        raise Refused("; ".join(refusals))
-
-    def unlock_edition(self, holder, edition):
-        """The log, when this edition opens it and it says that this edition counts."""
-        secrets = self.open_key(holder, f"keys/{edition}-meta.age")
-        self.meta, self.oldest = Age(self.work, "meta", secrets), re.findall(rb"^AGE-SECRET-KEY-1[0-9A-Z]+", secrets, re.M)[-1]
-        log = self.read_log()
-        need(log.edition == edition, f"the log says that edition {log.edition} counts")
-        for name, digest in log.key_files():
+                refusals.append(f"edition {edition}: {refusal}")
+        else:
+            raise Refused("; ".join(refusals))
+        files = dict(log.key_files())
+        for name, digest in files.items():
             need(sha256(small(self.folder / name)) == digest, f"{name} is not the file that the log names")
+        self.meta = self.open_key(holder, f"keys/{log.edition}-meta.age", files)
         try:
-            self.data = Age(self.work, "data", self.open_key(holder, f"keys/{edition}-data.age"))
+            self.data = self.open_key(holder, f"keys/{log.edition}-data.age", files)
         except Refused:
             self.data = None  # a machine's key reads names alone
         return log
 
-    def open_key(self, holder, name):
-        """The text of a key file."""
+    def open_key(self, holder, name, files=None):
+        """The secrets in a key file, of those that count."""
+        need(files is None or name in files, f"the log names no {name}")
         need((self.folder / name).stat().st_size <= SMALL, f"{name} is larger than {SMALL} bytes")
         with (self.folder / name).open("rb") as stored:
             secrets = holder.open(stored, name, SMALL)
-        need(re.search(rb"^AGE-SECRET-KEY-1[0-9A-Z]+", secrets, re.M), f"{name} holds no identity")
-        return secrets
+        found = re.findall(rb"^AGE-SECRET-KEY-1[0-9A-Z]+", secrets, re.M)
+        need(found, f"{name} holds no identity")
+        if "-meta" in name:
+            self.oldest = found[-1]
+        return Age(self.work, name.replace("/", "-"), secrets)
 
     # --- packs
 
