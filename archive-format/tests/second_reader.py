@@ -17,6 +17,7 @@ import collections
 import hashlib
 import os
 import pathlib
+import re
 import sys
 import tempfile
 import urllib.parse
@@ -119,6 +120,11 @@ class Restore:
 # --- verifying
 
 
+def names_in(folder):
+    """The names of packs below a folder; other files are passed over."""
+    return {path.name for path in folder.rglob("*") if re.fullmatch("[0-9a-f]{64}", path.name)}
+
+
 def verify_pack(repository, name, has_index, done):
     """One pack. Its own table is read, not the one of the index, and the two are compared unless the log says that it is hurt."""
     path = repository.pack_path(name)
@@ -199,8 +205,8 @@ def do_restore(repository, arguments):
 def do_verify(repository, _):
     """Verifies every pack from its name to the last byte of its tar, its index, and that no snapshot lacks a pack."""
     done = collections.Counter()
-    stored, gone = {path.name for path in (repository.folder / "packs").glob("*/*")}, swept(repository)
-    indexed = {path.name for path in (repository.folder / "index").iterdir()}
+    stored, gone = {name for name in names_in(repository.folder / "packs") if repository.pack_path(name).exists()}, swept(repository)
+    indexed = names_in(repository.folder / "index")
     checks = [(verify_pack, name, name in indexed) for name in sorted(stored - gone)]
     checks += [(verify_snapshot, name, stored, gone) for name in repository.log.snapshots()]
     for check, *what in checks:

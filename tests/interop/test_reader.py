@@ -1,6 +1,7 @@
 """The second reader, which knows FORMAT.md alone, reads what mlark wrote: every byte that was backed up comes out of it,
 what was damaged or forged is refused, and the commands that the page gives for a file by hand do what it says."""
 
+import base64
 import hashlib
 import json
 import os
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import unittest
 
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cloud import BINARIES, ROOT, TARGET, Cloud, Mlark, Place
@@ -222,11 +224,12 @@ class Folder(unittest.TestCase):
         path.write_bytes(line.replace(hashlib.sha256(body).hexdigest().encode(), hashlib.sha256(other).hexdigest().encode()) + b"\n" + other)
         self.assertIn("the signature of entry 3 is wrong", reader("log", copy, codes=(REFUSED,)))
 
-    def append(self, copy, key, sort, what):
-        """Puts an entry with a good place in the chain and a good signature."""
-        last = max((copy / "log").iterdir())
+    def append(self, copy, key, sort, what, recipient=None):
+        """Puts an entry with a good place in the chain and a good signature, encrypted where there is a recipient."""
+        last = max((copy / "log").glob("0?????????"))
         canonical = lambda value: json.dumps(value, sort_keys=True, separators=(",", ":")).encode()  # noqa: E731
         body = canonical({"body": {sort: what}, "program": "forger", "run": "0" * 26, "time": "2026-01-01T00:00:00Z"})
+        body = subprocess.run(["age", "-r", recipient], input=body, check=True, capture_output=True).stdout if recipient else body
         line = {"body": hashlib.sha256(body).hexdigest(), "entry": int(last.name) + 1, "format": 1, "previous": digest(last),
                 "repository": json.loads((copy / "repository.json").read_text())["id"], "signer": key.public_key().public_bytes_raw().hex()}
         line["signature"] = key.sign(b"mlark log entry v1\n" + canonical(line)).hex()
@@ -236,6 +239,29 @@ class Folder(unittest.TestCase):
         """The owners' and the machine's signing keys of the plain repository."""
         told = (self.work / "plain.key").read_text()
         return [Ed25519PrivateKey.from_private_bytes(bytes.fromhex(re.search(f"^{name}: (.*)$", told, re.M)[1])) for name in ("owners-signing-key", "signing-key")]
+
+    def test_an_ssh_owner_of_a_new_edition_reads_and_editions_that_no_entry_names_do_not_count(self):
+        copy = self.copy("encrypted")
+        meta = json.loads((copy / "repository.json").read_text())["encryption"]["meta"]
+        secrets = {sort: subprocess.run(["age", "-d", "-i", self.owner, copy / f"keys/1-{sort}.age"], check=True, capture_output=True).stdout for sort in ("data", "meta", "sign")}
+        owners = Ed25519PrivateKey.from_private_bytes(base64.b64decode(b"".join(secrets["sign"].split(b"\n")[1:-2]))[16:48])
+        ssh, other = Ed25519PrivateKey.generate(), copy / "ssh.key"
+        other.write_bytes(ssh.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()))
+        other.chmod(0o600)
+        recipient = ssh.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
+        self.assertIn("no key file opens", reader("list", copy, "--identity", other, codes=(REFUSED,)))
+        for edition in (2, 3):
+            for sort, secret in secrets.items():
+                path = copy / f"keys/{edition}-{sort}.age"
+                subprocess.run(["age", "-r", recipient, "-o", path], input=secret, check=True)
+            if edition == 2:
+                files = [{"name": f"keys/2-{sort}.age", "sha256": digest(copy / f"keys/2-{sort}.age")} for sort in secrets]
+                self.append(copy, owners, "keys", {"edition": 2, "files": files, "holders": []}, meta)
+        target = self.work / "by-ssh"
+        reader("restore", copy, "latest", target, "--identity", other)
+        self.assertEqual(restored(target), self.states[1])
+        self.assertIn("edition 2 of the keys", reader("log", copy, "--identity", other))
+        self.assertIn("age does not open keys/2-meta.age", reader("list", copy, "--identity", self.owner, codes=(REFUSED,)))
 
     def test_forged_entries_with_good_signatures_are_refused(self):
         owners, machine = self.keys()
@@ -254,6 +280,7 @@ class Folder(unittest.TestCase):
             self.append(copy, owners, "keys", {"edition": 2, "files": [], "holders": [], "revoked": [{"after": after, "signer": signer}]})
             self.append(copy, machine, "forget", {"snapshots": self.snapshots["plain"]})
             self.append(copy, machine, "keys", {"edition": 3, "files": [], "holders": []})
+            (copy / "log/0000000001.tmp").write_bytes(b"no entry")
             self.append(copy, owners, "keys", {"edition": 4, "files": [], "holders": [], "revoked": [{"after": 9, "signer": signer}]})
             self.assertEqual([line.split()[0] for line in reader("list", copy).splitlines()], left)
 

@@ -16,8 +16,8 @@ class Log:
         self.repository, self.owners, self.keys, self.pins = repository, owners, keys, set(pins)
         self.entries, self.introduced, self.revoked = [], {}, {}
         self.edition, self.files, self.head = 0, [], "0" * 64
-        names = sorted(path.name for path in folder.iterdir())
-        need(names and names == [f"{place:010}" for place in range(1, len(names) + 1)], "the log has holes, or files that are no entries")
+        names = sorted(path.name for path in folder.iterdir() if re.fullmatch("[0-9]{10}", path.name))
+        need(names and names == [f"{place:010}" for place in range(1, len(names) + 1)], "the log has holes")
         for place, name in enumerate(names, 1):
             need((folder / name).stat().st_size <= ENTRY, f"entry {place} is larger than {ENTRY} bytes")
             self.read(place, (folder / name).read_bytes())
