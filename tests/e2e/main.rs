@@ -9,3 +9,4 @@
 mod backup;
 mod layers;
 mod restore;
+mod stores;
