@@ -16,7 +16,7 @@ export PATH="$venv/bin:$tools/bin:$PATH"
 export CARGO_TERM_COLOR=never
 cargo_deny=0.20.2
 
-all=(packages python rust stores supply units reader interop kill demo)
+all=(packages python rust stores supply units reader interop kill demo bench)
 full=no
 areas=()
 for word in "$@"; do
@@ -85,6 +85,16 @@ area_reader() { build_bins && (cd tests/interop && python -m unittest -v test_re
 area_kill() { build_bins && (cd tests/interop && python -m unittest -v test_kill); }
 
 area_demo() { bash tests/demo.sh; }
+
+# mlark and restic on the same folder, in turn. Short: it works, and the repository is smaller. Long: 1 GB with the program
+# as it is released; mlark must be no slower in anything.
+area_bench() {
+  if [ "$full" = yes ]; then
+    cargo build --release -p mlark --locked && python tests/bench/run.py --gate | tee tests/.full/bench.txt
+  else
+    build_bins && python tests/bench/run.py --bytes 5e7 --rounds 1 --mlark "${CARGO_TARGET_DIR:-target}/debug/mlark" --gate-size
+  fi
+}
 
 build_bins() { cargo build --workspace --bins --locked; }
 

@@ -17,6 +17,7 @@ use crate::{
 };
 
 mod beneath;
+mod place;
 mod read;
 mod walk;
 mod write;

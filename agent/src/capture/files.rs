@@ -172,6 +172,27 @@ impl Run<'_> {
         Ok(staged)
     }
 
+    /// Puts down all files of an item, with what else is to be remembered of it. Says how many are to be read.
+    pub(super) async fn put_all_down<H: serde::Serialize>(
+        &self,
+        draft: &Draft,
+        files: &mut Files,
+        head: &H,
+    ) -> Result<(StagedItem, i64), Error> {
+        if files.staged.is_some() {
+            let staged = self.put_down(draft, files).await?;
+            return Ok((staged, self.staging.seal(staged, head).await?));
+        }
+        let (to_read, ready) = (
+            std::mem::take(&mut files.to_read),
+            std::mem::take(&mut files.ready),
+        );
+        let open = i64::try_from(to_read.len()).unwrap_or(i64::MAX);
+        let rank = self.rank(draft.kind);
+        let staged = self.staging.stage(rank, &draft.id, to_read, ready, head);
+        Ok((staged.await?, open))
+    }
+
     /// Leaves out all files of an item that is larger than the configuration takes.
     async fn leave_out(&self, files: &mut Files, counts: &KindCounts) -> Result<(), Error> {
         if let Some(staged) = files.staged {

@@ -58,9 +58,9 @@ impl Run<'_> {
         for (staged, id) in self.staging.fresh().await? {
             let alone = self.laying.lock().await;
             match self.staging.head::<Head>(staged).await? {
-                Some((mut head, open)) if open > 0 => {
-                    head.line.settled = false;
-                    self.write_anew(head.line, Some(staged)).await?;
+                Some(mut kept) if kept.open > 0 => {
+                    kept.head.line.settled = false;
+                    self.write_anew(kept.head.line, Some(staged)).await?;
                 }
                 // It was stopped right after its last file.
                 Some(_) => {

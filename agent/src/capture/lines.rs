@@ -69,11 +69,15 @@ impl Run<'_> {
         }
         let mut provisional = head.line.clone();
         provisional.files.clone_from(&files.ready);
-        let staged = self.put_down(&draft, &mut files).await?;
-        let open = self.staging.seal(staged, &head).await?;
+        let (staged, open) = self.put_all_down(&draft, &mut files, &head).await?;
         self.previous.done(before).await?;
         if open == 0 {
             return self.finish_item(staged, &draft.id).await;
+        }
+        // An item that is nothing but a file is nothing before that is read.
+        let bare = Line::new(provisional.key());
+        if provisional == bare {
+            return Ok(());
         }
         self.write(provisional, true).await
     }
@@ -81,17 +85,28 @@ impl Run<'_> {
     /// Finishes an item whose files are all read.
     pub(super) async fn finish_item(&self, staged: StagedItem, id: &ItemId) -> Result<(), Error> {
         let _alone = self.laying.lock().await;
-        let Some((head, _)) = self.staging.head::<Head>(staged).await? else {
+        let taken = self.staging.take::<Head>(staged, ENTRIES_AT_ONCE).await?;
+        let Some((kept, entries)) = taken else {
             return Ok(());
         };
+        let mut head = kept.head;
+        head.changed |= kept.changed;
         let outcome = head.outcome();
         let before = match head.changed {
             true => None,
             false => self.previous.item(id).await?,
         };
         self.touched.store(true, Ordering::Relaxed);
-        self.write_item(head, before, Some(staged)).await?;
-        self.staging.close(staged).await?;
+        match entries {
+            Some(entries) => {
+                head.line.files = entries;
+                self.write_item(head, before, None).await?;
+            }
+            None => {
+                self.write_item(head, before, Some(staged)).await?;
+                self.staging.close(staged).await?;
+            }
+        }
         if let Some(counts) = self.counts.of(&id.kind) {
             counts.items.settle(1, outcome);
         }
@@ -150,9 +165,10 @@ impl Run<'_> {
             if !first && last.is_none() {
                 return Ok(());
             }
+            let more = entries.len() >= ENTRIES_AT_ONCE as usize;
             part.files.extend(entries);
             self.write(part, first).await?;
-            let Some(last) = last else {
+            let Some(last) = last.filter(|_| more) else {
                 return Ok(());
             };
             after = last;

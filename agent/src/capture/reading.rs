@@ -152,13 +152,10 @@ impl Run<'_> {
             false => Outcome::Saved,
         };
         let entry = entry::of(&file.file, Some(content)).map_err(|error| self.broken(error))?;
-        if before != Some(&entry) {
-            let change = |head: &mut Head| head.changed = true;
-            self.staging.change(file.staged, change).await?;
-        }
+        let changed = before != Some(&entry);
         counts.files.settle(1, outcome);
         self.touched.store(true, Ordering::Relaxed);
-        self.file_over(&file, Some(&entry)).await
+        self.file_over(&file, Some(&entry), changed).await
     }
 
     async fn file_failed(&self, file: StagedFile, reason: String) -> Result<(), Error> {
@@ -170,19 +167,19 @@ impl Run<'_> {
         counts.files.settle(1, outcome_of(&gap));
         let change = |head: &mut Head| {
             head.line.gaps.push(gap);
-            head.changed = true;
             head.settles = false;
         };
         self.staging.change(file.staged, change).await?;
-        self.file_over(&file, None).await
+        self.file_over(&file, None, true).await
     }
 
     async fn file_over(
         &self,
         file: &StagedFile,
         entry: Option<&archive_format::FileEntry>,
+        changed: bool,
     ) -> Result<(), Error> {
-        if self.staging.file_done(file, entry).await? {
+        if self.staging.file_done(file, entry, changed).await? {
             self.finish_item(file.staged, &file.item).await?;
         }
         Ok(())

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use archive_format::FileEntry;
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use workspace::{ItemId, SourceFile};
@@ -52,6 +53,17 @@ pub(super) struct Place {
     path: String,
 }
 
+/// What is kept about an item whose files are being read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Kept<H> {
+    /// What was sealed with it.
+    pub(super) head: H,
+    /// Whether one of its files differs from before.
+    pub(super) changed: bool,
+    /// How many of its files are still to be read.
+    pub(super) open: i64,
+}
+
 /// Something that an item refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target {
@@ -63,6 +75,7 @@ pub(super) struct Target {
     pub(super) always: bool,
 }
 
+/// Nothing here outlives the process, so it is one transaction that never ends.
 /// A file has a `source` while it is to be read, then an `entry`, or none of them where it became a gap.
 const SCHEMA: &str = "
     PRAGMA journal_mode = OFF;
@@ -76,7 +89,8 @@ const SCHEMA: &str = "
         version TEXT,
         head TEXT NOT NULL,
         open INTEGER NOT NULL,
-        fresh INTEGER NOT NULL DEFAULT 0
+        fresh INTEGER NOT NULL DEFAULT 0,
+        changed INTEGER NOT NULL DEFAULT 0
     );
     CREATE INDEX fresh ON item (fresh) WHERE fresh = 1;
     CREATE TABLE file (
@@ -105,6 +119,7 @@ const SCHEMA: &str = "
     ) WITHOUT ROWID;
     CREATE INDEX undone ON target (done) WHERE done = 0;
     CREATE TABLE parent (name TEXT PRIMARY KEY) WITHOUT ROWID;
+    BEGIN;
 ";
 
 impl Staging {
@@ -113,6 +128,8 @@ impl Staging {
         blocking(|| {
             let connection = Connection::open("")?;
             connection.execute_batch(SCHEMA)?;
+            // Else each new value of a parameter plans a statement anew that a partial index could serve.
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
             Ok(Self(Arc::new(Mutex::new(connection))))
         })
         .await
@@ -125,7 +142,7 @@ impl Staging {
     {
         let shared = Arc::clone(&self.0);
         blocking(move || {
-            // Each act is one transaction or one statement, so a panic in another leaves nothing half done.
+            // After a panic in another act the run ends, and the database with it.
             let mut connection = shared.lock().unwrap_or_else(PoisonError::into_inner);
             act(&mut connection)
         })

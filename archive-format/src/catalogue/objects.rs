@@ -160,6 +160,21 @@ impl Catalogue {
             .await
     }
 
+    /// The same for many objects, in their order.
+    pub(crate) async fn usable_packs(
+        &self,
+        addresses: Vec<Address>,
+    ) -> Result<Vec<Option<PackId>>, Error> {
+        self.database
+            .call("look objects up", move |connection| {
+                let packs = addresses.iter();
+                packs
+                    .map(|address| usable_pack(connection, address))
+                    .collect()
+            })
+            .await
+    }
+
     /// Where an object lies: every copy, usable packs first.
     pub(crate) async fn locate(&self, address: Address) -> Result<Vec<Location>, Error> {
         self.database

@@ -145,8 +145,10 @@ async fn reach_of_lines(
 ) -> Result<(), Error> {
     let before = found.gone.len();
     let mut needed = BTreeSet::new();
-    for line in crate::manifest::piece::parse(bytes)? {
-        match reach_of_line(inner, &line).await? {
+    let lines = crate::manifest::piece::parse(bytes)?;
+    let mut own = own_reaches(inner, &lines).await?.into_iter();
+    for line in &lines {
+        match reach_of_line(inner, line, own.next().flatten()).await? {
             Some(packs) => needed.extend(packs),
             None => found.gone.push(LineKey {
                 part: 0,
@@ -163,14 +165,21 @@ async fn reach_of_lines(
     Ok(())
 }
 
-async fn reach_of_line(inner: &Inner, line: &Line) -> Result<Reach, Error> {
-    let mut needed = BTreeSet::new();
-    for address in line.addresses() {
-        match inner.catalogue.usable_pack(address).await? {
-            Some(pack) => needed.insert(pack),
-            None => return Ok(None),
-        };
-    }
+/// For each line the packs of the objects that it names itself, looked up together.
+async fn own_reaches(inner: &Inner, lines: &[Line]) -> Result<Vec<Reach>, Error> {
+    let addresses = lines.iter().flat_map(Line::addresses).collect();
+    let mut packs = inner.catalogue.usable_packs(addresses).await?.into_iter();
+    let reach = |line: &Line| {
+        let own: Vec<Option<PackId>> = packs.by_ref().take(line.addresses().count()).collect();
+        own.into_iter().collect()
+    };
+    Ok(lines.iter().map(reach).collect())
+}
+
+async fn reach_of_line(inner: &Inner, line: &Line, own: Reach) -> Result<Reach, Error> {
+    let Some(mut needed) = own else {
+        return Ok(None);
+    };
     for list in line
         .files
         .iter()

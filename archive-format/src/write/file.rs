@@ -21,6 +21,9 @@ use crate::{Address, Chunk, ChunkList, ChunkParameters, Content, Digest, Error};
 /// Until a buffer holds this, a file takes no slot.
 const SMALL_BYTES: usize = 256 << 10;
 
+/// A file up to this length is cut and hashed where one is: it takes some 40 µs.
+const INLINE_BYTES: usize = 32 << 10;
+
 /// Chunks of one file that are taken in at once.
 const CHUNKS_AT_ONCE: usize = 2;
 
@@ -145,6 +148,10 @@ async fn run_cutter(
     mut cutter: Cutter,
     last: bool,
 ) -> Result<(Cutter, Cut), Error> {
+    if cutter.buffer.len() <= INLINE_BYTES {
+        let cut = cutter.cut(last);
+        return Ok((cutter, cut));
+    }
     let turn = writer.packer.worker().await?;
     let cutting = tokio::task::spawn_blocking(move || {
         let _turn = turn;

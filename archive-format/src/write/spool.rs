@@ -11,6 +11,9 @@ use crate::{Error, FileEntry, GapEntry, Line, LineKey, json};
 /// Lines that a page of the sorted walk holds.
 const PAGE_LINES: u32 = 64;
 
+/// Files and gaps of a line that take no turn at a worker thread.
+const SPLIT_INLINE: usize = 16;
+
 const DELETE_LINES: &str = "DELETE FROM line WHERE key BETWEEN ?1 AND ?2";
 
 /// The spool.
@@ -47,10 +50,15 @@ impl Spool {
     /// Stages lines of one item: in place of all its parts, or after them.
     pub(super) async fn put(&self, line: Line, replace: bool) -> Result<(), Error> {
         let item = item_bytes(&line.key());
-        let splitting = tokio::task::spawn_blocking(move || split(line));
-        let pieces = splitting.await.map_err(|_| Error::Worker {
-            what: "staging a line",
-        })??;
+        // Some files are written down where one is; many are work for a worker thread.
+        let pieces = if line.files.len() + line.gaps.len() <= SPLIT_INLINE {
+            split(line)?
+        } else {
+            let splitting = tokio::task::spawn_blocking(move || split(line));
+            splitting.await.map_err(|_| Error::Worker {
+                what: "staging a line",
+            })??
+        };
         self.database
             .call("stage a line", move |connection| {
                 let mut parts: u32 = if replace {

@@ -24,6 +24,10 @@ pub(super) async fn bytes(beneath: Arc<Beneath>, file: SourceFile) -> Result<Byt
     if file.entry != Entry::File {
         return Ok(stream::empty().boxed());
     }
+    if file.size.is_some_and(|size| size <= PIECE_BYTES as u64) {
+        let piece = blocking(move || whole(&beneath, &file)).await;
+        return Ok(stream::iter([piece]).boxed());
+    }
     let opened = {
         let beneath = Arc::clone(&beneath);
         let file = file.clone();
@@ -61,6 +65,22 @@ fn open(beneath: &Beneath, file: &SourceFile) -> Result<File, Error> {
     let opened = File::from(opened);
     same(beneath, file, &opened)?;
     Ok(opened)
+}
+
+/// A file of one piece, read in one go.
+fn whole(beneath: &Beneath, file: &SourceFile) -> Result<Bytes, Error> {
+    let opened = open(beneath, file)?;
+    let size = file.size.unwrap_or_default();
+    let mut piece = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+    io::Read::by_ref(&mut &opened)
+        .take(size + 1)
+        .read_to_end(&mut piece)
+        .map_err(|error| beneath.failed("Reading", file.path.as_str(), error))?;
+    if piece.len() as u64 != size {
+        return Err(changed(file));
+    }
+    same(beneath, file, &opened)?;
+    Ok(Bytes::from(piece))
 }
 
 fn send(

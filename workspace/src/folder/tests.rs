@@ -348,3 +348,29 @@ async fn a_file_where_a_directory_must_be_is_an_error() -> Outcome {
     assert_eq!(fs::read_to_string(place.path().join("a"))?, "file");
     Ok(())
 }
+
+#[tokio::test]
+async fn nothing_has_its_name_before_it_is_published() -> Outcome {
+    let root = tempfile::tempdir()?;
+    let folder = Folder::open(root.path()).await?;
+    let mut staged = Vec::new();
+    for name in ["a", "b"] {
+        let path = FilePath::new(name)?;
+        staged.push(
+            folder
+                .stage_file(&path, &meta(name), stream_of(name))
+                .await?,
+        );
+    }
+    assert!(!root.path().join("a").exists());
+    // Who comes in between keeps the name.
+    fs::write(root.path().join("b"), "other")?;
+    let published = folder.publish(staged).await?;
+    let written: Vec<Written> = published.into_iter().collect::<Result<_, _>>()?;
+    assert_eq!(written, [Written::New, Written::Present]);
+    assert_eq!(fs::read_to_string(root.path().join("a"))?, "a");
+    assert_eq!(fs::read_to_string(root.path().join("b"))?, "other");
+    let parts = fs::read_dir(root.path())?.count();
+    assert_eq!(parts, 2);
+    Ok(())
+}

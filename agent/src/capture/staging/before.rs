@@ -18,15 +18,13 @@ impl Staging {
             rows.push((file.path.as_str().to_owned(), text(file)?));
         }
         self.with(move |connection| {
-            let transaction = connection.transaction()?;
-            let mut insert = transaction.prepare_cached(
+            let mut insert = connection.prepare_cached(
                 "INSERT OR IGNORE INTO before (item, path, entry) VALUES (?, ?, ?)",
             )?;
             for (path, entry) in rows {
                 insert.execute(params![item, path, entry])?;
             }
-            drop(insert);
-            transaction.commit()
+            Ok(())
         })
         .await
     }

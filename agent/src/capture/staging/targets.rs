@@ -13,8 +13,7 @@ impl Staging {
             return Ok(());
         }
         self.with(move |connection| {
-            let transaction = connection.transaction()?;
-            let mut insert = transaction.prepare_cached(
+            let mut insert = connection.prepare_cached(
                 "INSERT INTO target (kind, name, version, referrer, always) VALUES (?, ?, ?, ?, ?)
                  ON CONFLICT DO UPDATE SET
                      done = MIN(done, always >= excluded.always),
@@ -30,8 +29,7 @@ impl Staging {
                     target.always
                 ])?;
             }
-            drop(insert);
-            transaction.commit()
+            Ok(())
         })
         .await
     }

@@ -74,16 +74,16 @@ async fn an_item_is_done_with_its_last_file() {
     let files = staging.files_after(Place::default(), 10).await.unwrap();
     assert!(
         !staging
-            .file_done(&files[1], Some(&entry("b")))
+            .file_done(&files[1], Some(&entry("b")), false)
             .await
             .unwrap()
     );
     let change = |head: &mut String| head.push('!');
     staging.change(item, change).await.unwrap();
-    assert!(!staging.file_done(&files[2], None).await.unwrap());
+    assert!(!staging.file_done(&files[2], None, true).await.unwrap());
     assert!(
         staging
-            .file_done(&files[0], Some(&entry("a")))
+            .file_done(&files[0], Some(&entry("a")), false)
             .await
             .unwrap()
     );
@@ -91,7 +91,12 @@ async fn an_item_is_done_with_its_last_file() {
     assert_eq!(fresh, [(item, ItemId::new("jobs", "j"))]);
     assert!(staging.fresh().await.unwrap().is_empty());
     let head = staging.head::<String>(item).await.unwrap();
-    assert_eq!(head, Some(("jobs/j!".to_owned(), 0)));
+    let kept = Kept {
+        head: "jobs/j!".to_owned(),
+        changed: true,
+        open: 0,
+    };
+    assert_eq!(head, Some(kept));
     let entries = staging.entries_after(item, String::new(), 1).await.unwrap();
     assert_eq!(entries, [entry("a")]);
     let entries = staging
@@ -99,7 +104,10 @@ async fn an_item_is_done_with_its_last_file() {
         .await
         .unwrap();
     assert_eq!(entries, [entry("b")]);
-    staging.close(item).await.unwrap();
+    let (_, entries) = staging.take::<String>(item, 1).await.unwrap().unwrap();
+    assert_eq!(entries, None);
+    let (_, entries) = staging.take::<String>(item, 2).await.unwrap().unwrap();
+    assert_eq!(entries, Some(vec![entry("a"), entry("b")]));
     let rest = staging.files_after(Place::default(), 10).await.unwrap();
     assert!(rest.is_empty());
     assert_eq!(staging.head::<String>(item).await.unwrap(), None);
