@@ -17,7 +17,6 @@ import collections
 import hashlib
 import os
 import pathlib
-import re
 import sys
 import tempfile
 import urllib.parse
@@ -27,7 +26,7 @@ from second.canonical import Refused, each, need, sha256, text
 from second.limits import PATH
 from second.manifest import Manifest, swept
 from second.pack import PLANES
-from second.repository import Repository
+from second.repository import Repository, names_in
 
 # --- restoring
 
@@ -120,18 +119,12 @@ class Restore:
 # --- verifying
 
 
-def names_in(folder):
-    """The names of packs below a folder; other files are passed over."""
-    return {path.name for path in folder.rglob("*") if re.fullmatch("[0-9a-f]{64}", path.name)}
-
-
 def verify_pack(repository, name, has_index, done):
     """One pack. Its own table is read, not the one of the index, and the two are compared unless the log says that it is hurt."""
     path = repository.pack_path(name)
     with path.open("rb") as file:
         need(hashlib.file_digest(file, "sha256").hexdigest() == name, f"pack {name} has other bytes than its name says")
-        repository.tables.pop(name, None)
-        pack = repository.pack(name)
+        pack = repository.reopen(name)
         pack.check_tar()
         if has_index and name in repository.log.repaired("tables"):
             done["indexes hurt, as the log says"] += 1
@@ -198,6 +191,7 @@ def do_restore(repository, arguments):
     restore = Restore(manifest, arguments.dir)
     for line in manifest.lines():
         restore.line(line)
+    restore.done["objects from packs that the snapshot does not name"] = repository.elsewhere
     print("restored:", counted(restore.done))
     return 4 if restore.done["refused"] else 0
 

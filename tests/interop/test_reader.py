@@ -150,6 +150,7 @@ class Folder(unittest.TestCase):
                 told = reader("restore", repository, snapshot, target, *words)
                 self.assertGreater(len(self.states[place]), 600)
                 self.assertEqual(restored(target), self.states[place])
+                self.assertIn(" 0 objects from packs that the snapshot does not name", told)
                 files = [found for found in self.states[place].values() if len(found) == 2 and found[0] != "link"]
                 self.assertIn(f" {len(files)} files,", told)
                 self.assertIn(f" {sum(size for _, size in files)} bytes of files,", f" {told.removeprefix('restored: ')}")
@@ -342,6 +343,22 @@ class Folder(unittest.TestCase):
             target = self.work / f"without-index-{name}"
             reader("restore", copy, "latest", target, *words)
             self.assertEqual(restored(target), self.states[1])
+
+    def test_a_lost_pack_is_made_up_for_by_what_another_snapshot_stored_again(self):
+        copy = self.copy("plain")
+        config = self.work / "again.toml"
+        config.write_text((self.work / "plain.toml").read_text().replace(str(self.work / "plain") + '"', f'{copy}"').replace("plain.cache", "again.cache"))
+        lost = max((path for path in (copy / "packs").rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+        lost.unlink()
+        program = [BINARIES / "mlark", "--config", config, "--no-progress"]
+        repaired = subprocess.run([*program, "check", "--read-data", "--repair"], capture_output=True, text=True, check=False)
+        self.assertIn("Log entry 4 says so", repaired.stdout + repaired.stderr)
+        subprocess.run([*program, "backup", "--full", self.source], capture_output=True, check=True)
+        target = self.work / "made-up-for"
+        told = reader("restore", copy, self.snapshots["plain"][1], target)
+        self.assertEqual(restored(target), self.states[1])
+        self.assertRegex(told, "[1-9][0-9]* objects from packs that the snapshot does not name")
+        self.assertIn(f"lacks packs: {lost.name}", reader("verify", copy, codes=(REFUSED,)))
 
     def test_a_file_by_hand_with_the_commands_of_the_page(self):
         block = re.search(r"^## 11\..*?^```sh\n(.*?)^```", PAGE, re.M | re.S)[1].splitlines()

@@ -37,7 +37,7 @@ def swept(repository):
 
 
 class Manifest:
-    """The manifest of one snapshot; objects are looked for in the packs that the snapshot names, and nowhere else."""
+    """The manifest of one snapshot; objects are looked for in the packs that the snapshot names, before all others."""
 
     def __init__(self, repository, record):
         self.repository, self.record = repository, record

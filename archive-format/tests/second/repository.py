@@ -3,6 +3,7 @@
 import collections
 import pathlib
 import re
+import sys
 import tempfile
 
 from second.age import Age
@@ -21,6 +22,11 @@ def small(path):
     return path.read_bytes()
 
 
+def names_in(folder):
+    """The names of packs below a folder; other files are passed over."""
+    return {path.name for path in folder.rglob("*") if re.fullmatch("[0-9a-f]{64}", path.name)}
+
+
 class Repository:
     """A repository whose log was read to its head."""
 
@@ -36,7 +42,7 @@ class Repository:
         check_signature(record, "mlark repository v1", self.owners, "repository.json")
         self.encrypted = "encryption" in record
         self.meta = self.data = self.oldest = None
-        self.packs, self.tables, self.opened = [], {}, collections.OrderedDict()
+        self.packs, self.tables, self.opened, self.elsewhere = [], {}, collections.OrderedDict(), 0
         self.log = self.unlock(identity) if self.encrypted else self.read_log()
 
     def __enter__(self):
@@ -105,19 +111,32 @@ class Repository:
             return index_of(name, self.meta.open(stored, f"the index of pack {name}", INDEX) if self.encrypted else stored.read())
 
     def use(self, names):
-        """From now on objects are looked for in these packs alone."""
-        self.packs = list(names)
-        for name in self.packs:
-            if name not in self.tables:
-                self.tables[name] = self.table(name)
+        """From now on objects are looked for in these packs, and in others only when these have lost them."""
+        self.packs = [digits(name, "a pack's name") for name in names]
 
     def table(self, name):
-        """The table of a pack: of its index, or where that is lost or damaged its own."""
-        digits(name, "a pack's name")
+        """The table of a pack: of its index, or where that is lost or damaged its own, or None where neither can be read."""
+        if name not in self.tables:
+            try:
+                self.tables[name] = Table(self.index(name)[3])
+            except (Refused, OSError):
+                self.tables[name] = self.own_table(name)
+        return self.tables[name]
+
+    def own_table(self, name):
+        """The table that stands in a pack."""
         try:
-            return Table(self.index(name)[3])
-        except (Refused, OSError):
             return self.pack(name).table
+        except (Refused, OSError) as refusal:
+            print(f"passed over: pack {name}: {refusal}", file=sys.stderr)
+            return None
+
+    def reopen(self, name):
+        """A pack with nothing known of it but what stands in it."""
+        self.tables.pop(name, None)
+        if name in self.opened:
+            self.opened.pop(name).file.close()
+        return self.pack(name)
 
     def pack(self, name):
         """A pack, open. An encrypted one is decrypted whole, into a file without a name."""
@@ -147,11 +166,25 @@ class Repository:
         raise Refused("; ".join(refusals))
 
     def object(self, address, limit=OBJECT, meta=False):
-        """An object of the packs in use. What manifests are made of comes from meta packs, everything else from the others."""
+        """An object by its address. What manifests are made of comes from meta packs, everything else from the others."""
         digits(address, "an address")
-        for name in self.packs:
-            found = self.tables[name].find(address)
-            if found and (self.tables[name].kind == META) == meta:
+        refusal = f"object {address} is in no pack"
+        for name in self.nearest():
+            table = self.table(name)
+            found = table.find(address) if table else None
+            if not found or (table.kind == META) != meta:
+                continue
+            try:
                 need(found.length <= limit, f"object {address} is larger than {limit} bytes")
-                return self.pack(name).object(found)
-        raise Refused(f"object {address} is in none of the packs that the snapshot names")
+                data = self.pack(name).object(found)
+            except (Refused, OSError) as error:
+                refusal = str(error)
+                continue
+            self.elsewhere += name not in self.packs
+            return data
+        raise Refused(refusal)
+
+    def nearest(self):
+        """The packs in use, then all others."""
+        yield from self.packs
+        yield from sorted(names_in(self.folder / "packs") - set(self.packs))
