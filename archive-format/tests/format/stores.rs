@@ -58,7 +58,6 @@ impl Backend {
     clippy::print_stderr,
     reason = "the one place where these tests learn of an Azurite, and say that there is none"
 )]
-#[expect(clippy::print_stderr, reason = "says that it was skipped, and why")]
 pub(crate) fn azurite() -> Option<String> {
     let address = std::env::var("MLARK_AZURITE").ok();
     if address.is_none() {
