@@ -65,7 +65,8 @@ area_stores() {
     rm -rf "$home" && mkdir -p "$home" && cp tests/stores/package.json "$lock" "$home/" &&
       (cd "$home" && npm ci --silent --no-audit --no-fund) || { rm -rf "$home"; return 1; }
   fi
-  node tests/stores/with_azurite.mjs cargo test --workspace --locked azurite
+  node tests/stores/with_azurite.mjs \
+    cargo test --workspace --locked --test format --test program -- azurite conformance copy life objects stores
 }
 
 area_supply() {
