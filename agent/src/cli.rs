@@ -48,9 +48,12 @@ pub struct Global {
     /// Repository: a path, az://ACCOUNT/CONTAINER, s3:// or gs:// [default: $MLARK_REPOSITORY, then the configuration]
     #[arg(long, global = true, value_name = "URL")]
     pub repository: Option<String>,
-    /// An owner's age identity [default: $MLARK_IDENTITY_FILE, then the configuration]
+    /// An owner's age identity or SSH private key [default: $MLARK_IDENTITY_FILE, then the configuration]
     #[arg(long, global = true, value_name = "FILE")]
     pub identity_file: Option<PathBuf>,
+    /// File with an owner's passphrase, - asks on the terminal (repeatable) [default: $MLARK_PASSPHRASE_FILE, then the configuration]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub passphrase_file: Vec<PathBuf>,
     /// Refuse a repository whose log does not have this entry: its number and SHA-256
     #[arg(long, global = true, value_name = "N:HASH")]
     pub expect_head: Option<String>,

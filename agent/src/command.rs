@@ -9,10 +9,12 @@ pub mod copy;
 pub mod daemon;
 pub mod diff;
 pub mod find;
+pub mod forget;
 pub mod gaps;
 pub mod init;
 pub mod key;
 pub mod ls;
+pub mod prune;
 pub mod restore;
 pub mod show;
 pub mod snapshots;
@@ -55,7 +57,11 @@ pub enum Command {
     Catalogue(catalogue::Args),
     /// Copies snapshots to another repository
     Copy(copy::Args),
-    /// Makes keys
+    /// Forgets snapshots: those that the retention rules keep no longer, or by name
+    Forget(forget::Args),
+    /// Frees the space of what was forgotten
+    Prune(prune::Args),
+    /// Who can read and who can write: makes, lists, adds, removes, revokes keys
     Key(key::Args),
     /// Checks or shows the configuration
     Config(config::Args),
@@ -80,7 +86,9 @@ pub async fn run(command: Command, session: &Session) -> Result<ExitStatus, Fail
         Command::Diff(args) => diff::run(&args, session).await,
         Command::Gaps(args) => gaps::run(&args, session).await,
         Command::Copy(args) => copy::run(&args, session).await,
-        Command::Key(args) => key::run(&args, session),
+        Command::Forget(args) => forget::run(&args, session).await,
+        Command::Prune(args) => prune::run(&args, session).await,
+        Command::Key(args) => key::run(&args, session).await,
         Command::Config(args) => config::run(&args, session),
         Command::Completions(args) => Ok(completions::run(&args, session)),
     }

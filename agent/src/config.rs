@@ -49,9 +49,12 @@ pub struct Repository {
     /// This machine's keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_file: Option<PathBuf>,
-    /// An owner's age identity.
+    /// An owner's age identity or SSH private key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity_file: Option<PathBuf>,
+    /// File with an owner's passphrase.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passphrase_file: Option<PathBuf>,
     /// Signers to trust; empty: those that the first owner introduced.
     pub trusted_signers: Vec<String>,
     /// Address of the object store's service, where it is not the usual one.
@@ -331,7 +334,7 @@ pub struct Target {
     pub azure: Azure,
 }
 
-/// `[retention]`: read and checked; nothing is forgotten so far, so everything is kept.
+/// `[retention]`: what `mlark forget` keeps, and how long `mlark prune` spares the rest.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retention {

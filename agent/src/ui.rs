@@ -5,6 +5,7 @@ pub mod amount;
 pub mod escape;
 pub mod progress;
 pub mod rows;
+mod secret;
 pub mod table;
 
 use std::io;

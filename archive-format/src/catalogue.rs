@@ -6,6 +6,7 @@ pub(crate) mod entries;
 mod find;
 mod lines;
 pub(crate) mod objects;
+mod removal;
 pub(crate) mod repairs;
 mod runs;
 mod schema;

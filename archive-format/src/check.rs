@@ -24,7 +24,7 @@ use self::finding::Finding;
 use crate::pack::Class;
 use crate::repository::Inner;
 use crate::storage::StorageFault;
-use crate::{Error, PackName, Repository};
+use crate::{Error, PackName, Repository, SnapshotId};
 
 /// How deep a check goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +106,17 @@ pub async fn check(
     depth: Depth,
     events: &mut (dyn FnMut(Event) + Send),
 ) -> Result<CheckReport, Error> {
-    let mut check = Checking::new(&repository.inner, depth, events)?;
+    let mut check = match Checking::new(&repository.inner, depth, &mut *events) {
+        Ok(check) => check,
+        // The key may be right, and the file that it opens damaged: then that is told.
+        Err(error @ Error::NoKey(_)) => {
+            if repository.inner.damaged_key_file().await?.is_none() {
+                return Err(error);
+            }
+            Checking::new(&repository.inner, Depth::Digests, events)?
+        }
+        Err(error) => return Err(error),
+    };
     check.look(repository).await?;
     check.settle(repository).await?;
     Ok(check.report)
@@ -149,7 +159,38 @@ impl<'a> Checking<'a> {
     async fn look(&mut self, repository: &Repository) -> Result<(), Error> {
         self.log().await?;
         self.packs().await?;
-        self.manifests(repository).await
+        self.manifests(repository).await?;
+        self.forgive_removed().await
+    }
+
+    /// What was forgotten and swept while the check went on is no damage: the log is read again before anything is told.
+    async fn forgive_removed(&mut self) -> Result<(), Error> {
+        let inner = self.inner;
+        if self.findings.is_empty() || inner.read_log(false, &mut Vec::new()).await.is_err() {
+            return Ok(());
+        }
+        let names = self.findings.iter().filter_map(Finding::name_of_pack);
+        let swept = inner.catalogue.swept_of(names.collect()).await?;
+        let live = inner.catalogue.snapshots().await?;
+        let is_live = |id: &SnapshotId| live.iter().any(|record| record.id == *id);
+        let mut needed = inner.sweep_lists().await?;
+        for record in &live {
+            // Where a list cannot be read that was told, and its packs are not forgiven.
+            match packs::packs_of(inner, record).await {
+                Ok(packs) => needed.extend(packs),
+                Err(error) if is_finding(&error) => needed.extend(&record.pack_list_packs),
+                Err(error) => return Err(error),
+            }
+        }
+        self.findings.retain(|finding| {
+            let pack = finding.name_of_pack();
+            let was_swept = pack
+                .is_some_and(|pack| swept.binary_search(&pack).is_ok() && !needed.contains(&pack));
+            let of_log = finding.name.starts_with("log/");
+            let forgotten = !finding.snapshots.is_empty() && !finding.snapshots.iter().any(is_live);
+            !was_swept && (of_log || !forgotten)
+        });
+        Ok(())
     }
 
     fn stage(&mut self, what: &'static str, total: Option<u64>) {

@@ -15,6 +15,12 @@ pub enum KeyLack {
     NoneFits,
     /// The machine's key opened names and sizes; contents need an owner's key.
     MachineOnly,
+    /// The machine's key opened names and sizes, and the owner's key that was given opens nothing.
+    OwnerUnfit,
+    /// The key opens an older edition of the key files; the owners made a newer one without it.
+    Removed,
+    /// Changing keys needs the owners' signing key, which no key at hand opens.
+    OwnersSigning,
 }
 
 /// An error of this crate.
@@ -42,6 +48,12 @@ pub enum Error {
         /// The storage, as it describes itself.
         place: String,
     },
+    /// The storage refuses deletes, so nothing is swept.
+    #[error("The storage {place} does not allow files to be deleted, so nothing is swept")]
+    DeletesRefused {
+        /// The storage, as it describes itself.
+        place: String,
+    },
     /// A format version that this program does not know.
     #[error("{what} has format version {found}, and this program reads version {known}")]
     UnknownVersion {
@@ -65,6 +77,9 @@ pub enum Error {
         KeyLack::NoneGiven => "The repository is encrypted and no key was given",
         KeyLack::NoneFits => "None of the given keys opens the repository",
         KeyLack::MachineOnly => "The machine's key does not open contents; an owner's key does",
+        KeyLack::OwnerUnfit => "The given owner's key opens no contents of this repository",
+        KeyLack::Removed => "The owners took the given key out of the repository",
+        KeyLack::OwnersSigning => "Changing keys needs an owner's key",
     })]
     NoKey(KeyLack),
     /// The text of a key cannot be used.
@@ -104,6 +119,36 @@ pub enum Error {
         entry: u64,
         /// The signer.
         signer: Signer,
+    },
+    /// A machine signed an entry that no machine may write, or that says nothing that can be read.
+    #[error("Log entry {entry}, signed by the machine {signer}, is refused: {reason}")]
+    Unfit {
+        /// The entry's number.
+        entry: u64,
+        /// The machine's signer.
+        signer: Signer,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A snapshot that a revoked signer wrote, after the line that the owners drew.
+    #[error(
+        "Snapshot {id} counts for nothing: its signer {signer} was revoked before log entry {entry}"
+    )]
+    Revoked {
+        /// The snapshot.
+        id: crate::SnapshotId,
+        /// The entry that holds it.
+        entry: u64,
+        /// Its signer.
+        signer: Signer,
+    },
+    /// A holder of keys that cannot be what the command wants.
+    #[error("The key holder `{name}` is refused: {reason}")]
+    Holder {
+        /// The holder, as it was named.
+        name: String,
+        /// Why.
+        reason: String,
     },
     /// A file of the repository is not what it must be.
     #[error("{name} is damaged: {reason}")]
@@ -287,6 +332,8 @@ impl Error {
             Self::Forged { .. }
                 | Self::Rollback { .. }
                 | Self::UnknownSigner { .. }
+                | Self::Unfit { .. }
+                | Self::Revoked { .. }
                 | Self::Damaged { .. }
                 | Self::Object { .. }
                 | Self::ObjectMissing { .. }

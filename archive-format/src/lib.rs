@@ -2,7 +2,8 @@
 //!
 //! `FORMAT.md` beside this crate is its contract. This crate knows no Azure, no terminal and no environment variable: it
 //! is handed a [`Storage`], keys as values and a folder for its cache, and it tells what happens through values and
-//! events. It never prints, never deletes from a repository, and never overwrites a file of one.
+//! events. It never prints, never overwrites a file of a repository, and deletes from one only what a stored log entry
+//! gave up (`removal`).
 
 mod address;
 pub mod catalogue;
@@ -21,6 +22,7 @@ pub mod pack;
 pub mod planes;
 pub mod read;
 pub mod record;
+pub mod removal;
 pub mod repository;
 pub mod snapshot;
 pub mod storage;
@@ -34,14 +36,18 @@ pub use content::{Chunk, ChunkList, Content};
 pub use copy::{Copied, Original, copy};
 pub use diff::{ItemDifference, diff};
 pub use error::{Error, KeyLack};
-pub use keys::{Identity, KeyChain, MachineKey, Recipient};
+pub use keys::{Identity, IdentityFile, KeyChain, LockedIdentity, MachineKey, Pair, Recipient};
 pub use manifest::{
     Attributes, DocumentEntry, EntryKind, FileEntry, FilePath, GapEntry, Item, Line, LineKey,
     SecretEntry, Validators,
 };
-pub use read::{Lack, LackOf, LostLines, SnapshotReader};
+pub use read::{Lack, LostLines, SnapshotReader};
 pub use record::Record;
-pub use repository::{InitOptions, Initialised, Notice, OpenOptions, Part, Repository};
+pub use removal::{Forgotten, Garbage, Grace, Held, Spared, Sparing, SweepEvent, Swept};
+pub use repository::{
+    Holder, InitOptions, Initialised, KeySet, KeysChanged, Notice, OpenOptions, Part, Repository,
+    RevokedMachine,
+};
 pub use snapshot::{
     ByteCounts, FileCounts, KindCounts, Outcome, Resolved, SnapshotId, SnapshotRecord,
 };

@@ -71,6 +71,18 @@ pub const ENTRY_BYTES_MAX: u64 = 4 << 20;
 /// The largest `repository.json` and key file.
 pub const RECORD_BYTES_MAX: u64 = 1 << 20;
 
+/// The work factor (scrypt's log2 N) with which a passphrase's key files are written, as the program `age` does.
+pub const SCRYPT_WORK_USUAL: u8 = 18;
+
+/// The largest work factor that is taken on: 2^20 needs about 4 seconds and 1 GiB.
+pub const SCRYPT_WORK_MAX: u8 = 20;
+
+/// The most passphrases among the owners.
+pub const PASSPHRASES_MAX: u32 = 8;
+
+/// Editions of key files, the newest first, that a reader without a log tries.
+pub const EDITIONS_TRIED: usize = 16;
+
 /// The largest manifest line, in bytes with its line end.
 pub const LINE_BYTES_MAX: usize = 64 << 10;
 

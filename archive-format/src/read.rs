@@ -15,7 +15,7 @@ use secrecy::SecretSlice;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-pub use self::lack::{Lack, LackOf, LostLines};
+pub use self::lack::{Lack, LostLines};
 
 use self::lack::PassedOver;
 use self::objects::Objects;
@@ -284,7 +284,7 @@ impl SnapshotReader {
                 address: entry.address,
                 reason: "it is too short for a secret".to_owned(),
             })?;
-        if self.repository.inner.ring.secret_mac(secret)? != entry.hmac {
+        if self.repository.inner.ring().secret_mac(secret)? != entry.hmac {
             return Err(Error::Object {
                 address: entry.address,
                 reason: "it is not the secret that the manifest says".to_owned(),

@@ -1,11 +1,17 @@
 //! A repository: made by `init`, opened with keys, and from then on the place from which snapshots are written and read.
 
 mod append;
+mod editions;
 pub(crate) mod history;
+mod holders;
 mod init;
+pub(crate) mod key_files;
 mod open;
 pub(crate) mod packs;
+mod rekey;
 mod resolve;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,13 +19,16 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::keys::ring::Ring;
+use crate::keys::ring::{Ring, RingCell};
 use crate::log::chain::Chain;
 use crate::read::objects::Objects;
 use crate::{
-    Catalogue, EntryHash, Error, KeyChain, MachineKey, Recipient, Record, RepositoryId, Resolved,
-    Signer, SnapshotId, SnapshotReader, SnapshotRecord, SnapshotWriter, Storage,
+    Catalogue, EntryHash, Error, KeyChain, KeyLack, MachineKey, Recipient, Record, RepositoryId,
+    Resolved, Signer, SnapshotId, SnapshotReader, SnapshotRecord, SnapshotWriter, Storage,
 };
+
+pub use holders::{Holder, KeySet, RevokedMachine};
+pub use rekey::KeysChanged;
 
 /// What `init` is told.
 #[derive(Clone, Debug)]
@@ -80,6 +89,15 @@ pub enum Notice {
         /// What is wrong.
         reason: String,
     },
+    /// An entry of the log counts for nothing.
+    PassedOver {
+        /// Its number.
+        entry: u64,
+        /// Who signed it.
+        signer: Signer,
+        /// What is wrong with it; none where its signer was revoked before it.
+        reason: Option<String>,
+    },
 }
 
 /// What this process can do with the repository, by the keys that it has.
@@ -101,16 +119,24 @@ pub struct Repository {
 pub(crate) struct Inner {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) record: Record,
-    pub(crate) ring: Ring,
+    pub(crate) ring: RingCell,
+    /// The keys at hand, for editions of the key files to come.
+    pub(crate) keys: KeyChain,
     pub(crate) catalogue: Catalogue,
     pub(crate) objects: Objects,
     pub(crate) chain: tokio::sync::Mutex<Chain>,
     notices: Vec<Notice>,
-    part: Part,
     /// This repository's folder in the cache.
     pub(crate) folder: PathBuf,
     pub(crate) program: String,
     tolerate_damage: bool,
+}
+
+impl Inner {
+    /// The repository's own keys, as they are now.
+    pub(crate) fn ring(&self) -> Arc<Ring> {
+        self.ring.get()
+    }
 }
 
 impl Repository {
@@ -158,14 +184,24 @@ impl Repository {
 
     /// What the keys at hand allow.
     pub fn part(&self) -> Part {
-        self.inner.part
+        match self.contents_lack() {
+            None => Part::Owner,
+            Some(_) => Part::Agent,
+        }
+    }
+
+    /// Why contents do not open with the keys at hand, where they do not.
+    pub fn contents_lack(&self) -> Option<KeyLack> {
+        self.inner.ring().data_lack()
     }
 
     /// Whether this machine's signing key is at hand and introduced, so that snapshots can be written.
     pub async fn can_write(&self) -> bool {
         let chain = self.inner.chain.lock().await;
-        let machine = self.inner.ring.machine.as_ref();
-        machine.is_some_and(|machine| chain.knows(&machine.signer()))
+        let ring = self.inner.ring();
+        ring.machine
+            .as_ref()
+            .is_some_and(|machine| chain.knows(&machine.signer()))
     }
 
     /// The database of this machine about the repository.
@@ -204,7 +240,22 @@ impl Repository {
     /// The snapshot that a name means: an id, a unique prefix of one, `latest`, `latest:W`, `latest-any:W`, `W@TIME`
     /// (the newest not after that time). A suspect one is meant only by its id and by `latest-any`, until accepted.
     pub async fn resolve(&self, name: &str) -> Result<Resolved, Error> {
-        resolve::resolve(self.history().await?, &self.accepted().await?, name)
+        match resolve::resolve(self.history().await?, &self.accepted().await?, name) {
+            Err(error @ Error::SnapshotUnknown { .. }) => {
+                Err(self.revoked(name).await?.unwrap_or(error))
+            }
+            resolved => resolved,
+        }
+    }
+
+    /// Whether a name means a snapshot that counts for nothing.
+    async fn revoked(&self, name: &str) -> Result<Option<Error>, Error> {
+        let wanted = name.to_ascii_uppercase();
+        let revoked = self.inner.catalogue.revoked_snapshots().await?;
+        let found = revoked
+            .into_iter()
+            .find(|(id, _, _)| !wanted.is_empty() && id.to_string().starts_with(&wanted));
+        Ok(found.map(|(id, entry, signer)| Error::Revoked { id, entry, signer }))
     }
 
     /// Reads a snapshot.

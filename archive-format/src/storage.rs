@@ -17,7 +17,7 @@ use jiff::Timestamp;
 pub use local::LocalStorage;
 pub use name::FileName;
 pub use object::ObjectStorage;
-pub(crate) use probe::probe;
+pub(crate) use probe::{Deletes, probe};
 
 /// What became of a create.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,4 +126,9 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// Deletes a file; one that is not there counts as deleted. Only a stored sweep entry, or a superseding key file or
     /// checkpoint, allows it (removal rules 5), and nothing that writes snapshots ever calls it.
     async fn delete(&self, name: &FileName) -> Result<(), StorageError>;
+
+    /// Whether whoever uses this store may delete its files, where that is known without trying.
+    fn deletes(&self) -> Option<bool> {
+        None
+    }
 }

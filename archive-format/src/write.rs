@@ -4,6 +4,7 @@ mod commit;
 mod file;
 mod filler;
 mod folder;
+mod objects;
 mod packer;
 mod spool;
 
@@ -17,6 +18,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use self::folder::RunFolder;
+pub(crate) use self::objects::FreshObjects;
 use self::packer::{Packer, Setting};
 use self::spool::Spool;
 use crate::magic::SECRET_SALT_BYTES;
@@ -124,18 +126,19 @@ impl SnapshotWriter {
         started: Timestamp,
     ) -> Result<Self, Error> {
         let inner = &repository.inner;
+        // Another machine may have changed the keys since: packs are encrypted to those of now.
+        inner.read_log(false, &mut Vec::new()).await?;
         let (data, meta) = {
             let chain = inner.chain.lock().await;
             if let Some(entry) = chain.damaged {
                 return Err(Error::LogDamaged { entry });
             }
-            let machine = inner.ring.machine.as_ref().ok_or(Error::NoSigner {
+            let ring = inner.ring();
+            let machine = ring.machine.as_ref().ok_or(Error::NoSigner {
                 reason: "no machine key was given",
             })?;
-            if !chain.knows(&machine.signer()) {
-                return Err(Error::NoSigner {
-                    reason: "the owners did not introduce it",
-                });
+            if let Some(reason) = chain.refusal(&machine.signer()) {
+                return Err(Error::NoSigner { reason });
             }
             (chain.data.clone(), chain.meta.clone())
         };
@@ -157,6 +160,7 @@ impl SnapshotWriter {
             meta,
             folder: folder.path().to_owned(),
             pack_bytes: inner.record.pack_bytes,
+            anew: false,
         }));
         Ok(Self {
             workspace,
@@ -205,10 +209,10 @@ impl SnapshotWriter {
         previous: Option<&SecretEntry>,
     ) -> Result<SecretEntry, Error> {
         let inner = &self.repository.inner;
-        if !inner.ring.encrypted {
+        if !inner.ring().encrypted {
             return Err(Error::SecretsNeedEncryption);
         }
-        let hmac = inner.ring.secret_mac(secret)?;
+        let hmac = inner.ring().secret_mac(secret)?;
         if let Some(previous) = previous
             && previous.hmac == hmac
             && inner.catalogue.is_known(previous.address).await?
@@ -243,7 +247,7 @@ impl SnapshotWriter {
         let hmac = self
             .repository
             .inner
-            .ring
+            .ring()
             .secret_mac(secret.expose_secret())?;
         Ok(SecretEntry {
             hmac,

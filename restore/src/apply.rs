@@ -3,15 +3,16 @@
 //! Each step's intent is in the journal before anything of it is sent, and each step looks first at what is there, so
 //! that it may run twice. One failed step stops only those that need it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use archive_format::SnapshotReader;
 use workspace::azure::AzureWorkspace;
 use workspace::{Clock, Selection};
 
-use crate::plan::{Failure, OutcomeWord, Outline};
+use crate::lost;
+use crate::plan::{Failure, OutcomeWord, Outline, loss_row};
 use crate::world::World;
-use crate::{Action, Error, Event, Journal, Observer, Plan, Stop, Target};
+use crate::{Action, Error, Event, Journal, LostPart, Observer, Plan, Stop, Target};
 
 mod changed;
 mod document;
@@ -48,7 +49,8 @@ impl std::fmt::Debug for Session<'_> {
     }
 }
 
-/// Carries a plan out. [`Error::Busy`]: another restore works on the target.
+/// Carries a plan out. [`Error::Busy`]: another restore works on the target. [`Error::Lost`]: the repository is damaged,
+/// and the plan is not a partial one; damage that is found only while reading stops it, and `damaged` says so.
 pub async fn apply(
     plan: &Plan,
     reader: &SnapshotReader,
@@ -56,6 +58,9 @@ pub async fn apply(
     session: &Session<'_>,
 ) -> Result<Outline, Error> {
     check_plan(plan, reader, target)?;
+    if !plan.options.partial {
+        lost::refuse(plan, reader).await?;
+    }
     match target {
         Target::Azure(azure) => apply_azure(plan, reader, azure, session).await,
         Target::Folder(folder) => folder::apply_folder(plan, reader, folder, session).await,
@@ -183,7 +188,9 @@ async fn finish(plan: &Plan, tally: &Tally, session: &Session<'_>) -> Result<Out
             }
         }
     }
+    tell_lost(plan, tally, &mut outline);
     outline.skipped = plan.steps.len() as u64 - plan.changes();
+    let lost = lost_steps(plan, tally, &failed);
     outline.failures = failed
         .into_iter()
         .filter_map(|(number, reason)| {
@@ -192,6 +199,7 @@ async fn finish(plan: &Plan, tally: &Tally, session: &Session<'_>) -> Result<Out
                 step: number,
                 item: step.item.to_string(),
                 reason: reason.to_owned(),
+                lost: lost.contains(&number),
             })
         })
         .collect();
@@ -207,4 +215,33 @@ async fn finish(plan: &Plan, tally: &Tally, session: &Session<'_>) -> Result<Out
         .finish(&plan.plan, word, session.clock.now())
         .await?;
     Ok(outline)
+}
+
+/// What is lost, with the rows that the plan did not foretell.
+fn tell_lost(plan: &Plan, tally: &Tally, outline: &mut Outline) {
+    outline.damaged = tally.damaged;
+    let mut lost = lost::foretold(plan);
+    let found = tally.lost.iter().filter(|part| !lost.contains(part));
+    let found: Vec<LostPart> = found.cloned().collect();
+    lost.extend(found.iter().cloned());
+    outline.lost = lost.into_iter().collect();
+    let rows = lost::losses(&found, plan.options.partial);
+    outline.losses.extend(rows.iter().map(loss_row));
+}
+
+/// The failed steps that failed because something is lost, or because they need one that did.
+fn lost_steps(plan: &Plan, tally: &Tally, failed: &BTreeMap<u32, &str>) -> BTreeSet<u32> {
+    let items: BTreeSet<_> = tally.lost.iter().map(|part| &part.item).collect();
+    let mut lost = BTreeSet::new();
+    for step in plan
+        .steps
+        .iter()
+        .filter(|step| failed.contains_key(&step.step))
+    {
+        let needs_lost = step.needs.iter().any(|need| lost.contains(need));
+        if needs_lost || items.contains(&step.item) {
+            lost.insert(step.step);
+        }
+    }
+    lost
 }

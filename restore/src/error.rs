@@ -53,6 +53,15 @@ pub enum Error {
         first: String,
     },
 
+    /// The repository is damaged and has lost what the plan needs; nothing was changed.
+    #[error("The repository has lost {count} of the things that the plan needs, first {first}")]
+    Lost {
+        /// How many documents and files.
+        count: usize,
+        /// The first of them.
+        first: String,
+    },
+
     /// A mapping file that cannot be used.
     #[error("The mapping cannot be used")]
     Mapping(#[source] workspace::Error),

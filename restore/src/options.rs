@@ -55,6 +55,9 @@ pub struct Options {
     pub on_conflict: OnConflict,
     /// What is done only when asked for.
     pub include: Include,
+    /// Whether what a damaged repository still has is brought, without what it lost.
+    #[serde(default)]
+    pub partial: bool,
     /// The mapping file's text (TOML), empty where there is none: names and addresses, no secrets.
     pub mapping: String,
 }

@@ -22,6 +22,7 @@ pub(crate) use decide::Amount;
 pub(crate) use folder::path_in_folder;
 pub(crate) use listing::Listing;
 pub use make::{Request, kinds};
+pub(crate) use outline::loss_row;
 pub use outline::{Failure, LossRow, OutcomeWord, Outline, StepRow};
 pub(crate) use survey::Names;
 

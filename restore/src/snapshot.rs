@@ -1,6 +1,6 @@
 //! The snapshot as a restore reads it: items with their documents, bytes of files, secrets.
 
-use archive_format::{FileEntry, Item, Line, SecretEntry, SnapshotReader};
+use archive_format::{FileEntry, Item, Lack, Line, SecretEntry, SnapshotReader};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use jiff::Timestamp;
@@ -8,6 +8,7 @@ use serde_json::Value;
 use workspace::{ByteStream, Form, Identity, ItemId};
 
 use crate::Error;
+use crate::lost::{self, Lost, LostPart};
 use crate::plan::Amount;
 
 /// A snapshot with what names the workspace that it was taken of.
@@ -15,6 +16,9 @@ use crate::plan::Amount;
 pub(crate) struct Source {
     reader: SnapshotReader,
     identity: Identity,
+    /// Whether what is lost is left out; else it is an error.
+    partial: bool,
+    lost: Lost,
 }
 
 /// A document of an item, as the snapshot has it.
@@ -52,14 +56,38 @@ impl Loaded {
 }
 
 impl Source {
-    /// Reads what names the workspace.
-    pub(crate) fn new(reader: &SnapshotReader) -> Result<Self, Error> {
+    /// Reads what names the workspace. `partial`: what a damaged repository lost is left out.
+    pub(crate) fn new(reader: &SnapshotReader, partial: bool) -> Result<Self, Error> {
         let identity = serde_json::from_value(reader.record().identity.clone())
             .map_err(|error| Error::snapshot("what names its workspace", error))?;
+        let reader = if partial {
+            reader.passing_over_damage()
+        } else {
+            reader.clone()
+        };
         Ok(Self {
-            reader: reader.clone(),
+            reader,
             identity,
+            partial,
+            lost: Lost::default(),
         })
+    }
+
+    /// What was found lost so far.
+    pub(crate) fn lost(&self) -> &Lost {
+        &self.lost
+    }
+
+    /// Everything that is lost, of items and of the manifest.
+    pub(crate) fn lost_parts(&self) -> Vec<LostPart> {
+        let mut parts = self.lost.parts();
+        parts.extend(lost::passed_over(&self.reader));
+        parts
+    }
+
+    /// Whether what is lost is left out.
+    pub(crate) fn is_partial(&self) -> bool {
+        self.partial
     }
 
     /// The workspace that it was taken of.
@@ -84,14 +112,10 @@ impl Source {
 
     /// One item with its documents; `None` where the snapshot does not have it.
     pub(crate) async fn load(&self, id: &ItemId) -> Result<Option<Loaded>, Error> {
-        let item = self
-            .reader
-            .item(&id.kind, &id.name, id.version.as_deref())
-            .await
-            .map_err(|error| Error::snapshot(id.to_string(), error))?;
-        let Some(item) = item else {
+        let Some(mut item) = load_item(&self.reader, id).await? else {
             return Ok(None);
         };
+        self.leave_out_lost(id, &mut item).await?;
         let arm = self.text(id, &item, Form::Arm).await?;
         let record = self.text(id, &item, Form::RunHistory).await?;
         Ok(Some(Loaded {
@@ -102,16 +126,64 @@ impl Source {
         }))
     }
 
+    /// Whether something was found lost that may not be left out: then nothing more is begun.
+    pub(crate) fn is_damaged(&self) -> bool {
+        !self.partial && self.lost.has_damage()
+    }
+
+    /// Notes that a file of an item is lost where its content was found so, and says whether it was.
+    pub(crate) fn note_lost(&self, id: &ItemId, file: &FileEntry) -> bool {
+        let content = file.content.as_ref();
+        let is_lost = content.is_some_and(|content| self.lost.has_content(&content.sha256));
+        if is_lost {
+            self.lost
+                .part(id, Lack::File(file.path.as_str().to_owned()));
+        }
+        is_lost
+    }
+
+    /// Notes what the repository lost of an item, and leaves it out where that is wished for.
+    async fn leave_out_lost(&self, id: &ItemId, item: &mut Item) -> Result<(), Error> {
+        let lacks = self.reader.lacks(item).await;
+        let mut lacks = lacks.map_err(|error| Error::snapshot(id.to_string(), error))?;
+        for file in &item.files {
+            let content = file.content.as_ref();
+            if content.is_some_and(|content| self.lost.has_content(&content.sha256)) {
+                lacks.push(Lack::File(file.path.as_str().to_owned()));
+            }
+        }
+        for lack in &lacks {
+            self.lost.part(id, lack);
+            if !self.partial {
+                continue;
+            }
+            match lack {
+                Lack::Document(form) => item.documents.retain(|entry| entry.form != *form),
+                Lack::File(path) => item.files.retain(|file| file.path.as_str() != path),
+                Lack::Secret(pointer) => item.secrets.retain(|entry| entry.pointer != *pointer),
+            }
+        }
+        Ok(())
+    }
+
     async fn text(&self, id: &ItemId, item: &Item, form: Form) -> Result<Option<Text>, Error> {
         let word = form_word(form);
         let Some(entry) = item.documents.iter().find(|entry| entry.form == word) else {
             return Ok(None);
         };
-        let value = self
-            .reader
-            .document(entry)
-            .await
-            .map_err(|error| Error::snapshot(format!("the document of {id}"), error))?;
+        let value = match self.reader.document(entry).await {
+            Ok(value) => value,
+            Err(error) if self.partial && error.is_damage() => {
+                self.lost.part(id, Lack::Document(entry.form.clone()));
+                return Ok(None);
+            }
+            Err(error) => {
+                if error.is_damage() {
+                    self.lost.damage();
+                }
+                return Err(Error::snapshot(format!("the document of {id}"), error));
+            }
+        };
         Ok(Some(Text {
             value,
             api_version: entry.api_version.clone(),
@@ -125,12 +197,18 @@ impl Source {
             return futures::stream::empty().boxed();
         };
         let path = file.path.to_string();
+        let (lost, digest) = (self.lost.clone(), content.sha256);
         self.reader
             .file(content)
             .map(move |piece| {
-                piece.map_err(|error| workspace::Error::Local {
-                    what: format!("`{path}` of the snapshot"),
-                    source: Box::new(error),
+                piece.map_err(|error| {
+                    if error.is_damage() {
+                        lost.content(digest);
+                    }
+                    workspace::Error::Local {
+                        what: format!("`{path}` of the snapshot"),
+                        source: Box::new(error),
+                    }
                 })
             })
             .boxed()
@@ -147,6 +225,14 @@ impl Source {
             .await
             .map_err(|error| Error::snapshot(format!("a secret of {id}"), error))
     }
+}
+
+/// One item as the manifest has it; `None` where the snapshot does not have it.
+pub(crate) async fn load_item(reader: &SnapshotReader, id: &ItemId) -> Result<Option<Item>, Error> {
+    reader
+        .item(&id.kind, &id.name, id.version.as_deref())
+        .await
+        .map_err(|error| Error::snapshot(id.to_string(), error))
 }
 
 fn failing(

@@ -50,7 +50,7 @@ impl<'a> World<'a> {
         selection: Selection,
         options: &Options,
     ) -> Result<Self, Error> {
-        let source = Source::new(reader)?;
+        let source = Source::new(reader, options.partial)?;
         let mapping = Mapping::parse(&options.mapping).map_err(Error::Mapping)?;
         let accounts = mapping.storage_accounts.clone();
         for account in accounts.values() {

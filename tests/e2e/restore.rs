@@ -3,6 +3,7 @@
 mod bench;
 mod conflict;
 mod crash;
+mod damaged;
 mod folder;
 mod journey;
 mod mending;

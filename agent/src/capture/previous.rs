@@ -92,7 +92,8 @@ impl Previous {
         let last = accepted.as_ref().map(|record| record.id);
         let readers = chosen
             .map(|record| Reader {
-                snapshot: repository.snapshot(record),
+                // What cannot be read any more counts as never seen, and is stored anew.
+                snapshot: repository.snapshot(record).passing_over_damage(),
                 last: Some(record.id) == last,
             })
             .collect();

@@ -4,17 +4,21 @@
 use std::path::{Path, PathBuf};
 
 use archive_format::keys::write_exclusive;
-use archive_format::{FileName, Identity, InitOptions, Initialised, Recipient, Repository};
+use archive_format::{
+    FileName, Identity, IdentityFile, InitOptions, Initialised, Pair, Part, Recipient, Repository,
+    Storage,
+};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use workspace::ByteSize;
 
+use crate::command::key::parse_recipient;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
+use crate::part;
 use crate::session::Session;
-use crate::session::repository::{
-    PROGRAM, absolute, machine_label, make_folder, make_parent, read_identities, read_key_file,
-};
+use crate::session::keys::{read_identities, read_key_file};
+use crate::session::repository::{PROGRAM, absolute, machine_label, make_folder, make_parent};
 
 /// The usual size of a pack.
 const PACK_BYTES: u64 = 64 << 20;
@@ -25,11 +29,16 @@ const PACK_BYTES: u64 = 64 << 20;
 Examples:
   mlark init                              an owner's identity is made, or taken from identity_file
   mlark init --recipient age1…            the owner's key never comes near this machine
+  mlark init --recipient 'ssh-ed25519 …'   an SSH public key
+  mlark init --passphrase                 whoever knows it is an owner
   mlark init --repository /srv/mlark --unencrypted")]
 pub struct Args {
-    /// An owner: who can read contents; age1… (repeatable)
+    /// An owner: who can read contents; age1… or an SSH public key (repeatable)
     #[arg(long, value_name = "RECIPIENT", conflicts_with = "unencrypted")]
     recipient: Vec<String>,
+    /// An owner who knows a passphrase: that of --passphrase-file, else asked for twice
+    #[arg(long, conflicts_with = "unencrypted")]
+    passphrase: bool,
     /// Encrypt nothing; entries stay signed
     #[arg(long)]
     unencrypted: bool,
@@ -39,26 +48,26 @@ pub struct Args {
 struct Owners {
     recipients: Vec<Recipient>,
     /// An identity made here, and the file that it was written to.
-    made: Option<(Identity, Option<PathBuf>)>,
+    made: Option<(Pair, Option<PathBuf>)>,
 }
 
 /// Makes the repository.
 pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
     let storage = session.storage().await?;
-    let place = storage.describe();
     let record = storage.size(&FileName::record()).await;
     // A store that cannot be asked ends it here, before any key is written.
     if record
         .map_err(|error| Failure::of_archive(&error.into()))?
         .is_some()
     {
+        let place = storage.describe();
         return Err(Failure::of_archive(
             &archive_format::Error::AlreadyARepository { place },
         ));
     }
     refuse_existing_key(session.named_key_file().as_deref())?;
     session.cache_root()?;
-    let owners = find_owners(args, session)?;
+    let owners = find_owners(args, session).await?;
     let options = InitOptions {
         owners: owners.recipients.clone(),
         unencrypted: args.unencrypted,
@@ -82,7 +91,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
         .write_new(&key_file)
         .map_err(|error| Failure::of_archive(&error))?;
     session.remember_place(storage.as_ref(), &id)?;
-    tell(session, &place, &made, &owners, &key_file);
+    tell(session, storage.as_ref(), &made, &owners, &key_file);
     Ok(ExitStatus::Done)
 }
 
@@ -96,7 +105,7 @@ fn refuse_existing_key(file: Option<&Path>) -> Result<(), Failure> {
     }
 }
 
-fn find_owners(args: &Args, session: &Session) -> Result<Owners, Failure> {
+async fn find_owners(args: &Args, session: &Session) -> Result<Owners, Failure> {
     let given = |recipients| Owners {
         recipients,
         made: None,
@@ -104,24 +113,29 @@ fn find_owners(args: &Args, session: &Session) -> Result<Owners, Failure> {
     if args.unencrypted {
         return Ok(given(Vec::new()));
     }
-    if !args.recipient.is_empty() {
-        return args
-            .recipient
-            .iter()
-            .map(|text| parse_recipient(text))
-            .collect::<Result<_, _>>()
-            .map(given);
+    let mut recipients = args
+        .recipient
+        .iter()
+        .map(|text| parse_recipient(text))
+        .collect::<Result<Vec<_>, _>>()?;
+    if args.passphrase {
+        recipients.extend(passphrases(session).await?);
+    }
+    if !recipients.is_empty() {
+        return Ok(given(recipients));
     }
     let file = session.identity_file();
     if let Some(file) = &file
         && let Some(text) = read_key_file(file)?
     {
-        let identities = read_identities(&text, file)?;
-        return Ok(given(
-            identities.iter().map(Identity::to_recipient).collect(),
-        ));
+        return Ok(given(match read_identities(&text, file)? {
+            IdentityFile::Ready(identities) => {
+                identities.iter().map(Identity::to_recipient).collect()
+            }
+            IdentityFile::Locked(locked) => vec![locked.recipient().clone()],
+        }));
     }
-    let identity = Identity::generate();
+    let identity = Pair::generate();
     if let Some(file) = &file {
         make_parent(file)?;
         let text = identity.to_file_text(session.context.clock.now());
@@ -133,16 +147,28 @@ fn find_owners(args: &Args, session: &Session) -> Result<Owners, Failure> {
     })
 }
 
-fn parse_recipient(text: &str) -> Result<Recipient, Failure> {
-    Recipient::parse(text).map_err(|error| {
-        Failure::usage("The recipient is refused")
-            .on(format!("`{text}`"))
-            .because(&error)
-            .next("`mlark key generate` makes an identity and prints its recipient")
-    })
+/// The passphrases that files hold, else a new one.
+async fn passphrases(session: &Session) -> Result<Vec<Recipient>, Failure> {
+    let mut secrets = session.passphrases().await?;
+    if secrets.is_empty() {
+        secrets.push(session.ask_new_passphrase().await?);
+    }
+    let recipients = secrets
+        .into_iter()
+        .map(|secret| Recipient::passphrase(secret, None));
+    recipients
+        .collect::<Result<_, _>>()
+        .map_err(|error| Failure::usage("The passphrase is refused").because(&error))
 }
 
-fn tell(session: &Session, place: &str, made: &Initialised, owners: &Owners, key_file: &Path) {
+fn tell(
+    session: &Session,
+    storage: &dyn Storage,
+    made: &Initialised,
+    owners: &Owners,
+    key_file: &Path,
+) {
+    let (place, deletes) = (storage.describe(), storage.deletes());
     let id = made.record.id.to_string();
     let signer = made.machine_key.signer().to_string();
     let (identity, identity_file) = match &owners.made {
@@ -152,12 +178,13 @@ fn tell(session: &Session, place: &str, made: &Initialised, owners: &Owners, key
     };
     let ui = &session.ui;
     if ui.json() {
-        let secret = identity.map(Identity::to_secret_text);
+        let secret = identity.map(Pair::to_secret_text);
         ui.document(&json!({
             "repository": id,
             "url": place,
             "encrypted": made.record.encryption.is_some(),
-            "recipients": owners.recipients.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "recipients": owners.recipients.iter().filter_map(Recipient::to_public_text).collect::<Vec<_>>(),
+            "passphrases": owners.recipients.iter().filter(|owner| owner.is_passphrase()).count(),
             "key_file": key_file,
             "signer": signer,
             "identity_file": identity_file,
@@ -171,6 +198,14 @@ fn tell(session: &Session, place: &str, made: &Initialised, owners: &Owners, key
         key_file.display()
     ));
     ui.line(&format!("  its signer:         {signer}"));
+    if made.record.encryption.is_some() {
+        // An identity that lies here makes this machine an owner's.
+        let part = match session.identity_file().is_some_and(|file| file.exists()) {
+            true => Part::Owner,
+            false => Part::Agent,
+        };
+        ui.line(&format!("  {}", part::words(true, part, deletes).line()));
+    }
     for recipient in &owners.recipients {
         ui.line(&format!("  owner:              {recipient}"));
     }
@@ -202,7 +237,7 @@ fn tell(session: &Session, place: &str, made: &Initialised, owners: &Owners, key
             );
         }
         (None, None) => ui.line(
-            "Keep safe: the owners' identities; without one of them no backup can ever be read.",
+            "Keep safe: the owners' keys and passphrases; without one of them no backup can ever be read.",
         ),
     }
 }

@@ -1,21 +1,24 @@
-//! `mlark key`: makes an owner's key. A secret is written to a file that only its owner can read, or printed once.
+//! `mlark key`: who can read and who can write. A secret is written to a file that only its owner can read, or printed once.
 
-use std::path::PathBuf;
+mod add;
+mod generate;
+mod list;
+mod remove;
+mod revoke;
+mod rotate;
 
-use archive_format::Identity;
-use archive_format::keys::write_exclusive;
+pub(super) use add::parse_recipient;
+use archive_format::KeysChanged;
 use clap::Subcommand;
-use secrecy::ExposeSecret;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::session::Session;
-use crate::session::repository::make_parent;
 
 /// Options.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  mlark key generate --output owner.key")]
+#[command(after_help = "Example:\n  mlark key list")]
 pub struct Args {
     #[command(subcommand)]
     act: Act,
@@ -23,43 +26,61 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Act {
-    /// Makes an owner's age identity; its recipient is given to `mlark init --recipient`
-    #[command(after_help = "\
-Examples:
-  mlark key generate --output owner.key
-  mlark init --recipient age1…")]
-    Generate {
-        /// Write it to this new file, readable by its owner alone, instead of standard output
-        #[arg(short, long, value_name = "FILE")]
-        output: Option<PathBuf>,
-    },
+    /// Makes an owner's age identity, or a key file for another machine
+    Generate(generate::Args),
+    /// Lists who holds keys, and who was revoked
+    List(list::Args),
+    /// Lets another owner read, or another machine write
+    Add(add::Args),
+    /// Leaves an owner or a machine out from now on
+    Remove(remove::Args),
+    /// Makes new keys for what is written from now on
+    Rotate(rotate::Args),
+    /// After a theft: what a machine signed behind an entry counts for nothing
+    Revoke(revoke::Args),
 }
 
-/// Makes the key.
-pub fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
-    let Act::Generate { output } = &args.act;
-    let identity = Identity::generate();
-    let recipient = identity.to_recipient().to_string();
-    let text = identity.to_file_text(session.context.clock.now());
-    if let Some(file) = output {
-        make_parent(file)?;
-        write_exclusive(file, &text).map_err(|error| Failure::of_archive(&error))?;
+/// Does it.
+pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
+    match &args.act {
+        Act::Generate(args) => generate::run(args, session).await,
+        Act::List(_) => list::run(session).await,
+        Act::Add(args) => add::run(args, session).await,
+        Act::Remove(args) => remove::run(args, session).await,
+        Act::Rotate(_) => rotate::run(session).await,
+        Act::Revoke(args) => revoke::run(args, session).await,
     }
-    let file = output.as_ref().map(|file| file.display().to_string());
+}
+
+/// Shows a change: as a document, or what was done and each thing to know about it.
+fn show(session: &Session, changed: &KeysChanged, done: &str, more: &[String], fields: Value) {
+    let kept: Vec<String> = changed
+        .kept
+        .iter()
+        .map(|(name, _)| name.to_string())
+        .collect();
     if session.ui.json() {
-        let secret = identity.to_secret_text();
-        session.ui.document(&json!({
-            "recipient": recipient,
-            "file": file,
-            "identity": file.is_none().then(|| secret.expose_secret()),
-        }));
-        return Ok(ExitStatus::Done);
+        let mut document = json!({
+            "entry": changed.entry,
+            "edition": changed.edition,
+            "kept": kept,
+        });
+        if let (Some(document), Value::Object(fields)) = (document.as_object_mut(), fields) {
+            document.extend(fields);
+        }
+        session.ui.document(&document);
+        return;
     }
-    match file {
-        Some(file) => session
+    session.ui.line(&format!(
+        "{done}: log entry {}, edition {} of the keys",
+        changed.entry, changed.edition
+    ));
+    for line in more {
+        session.ui.line(&format!("  {line}"));
+    }
+    for (name, reason) in &changed.kept {
+        session
             .ui
-            .line(&format!("{file}: the identity of {recipient}")),
-        None => session.ui.lines(text.expose_secret().trim_end()),
+            .note(&format!("{name} is superseded and stays: {reason}"));
     }
-    Ok(ExitStatus::Done)
 }

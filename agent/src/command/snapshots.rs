@@ -43,13 +43,29 @@ enum Act {
         #[arg(required = true)]
         id: Vec<String>,
     },
+    /// Keeps snapshots, whatever the retention rules say
+    #[command(after_help = "Example:\n  mlark snapshots protect 01KA5")]
+    Protect {
+        /// Its id, or a unique prefix
+        #[arg(required = true)]
+        id: Vec<String>,
+    },
+    /// Leaves snapshots to the retention rules again
+    #[command(after_help = "Example:\n  mlark snapshots unprotect 01KA5")]
+    Unprotect {
+        /// Its id, or a unique prefix
+        #[arg(required = true)]
+        id: Vec<String>,
+    },
 }
 
-/// Lists them, oldest first, or accepts some.
+/// Lists them, oldest first, or says something of some.
 pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
     match &args.act {
         None => list(args, session).await,
         Some(Act::Accept { id }) => accept(id, session).await,
+        Some(Act::Protect { id }) => protect(id, true, session).await,
+        Some(Act::Unprotect { id }) => protect(id, false, session).await,
     }
 }
 
@@ -79,14 +95,46 @@ async fn accept(names: &[String], session: &Session) -> Result<ExitStatus, Failu
     Ok(ExitStatus::Done)
 }
 
+async fn protect(
+    names: &[String],
+    protected: bool,
+    session: &Session,
+) -> Result<ExitStatus, Failure> {
+    let repository = session.open_repository().await?;
+    let mut ids = Vec::new();
+    for name in names {
+        ids.push(session.resolve(&repository, name).await?.id);
+    }
+    let now = session.context.clock.now();
+    let done = repository.protect(&ids, protected, now).await;
+    done.map_err(|error| Failure::of_archive(&error))?;
+    let (member, words) = match protected {
+        true => ("protected", "is protected"),
+        false => ("unprotected", "is protected no more"),
+    };
+    if session.ui.json() {
+        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        session.ui.document(&json!({ member: ids }));
+    } else {
+        for id in &ids {
+            session.ui.line(&format!("{id} {words}"));
+        }
+    }
+    Ok(ExitStatus::Done)
+}
+
 async fn list(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
     let repository = session.open_repository().await?;
     let archive = |error| Failure::of_archive(&error);
     let history = repository.history().await.map_err(archive)?;
     let accepted = repository.accepted().await.map_err(archive)?;
+    let protected = repository.protected().await.map_err(archive)?;
     let chosen = choose(args, history)?;
     if session.ui.json() {
-        let rows: Vec<Value> = chosen.iter().map(row).collect();
+        let rows: Vec<Value> = chosen
+            .iter()
+            .map(|record| row(record, protected.contains(&record.id)))
+            .collect();
         session.ui.document(&json!({ "snapshots": rows }));
         return Ok(ExitStatus::Done);
     }
@@ -113,12 +161,16 @@ async fn list(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
             Outcome::Suspect if accepted.contains(&record.id) => "suspect, accepted",
             outcome => outcome.as_str(),
         };
+        let protected = match protected.contains(&record.id) {
+            true => ", protected",
+            false => "",
+        };
         table.row([
             record.id.to_string(),
             record.workspace.clone(),
             amount::moment(record.finished),
             amount::age(record.finished, now),
-            outcome.to_owned(),
+            format!("{outcome}{protected}"),
             amount::count(record.item_count()),
             amount::size(record.bytes.listed),
             record.tags.join(" "),
@@ -128,7 +180,7 @@ async fn list(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
     Ok(ExitStatus::Done)
 }
 
-fn row(record: &SnapshotRecord) -> Value {
+fn row(record: &SnapshotRecord, protected: bool) -> Value {
     json!({
         "id": record.id.to_string(),
         "workspace": record.workspace,
@@ -137,6 +189,7 @@ fn row(record: &SnapshotRecord) -> Value {
         "items": record.item_count(),
         "bytes": record.bytes.listed,
         "tags": record.tags,
+        "protected": protected,
     })
 }
 

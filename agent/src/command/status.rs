@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use archive_format::{Part, Repository};
+use archive_format::Repository;
 use serde_json::json;
 
 use crate::config::value::Schedule;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::health::{Facts, Health, State};
+use crate::part;
 use crate::session::Session;
 use crate::ui::{Table, Tone, amount};
 
@@ -29,13 +30,13 @@ pub async fn run(session: &Session) -> Result<ExitStatus, Failure> {
     let (number, hash) = repository.head().await.map_err(archive)?;
     let head = format!("{number}:{hash}");
     let place = repository.storage().describe();
-    let (part, theft) = part(&repository);
+    let part = part::of(&repository);
     if session.ui.json() {
         session.ui.document(&json!({
             "healthy": healths.iter().all(|health| health.state == State::Good),
             "repository": {
                 "id": repository.id().to_string(), "url": place, "bytes": stored, "head": head,
-                "encrypted": repository.record().encryption.is_some(), "part": part,
+                "encrypted": repository.record().encryption.is_some(), "part": part.part,
             },
             "workspaces": healths,
         }));
@@ -48,7 +49,7 @@ pub async fn run(session: &Session) -> Result<ExitStatus, Failure> {
         amount::size(stored)
     ));
     ui.line(&format!("head        {head}"));
-    ui.line(&format!("this machine plays the part of {part}: {theft}"));
+    ui.line(&part.line());
     if healths.is_empty() {
         ui.line("next: add a [[workspace]] to the configuration, then `mlark backup`");
     }
@@ -170,24 +171,5 @@ fn show_workspaces(session: &Session, healths: &[Health]) {
                 (None, &format!("{}: {why}", health.workspace)),
             ]);
         }
-    }
-}
-
-/// The part that this machine plays, and what its theft would cost.
-fn part(repository: &Repository) -> (&'static str, &'static str) {
-    let encrypted = repository.record().encryption.is_some();
-    match (encrypted, repository.part()) {
-        (false, _) => (
-            "owner",
-            "nothing is encrypted, so whoever reads the repository reads every backup",
-        ),
-        (true, Part::Owner) => (
-            "owner",
-            "the identity here opens every backup, and a thief of it would read them all; keep it elsewhere",
-        ),
-        (true, Part::Agent) => (
-            "agent",
-            "a thief of its key could add to the repository and read names, sizes and digests, but no contents",
-        ),
     }
 }

@@ -78,7 +78,11 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "repository.identity_file",
-        "an owner's age identity, for restore and show",
+        "an owner's age identity or SSH private key, for restore and show",
+    ),
+    key(
+        "repository.passphrase_file",
+        "file with an owner's passphrase, for restore and show",
     ),
     key(
         "repository.trusted_signers",
@@ -283,7 +287,7 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "retention.keep_last",
-        "newest snapshots to keep; nothing is forgotten so far",
+        "newest snapshots to keep; without any keep_ key nothing is forgotten",
     ),
     key("retention.keep_hourly", "hours of which the newest is kept"),
     key("retention.keep_daily", "days of which the newest is kept"),
@@ -293,8 +297,14 @@ pub const KEYS: &[Key] = &[
         "months of which the newest is kept",
     ),
     key("retention.keep_yearly", "years of which the newest is kept"),
-    key("retention.keep_within", "everything younger is kept"),
-    key("retention.grace", "how long forgotten content stays"),
+    key(
+        "retention.keep_within",
+        "everything not older than this is kept, counted back from the newest",
+    ),
+    key(
+        "retention.grace",
+        "how long forgotten content stays; default 7d",
+    ),
     only(
         "limits.memory",
         "resident memory of the process",

@@ -76,6 +76,7 @@ fn status_of_archive(error: &ArchiveError) -> ExitStatus {
         | ArchiveError::SnapshotAmbiguous { .. }
         | ArchiveError::WorkspaceAmbiguous { .. }
         | ArchiveError::Forgotten { .. }
+        | ArchiveError::Holder { .. }
         | ArchiveError::SecretsNeedEncryption
         | ArchiveError::CopyOntoItself { .. }
         | ArchiveError::Id { .. } => ExitStatus::Usage,
@@ -90,15 +91,15 @@ fn next_for_archive(error: &ArchiveError) -> Option<&'static str> {
             "make one with `mlark init`, or correct `url` under [repository] or --repository"
         }
         ArchiveError::AlreadyARepository { .. } => "use it as it is, or name an empty folder",
-        ArchiveError::NoKey(KeyLack::MachineOnly) => {
-            "name the owner's identity with --identity-file, MLARK_IDENTITY_FILE or `identity_file`"
-        }
-        ArchiveError::NoKey(_) => {
-            "name this machine's key with `key_file`, or an owner's with --identity-file"
-        }
+        ArchiveError::NoKey(lack) => next_for_lack(*lack),
         ArchiveError::NoSigner { .. } => {
-            "name the key file that `mlark init` wrote with `key_file`"
+            "name the key file that `mlark init` wrote with `key_file`; a new machine makes one with `mlark key generate --machine`, and an owner adds it"
         }
+        ArchiveError::Holder { .. } => "`mlark key list` shows who holds keys",
+        ArchiveError::Unfit { .. } => {
+            "find out what that machine did; if its key was stolen, `mlark key revoke SIGNER --after ENTRY` draws a line before it"
+        }
+        ArchiveError::Revoked { .. } => "`mlark snapshots` lists those that count",
         ArchiveError::SnapshotUnknown { .. } => "`mlark snapshots` lists them",
         ArchiveError::SnapshotAmbiguous { .. } => "give more characters of the id",
         ArchiveError::WorkspaceAmbiguous { .. } => "write latest:WORKSPACE",
@@ -118,14 +119,35 @@ fn next_for_archive(error: &ArchiveError) -> Option<&'static str> {
             "leave `secrets` out, or make an encrypted repository"
         }
         ArchiveError::CopyOntoItself { .. } => "name another repository with --to",
-        ArchiveError::UnknownVersion { .. } | ArchiveError::UnknownFlag { .. } => {
-            "use a newer mlark"
-        }
+        ArchiveError::UnknownVersion { .. }
+        | ArchiveError::UnknownFlag { .. }
+        | ArchiveError::CatalogueNewer { .. } => "use a newer mlark",
         ArchiveError::CreateNotExclusive { .. } => {
             "use a local disk, or a network file system with O_EXCL"
         }
+        ArchiveError::DeletesRefused { .. } => {
+            "run it with a credential that may delete; where files are kept immutable, after their time"
+        }
         _ => return None,
     })
+}
+
+fn next_for_lack(lack: KeyLack) -> &'static str {
+    match lack {
+        KeyLack::MachineOnly => {
+            "name an owner's key: --identity-file FILE (or MLARK_IDENTITY_FILE, `identity_file`), or --passphrase-file FILE"
+        }
+        KeyLack::OwnerUnfit => "give the key or passphrase of an owner that `mlark key list` shows",
+        KeyLack::Removed => {
+            "an owner lets a key in again with `mlark key add`; a machine needs a new one from `mlark key generate --machine`"
+        }
+        KeyLack::OwnersSigning => {
+            "name an owner's key: --identity-file FILE or --passphrase-file FILE; where nothing is encrypted, the key file that `mlark init` wrote"
+        }
+        KeyLack::NoneGiven | KeyLack::NoneFits => {
+            "name this machine's key with `key_file`, or an owner's with --identity-file or --passphrase-file"
+        }
+    }
 }
 
 impl Failure {
@@ -184,6 +206,10 @@ impl Failure {
             | RestoreError::OtherPlan { .. }
             | RestoreError::Mapping(_)
             | RestoreError::Selection(_) => (ExitStatus::Usage, None),
+            RestoreError::Lost { .. } => (
+                ExitStatus::Damage,
+                Some("`mlark check` says what is damaged; --partial brings the rest, and lists what is missing".to_owned()),
+            ),
             RestoreError::Changed { .. } => (
                 ExitStatus::Failed,
                 Some("plan again: `mlark restore plan … --save` another file, look at it, apply that".to_owned()),

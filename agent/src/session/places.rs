@@ -10,7 +10,8 @@ use archive_format::Storage;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::session::Session;
-use crate::session::repository::{id_at, make_folder, read_key_file, read_machine_key};
+use crate::session::keys::{read_key_file, read_machine_key};
+use crate::session::repository::{id_at, make_folder};
 
 /// The largest file that is read, in bytes.
 const BYTES_MAX: u64 = 1 << 20;

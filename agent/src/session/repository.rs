@@ -1,28 +1,22 @@
 //! Opens the repository of a run: finds it, its cache and the keys that this machine has, and tells what opening found.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use archive_format::magic::RECORD_BYTES_MAX;
 use archive_format::storage::StorageFault;
 use archive_format::{
-    EntryHash, Error, FileName, Identity, KeyChain, MachineKey, Notice, OpenOptions, Repository,
-    RepositoryId, Signer, Storage,
+    EntryHash, Error, FileName, Notice, OpenOptions, Repository, RepositoryId, Signer, Storage,
 };
 use serde::Deserialize;
 
-use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::session::Session;
 use crate::store;
 
 /// What the log records as its writer.
 pub const PROGRAM: &str = concat!("mlark ", env!("CARGO_PKG_VERSION"));
-
-/// The largest key file that is taken, in bytes.
-const KEY_BYTES_MAX: u64 = 1 << 20;
 
 impl Session {
     /// The repository's storage.
@@ -46,16 +40,22 @@ impl Session {
         self.open_repository_as(true).await
     }
 
+    /// Opens the repository for something that reads contents: without an owner's key that is refused at once.
+    pub async fn open_repository_with_contents(&self) -> Result<Repository, Failure> {
+        with_contents(self.open_repository().await?)
+    }
+
+    /// The same although its log is damaged.
+    pub async fn open_damaged_repository_with_contents(&self) -> Result<Repository, Failure> {
+        with_contents(self.open_damaged_repository().await?)
+    }
+
     async fn open_repository_as(&self, tolerate_damage: bool) -> Result<Repository, Failure> {
         let storage = self.storage().await?;
         let id = id_at(&storage).await?;
         self.same_place(storage.as_ref(), &id)?;
         let cache = self.cache_root()?;
-        let key_file = self.key_file(&id)?;
-        let keys = KeyChain {
-            machine: read_machine_key(&key_file)?,
-            owners: self.owners()?,
-        };
+        let keys = self.key_chain(&storage, &id).await?;
         let options = OpenOptions {
             cache,
             trusted_signers: self.trusted_signers()?,
@@ -91,19 +91,18 @@ impl Session {
                         "{name} is damaged: {reason}; `mlark check` says what it touches"
                     ));
                 }
+                Notice::PassedOver {
+                    entry,
+                    signer,
+                    reason: Some(reason),
+                } => self.ui.warn(&format!(
+                    "Log entry {entry} of the machine {signer} is refused: {reason}"
+                )),
+                Notice::PassedOver { entry, signer, .. } => self.ui.detail(&format!(
+                    "Log entry {entry} counts for nothing: its signer {signer} was revoked"
+                )),
                 _ => {}
             }
-        }
-    }
-
-    /// The identities of the named identity file; none where none is named or the named one is not on this machine.
-    fn owners(&self) -> Result<Vec<Identity>, Failure> {
-        let Some(file) = self.identity_file() else {
-            return Ok(Vec::new());
-        };
-        match read_key_file(&file)? {
-            None => Ok(Vec::new()),
-            Some(text) => read_identities(&text, &file),
         }
     }
 
@@ -139,6 +138,13 @@ impl Session {
     }
 }
 
+fn with_contents(repository: Repository) -> Result<Repository, Failure> {
+    match repository.contents_lack() {
+        None => Ok(repository),
+        Some(lack) => Err(Failure::of_archive(&Error::NoKey(lack))),
+    }
+}
+
 /// The id of the repository in a storage, before any key is at hand: where the keys are depends on it. Everything else
 /// of the record is checked when the repository is opened.
 pub async fn id_at(storage: &Arc<dyn Storage>) -> Result<String, Failure> {
@@ -162,48 +168,6 @@ pub async fn id_at(storage: &Arc<dyn Storage>) -> Result<String, Failure> {
         })
     })?;
     Ok(named.id.to_string())
-}
-
-/// Reads the identities of an age identity file's text.
-pub fn read_identities(text: &str, file: &Path) -> Result<Vec<Identity>, Failure> {
-    Identity::parse_file(text).map_err(|error| {
-        Failure::new(ExitStatus::NoKey, "The identity file cannot be used")
-            .on(file.display())
-            .because(&error)
-            .next("it holds lines AGE-SECRET-KEY-1…, as `mlark key generate` writes them")
-    })
-}
-
-pub(super) fn read_machine_key(file: &Path) -> Result<Option<MachineKey>, Failure> {
-    let Some(text) = read_key_file(file)? else {
-        return Ok(None);
-    };
-    MachineKey::parse(&text).map(Some).map_err(|error| {
-        Failure::new(ExitStatus::NoKey, "This machine's key file cannot be used")
-            .on(file.display())
-            .because(&error)
-            .next("bring back the file that `mlark init` wrote, or name another with `key_file`")
-    })
-}
-
-/// The text of a file with a key in it; `None` where there is no such file.
-pub fn read_key_file(file: &Path) -> Result<Option<String>, Failure> {
-    let refused = |error: io::Error| {
-        Failure::failed("A key file cannot be read")
-            .on(file.display())
-            .why(error)
-    };
-    match fs::metadata(file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(refused(error)),
-        Ok(about) if about.len() > KEY_BYTES_MAX => {
-            return Err(Failure::failed("A key file cannot be used")
-                .on(file.display())
-                .why("it is larger than 1 MiB"));
-        }
-        Ok(_) => {}
-    }
-    fs::read_to_string(file).map(Some).map_err(refused)
 }
 
 /// The folder in which a file lies, made if it is not there.

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::program::{Ran, library};
 
 /// A home with a folder to back up.
-fn world() -> TempDir {
+pub(crate) fn world() -> TempDir {
     let home = tempfile::tempdir().unwrap();
     fs::create_dir_all(home.path().join("source/sub")).unwrap();
     fs::write(home.path().join("source/a.txt"), "alpha\n").unwrap();
@@ -25,19 +25,19 @@ fn world() -> TempDir {
     home
 }
 
-async fn mlark(home: &Path, arguments: &[&str]) -> Ran {
+pub(crate) async fn mlark(home: &Path, arguments: &[&str]) -> Ran {
     let config = home.join("mlark.toml");
     let arguments = [arguments, &["--config", config.to_str().unwrap()]].concat();
     library(home, &arguments, |_| {}).await
 }
 
-async fn done(home: &Path, arguments: &[&str]) -> Ran {
+pub(crate) async fn done(home: &Path, arguments: &[&str]) -> Ran {
     let ran = mlark(home, arguments).await;
     assert_eq!(ran.code, 0, "{arguments:?}: {ran:?}");
     ran
 }
 
-async fn json(home: &Path, arguments: &[&str]) -> Value {
+pub(crate) async fn json(home: &Path, arguments: &[&str]) -> Value {
     done(home, &[arguments, &["--json"]].concat()).await.json()
 }
 

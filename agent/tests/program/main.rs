@@ -1,8 +1,11 @@
 //! The program as people and scripts meet it: its binary for errors and exit codes, its library in-process for the rest.
 
 mod daemon;
+mod damage;
 mod errors;
 mod interface;
 mod journey;
+mod keys;
 mod program;
+mod removal;
 mod stores;

@@ -1,10 +1,17 @@
 //! The log as this machine has read it, and what follows from it: live snapshots, swept packs, accepted snapshots.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::Catalogue;
+use super::objects::SWEPT;
+use crate::log::chain::Passed;
 use crate::log::{Body, EntryBody};
 use crate::{EntryHash, Error, PackName, Signer, SnapshotId, SnapshotRecord, json};
+
+/// The sort under which an entry is kept that counts for nothing and whose body is not known.
+pub(crate) const PASSED: &str = "passed";
 
 /// An entry that was verified.
 #[derive(Clone, Debug)]
@@ -80,6 +87,36 @@ impl Catalogue {
             .await
     }
 
+    /// Remembers that an entry stands under its number and counts for nothing.
+    pub(crate) async fn add_passed(&self, passed: &Passed) -> Result<(), Error> {
+        let (number, hash, signer) = (passed.number as i64, passed.hash, passed.signer);
+        self.database
+            .call("add a log entry", move |connection| {
+                connection
+                    .execute(
+                        "INSERT OR IGNORE INTO log (number, hash, signer, sort, body) VALUES (?1, ?2, ?3, ?4, '')",
+                        params![number, hash.as_bytes(), signer.as_bytes(), PASSED],
+                    )
+                    .map(drop)
+            })
+            .await
+    }
+
+    /// Snapshots whose entries count for nothing since their signers were revoked: id, number of the entry, signer.
+    pub(crate) async fn revoked_snapshots(&self) -> Result<Vec<(SnapshotId, u64, Signer)>, Error> {
+        let live = self.snapshot_entries("1").await?;
+        let entries = self.entries_of("snapshot").await?;
+        let gone = entries
+            .into_iter()
+            .filter_map(|(number, signer, entry)| match entry.body {
+                Body::Snapshot(record) if live.get(&record.id) != Some(&number) => {
+                    Some((record.id, number, signer))
+                }
+                _ => None,
+            });
+        Ok(gone.collect())
+    }
+
     /// The bodies of all entries of a sort, oldest first, with number and signer.
     pub(crate) async fn entries_of(
         &self,
@@ -141,12 +178,12 @@ impl Catalogue {
 
     /// The records of all snapshots that are not forgotten, in the log's order.
     pub(crate) async fn snapshots(&self) -> Result<Vec<SnapshotRecord>, Error> {
-        let live = self.snapshot_ids("forgotten = 0").await?;
+        let live = self.snapshot_entries("forgotten = 0").await?;
         let entries = self.entries_of("snapshot").await?;
         let records = entries
             .into_iter()
-            .filter_map(|(_, _, entry)| match entry.body {
-                Body::Snapshot(record) if live.contains(&record.id) => Some(*record),
+            .filter_map(|(number, _, entry)| match entry.body {
+                Body::Snapshot(record) if live.get(&record.id) == Some(&number) => Some(*record),
                 _ => None,
             });
         Ok(records.collect())
@@ -154,35 +191,101 @@ impl Catalogue {
 
     /// The ids of accepted snapshots.
     pub(crate) async fn accepted(&self) -> Result<Vec<SnapshotId>, Error> {
-        let ids = self.snapshot_ids("accepted = 1").await?;
-        Ok(ids.into_iter().collect())
+        let ids = self.snapshot_entries("accepted = 1").await?;
+        Ok(ids.into_keys().collect())
     }
 
-    async fn snapshot_ids(
+    /// Snapshots that count, with the numbers of their entries.
+    pub(super) async fn snapshot_entries(
         &self,
         which: &'static str,
-    ) -> Result<std::collections::BTreeSet<SnapshotId>, Error> {
+    ) -> Result<BTreeMap<SnapshotId, u64>, Error> {
         self.database
             .call("list snapshots", move |connection| {
-                let mut query =
-                    connection.prepare_cached(&format!("SELECT id FROM snapshot WHERE {which}"))?;
-                let ids = query.query_map([], |row| row.get::<_, String>(0))?;
-                ids.filter_map(|id| id.map(|id| id.parse().ok()).transpose())
-                    .collect()
+                let mut query = connection
+                    .prepare_cached(&format!("SELECT id, entry FROM snapshot WHERE {which}"))?;
+                let ids = query.query_map([], |row| {
+                    Ok((
+                        row.get::<_, String>(0)?,
+                        row.get::<_, i64>(1)?.unsigned_abs(),
+                    ))
+                })?;
+                ids.filter_map(|row| {
+                    row.map(|(id, entry)| id.parse().ok().map(|id| (id, entry)))
+                        .transpose()
+                })
+                .collect()
             })
             .await
     }
 }
 
-/// What an entry changes. Swept names are kept for ever; what was in those packs is known no more.
+/// What an entry changes. Swept names are kept for ever.
 fn apply(transaction: &Transaction<'_>, entry: &ReadEntry) -> rusqlite::Result<()> {
     match &entry.body.body {
+        Body::Sweep(_) => entry
+            .swept
+            .iter()
+            .try_for_each(|name| sweep(transaction, name)),
+        Body::Keys(keys) if !keys.revoked.is_empty() => draw_lines(transaction),
+        body => apply_to_snapshots(transaction, entry.number, body),
+    }
+}
+
+/// Makes anew what entries say of snapshots, without those that count for nothing by the lines that the owners drew. What
+/// a sweep of a revoked signer names stays unusable: whoever saw it before may delete it at any time.
+fn draw_lines(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    let body = |text: String| -> Option<Body> {
+        let entry: EntryBody =
+            json::from_canonical(text.as_bytes(), usize::MAX, "an entry").ok()?;
+        Some(entry.body)
+    };
+    let mut lines: BTreeMap<[u8; 32], u64> = BTreeMap::new();
+    let mut query = transaction.prepare("SELECT body FROM log WHERE sort = 'keys'")?;
+    for text in query.query_map([], |row| row.get::<_, String>(0))? {
+        let Some(Body::Keys(keys)) = body(text?) else {
+            continue;
+        };
+        for revoked in keys.revoked {
+            let line = lines.entry(*revoked.signer.as_bytes()).or_insert(u64::MAX);
+            *line = revoked.after.min(*line);
+        }
+    }
+    transaction.execute("DELETE FROM snapshot", [])?;
+    let mut query = transaction.prepare(
+        "SELECT number, signer, body FROM log WHERE sort IN ('snapshot', 'forget', 'accept', 'protect') ORDER BY number",
+    )?;
+    let mut rows = query.query([])?;
+    while let Some(row) = rows.next()? {
+        let number = row.get::<_, i64>(0)?.unsigned_abs();
+        let counts = lines
+            .get(&row.get::<_, [u8; 32]>(1)?)
+            .is_none_or(|after| number <= *after);
+        if let (true, Some(body)) = (counts, body(row.get(2)?)) {
+            apply_to_snapshots(transaction, number, &body)?;
+        }
+    }
+    transaction
+        .execute(
+            "DELETE FROM held WHERE snapshot NOT IN (SELECT id FROM snapshot)",
+            [],
+        )
+        .map(drop)
+}
+
+fn apply_to_snapshots(
+    transaction: &Transaction<'_>,
+    number: u64,
+    body: &Body,
+) -> rusqlite::Result<()> {
+    match body {
+        // An id stands once: a later entry cannot put itself in the place of an earlier one.
         Body::Snapshot(record) => transaction
             .execute(
-                "INSERT OR REPLACE INTO snapshot (id, entry, workspace, outcome) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT OR IGNORE INTO snapshot (id, entry, workspace, outcome) VALUES (?1, ?2, ?3, ?4)",
                 params![
                     record.id.to_string(),
-                    entry.number as i64,
+                    number as i64,
                     record.workspace,
                     record.outcome.as_str()
                 ],
@@ -191,9 +294,8 @@ fn apply(transaction: &Transaction<'_>, entry: &ReadEntry) -> rusqlite::Result<(
         Body::Forget(forget) => mark(transaction, "forgotten", true, &forget.snapshots),
         Body::Accept(accept) => mark(transaction, "accepted", true, &accept.snapshots),
         Body::Protect(protect) => mark(transaction, "protected", protect.protected, &protect.snapshots),
-        Body::Sweep(_) => entry.swept.iter().try_for_each(|name| sweep(transaction, name)),
         Body::Repair(repair) => super::repairs::apply(transaction, repair),
-        Body::Hold(_) | Body::Keys(_) | Body::Erase(_) => Ok(()),
+        Body::Sweep(_) | Body::Hold(_) | Body::Keys(_) | Body::Erase(_) => Ok(()),
     }
 }
 
@@ -216,22 +318,16 @@ fn mark(
 
 fn sweep(connection: &Connection, name: &PackName) -> rusqlite::Result<()> {
     connection.execute("INSERT OR IGNORE INTO swept VALUES (?1)", [name.as_bytes()])?;
-    let pack: Option<i64> = connection
-        .query_row(
-            "SELECT id FROM pack WHERE name = ?1",
-            [name.as_bytes()],
-            |row| row.get(0),
-        )
-        .optional()?;
-    if let Some(pack) = pack {
-        connection.execute("DELETE FROM object WHERE pack = ?1", [pack])?;
-        connection.execute("DELETE FROM frame WHERE pack = ?1", [pack])?;
+    let marked = connection.execute(
+        "UPDATE pack SET state = ?2 WHERE name = ?1",
+        params![name.as_bytes(), SWEPT],
+    )?;
+    if marked > 0 {
         // What was reached through it must be found anew.
         connection.execute(
-            "DELETE FROM reach WHERE parent IN (SELECT parent FROM reach WHERE pack = ?1)",
-            [pack],
+            "DELETE FROM reach WHERE parent IN (SELECT parent FROM reach JOIN pack ON pack.id = reach.pack WHERE name = ?1)",
+            [name.as_bytes()],
         )?;
-        connection.execute("DELETE FROM pack WHERE id = ?1", [pack])?;
     }
     Ok(())
 }

@@ -20,6 +20,10 @@ pub(crate) const GONE: i64 = 1;
 /// It is there and may be read; nothing new is named in it, since its index is missing or a repair found damage.
 pub(crate) const READ_ONLY: i64 = 2;
 
+/// A sweep names it: nothing new is ever named in it. While it is there it may be read, since a sweep may name what a
+/// snapshot needs only if somebody broke the rules.
+pub(crate) const SWEPT: i64 = 3;
+
 /// A pack as the catalogue has it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PackRow {
@@ -56,12 +60,12 @@ fn unsigned(value: i64) -> u64 {
 }
 
 impl Catalogue {
-    /// Adds a pack with its table, unless it was swept.
+    /// Adds a pack with its table.
     pub(crate) async fn add_pack(&self, index: Index) -> Result<(), Error> {
         self.add_pack_as(index, USABLE).await
     }
 
-    /// The same in a state; a pack that a repair found damaged never becomes usable by it.
+    /// The same in a state; a pack that was swept or that a repair found damaged never becomes usable by it.
     pub(crate) async fn add_pack_as(&self, index: Index, state: i64) -> Result<(), Error> {
         self.database
             .call("add a pack", move |connection| {
@@ -115,9 +119,37 @@ impl Catalogue {
                 let transaction = connection.transaction()?;
                 for (name, state) in &states {
                     transaction
-                        .prepare_cached("UPDATE pack SET state = ?2 WHERE name = ?1")?
-                        .execute(params![name.as_bytes(), state])?;
+                        .prepare_cached(
+                            "UPDATE pack SET state = ?2 WHERE name = ?1 AND state <> ?3",
+                        )?
+                        .execute(params![name.as_bytes(), state, SWEPT])?;
                 }
+                transaction.commit()
+            })
+            .await
+    }
+
+    /// Takes out swept packs whose files are gone. One pass over the objects, however many packs there are.
+    pub(crate) async fn drop_packs(&self, names: Vec<PackName>) -> Result<(), Error> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        self.database
+            .call("take packs out", move |connection| {
+                let transaction = connection.transaction()?;
+                transaction.execute_batch(
+                    "CREATE TEMP TABLE IF NOT EXISTS dropped (id INTEGER PRIMARY KEY); DELETE FROM dropped;",
+                )?;
+                for name in &names {
+                    transaction
+                        .prepare_cached("INSERT INTO dropped SELECT id FROM pack WHERE name = ?1")?
+                        .execute([name.as_bytes()])?;
+                }
+                transaction.execute_batch(
+                    "DELETE FROM object WHERE pack IN (SELECT id FROM dropped);
+                     DELETE FROM frame WHERE pack IN (SELECT id FROM dropped);
+                     DELETE FROM pack WHERE id IN (SELECT id FROM dropped);",
+                )?;
                 transaction.commit()
             })
             .await
@@ -190,7 +222,7 @@ impl Catalogue {
             .call("add up packs", |connection| {
                 connection
                     .query_row(
-                        "SELECT coalesce(sum(stored_bytes), 0) FROM pack WHERE state <> 1",
+                        "SELECT coalesce(sum(stored_bytes), 0) FROM pack WHERE state NOT IN (1, 3)",
                         [],
                         |row| row.get(0),
                     )
@@ -206,7 +238,8 @@ impl Catalogue {
     ) -> Result<Option<Vec<PackName>>, Error> {
         self.database
             .call("look packs up", move |connection| {
-                let mut query = connection.prepare_cached("SELECT name FROM pack WHERE id = ?1")?;
+                let mut query = connection
+                    .prepare_cached("SELECT name FROM pack WHERE id = ?1 AND state <> 3")?;
                 let mut names = Vec::with_capacity(packs.len());
                 for pack in packs {
                     let name = query.query_row([pack], |row| row.get(0)).optional()?;
@@ -225,8 +258,11 @@ impl Catalogue {
     pub(crate) async fn unusable_of(&self, packs: Vec<PackId>) -> Result<Vec<PackId>, Error> {
         self.database
             .call("look packs up", move |connection| {
-                let mut query = connection
-                    .prepare_cached("SELECT count(*) FROM pack WHERE id = ?1 AND state = 0")?;
+                // The fence of every commit: what the state says is not relied on for what was swept.
+                let mut query = connection.prepare_cached(
+                    "SELECT count(*) FROM pack WHERE id = ?1 AND state = 0
+                     AND NOT EXISTS (SELECT 1 FROM swept WHERE swept.name = pack.name)",
+                )?;
                 let mut unusable = Vec::new();
                 for pack in packs {
                     if query.query_row([pack], |row| row.get::<_, i64>(0))? == 0 {
@@ -245,11 +281,12 @@ fn add_pack(connection: &mut Connection, index: &Index, state: i64) -> rusqlite:
     let swept: i64 = transaction
         .prepare_cached("SELECT count(*) FROM swept WHERE name = ?1")?
         .query_row([name], |row| row.get(0))?;
-    if swept > 0 {
-        return Ok(());
-    }
     let damaged = state == USABLE && repairs::has(&transaction, "damaged", &index.pack)?;
-    let state = if damaged { READ_ONLY } else { state };
+    let state = match (swept > 0, damaged) {
+        (true, _) => SWEPT,
+        (false, true) => READ_ONLY,
+        (false, false) => state,
+    };
     let known: Option<PackId> = transaction
         .prepare_cached("SELECT id FROM pack WHERE name = ?1")?
         .query_row([name], |row| row.get(0))
@@ -320,7 +357,7 @@ fn locate(connection: &Connection, address: Address) -> rusqlite::Result<Vec<Loc
     let mut query = connection.prepare_cached(
         "SELECT pack.id, name, class, stored_bytes, header, frame, offset, length, encoding
          FROM object JOIN pack ON pack.id = object.pack WHERE object.address = ?1
-         ORDER BY CASE pack.state WHEN 0 THEN 0 WHEN 2 THEN 1 ELSE 2 END, pack.id",
+         ORDER BY CASE pack.state WHEN 0 THEN 0 WHEN 2 THEN 1 WHEN 3 THEN 2 ELSE 3 END, pack.id",
     )?;
     let mut rows = query.query([address.as_bytes()])?;
     let mut locations = Vec::new();

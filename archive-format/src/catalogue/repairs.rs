@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::Catalogue;
-use super::objects::{GONE, READ_ONLY, USABLE};
+use super::objects::{READ_ONLY, USABLE};
 use crate::log::Repair;
 use crate::{Address, Error, PackName};
 
@@ -67,7 +67,7 @@ pub(super) fn apply(transaction: &Transaction<'_>, repair: &Repair) -> rusqlite:
     };
     each("INSERT OR IGNORE INTO damaged VALUES (?1)", &repair.packs)?;
     let to_read_only =
-        format!("UPDATE pack SET state = {READ_ONLY} WHERE name = ?1 AND state <> {GONE}");
+        format!("UPDATE pack SET state = {READ_ONLY} WHERE name = ?1 AND state = {USABLE}");
     each(&to_read_only, &repair.packs)?;
     each("INSERT OR IGNORE INTO tabled VALUES (?1)", &repair.tables)?;
     each("DELETE FROM damaged WHERE name = ?1", &repair.mended)?;

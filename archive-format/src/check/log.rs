@@ -5,9 +5,9 @@ use futures::TryStreamExt;
 use super::finding::{Finding, Touches};
 use super::{Checking, is_finding};
 use crate::log::Body;
-use crate::log::chain::Chain;
+use crate::log::chain::{Chain, Next, Passed};
 use crate::magic::RECORD_BYTES_MAX;
-use crate::{Digest, Error, FileName, Record};
+use crate::{Digest, Error, FileName, Record, Signer};
 
 impl Checking<'_> {
     pub(super) async fn log(&mut self) -> Result<(), Error> {
@@ -26,24 +26,27 @@ impl Checking<'_> {
         }
         self.stage("log", Some(last));
         self.record().await?;
-        let mut chain = Chain::new(&self.inner.record, Vec::new())?;
+        let pinned = self.inner.chain.lock().await.pinned();
+        let mut chain = Chain::new(&self.inner.record, pinned)?;
         let mut keys = None;
+        let (mut passed_over, mut signers) = (Vec::new(), Vec::new());
         while chain.number < last {
             let number = chain.number + 1;
-            match chain
-                .next(
-                    self.inner.storage.as_ref(),
-                    &self.inner.ring,
-                    &self.inner.record,
-                )
-                .await
-            {
-                Ok(Some(entry)) => {
+            match self.inner.next_entry(&chain).await {
+                Ok(Some(Next::Passed(passed))) => {
+                    self.same_as_remembered(number, passed.hash).await?;
+                    chain.pass(&passed);
+                    passed_over.push(passed);
+                    self.report.entries += 1;
+                    self.done(0);
+                }
+                Ok(Some(Next::Believed(entry))) => {
                     self.same_as_remembered(number, entry.hash).await?;
                     if let Body::Keys(body) = &entry.body.body {
                         keys = Some(body.clone());
                     }
                     chain.advance(&entry)?;
+                    signers.push((number, entry.signer));
                     self.report.entries += 1;
                     self.done(0);
                 }
@@ -61,10 +64,42 @@ impl Checking<'_> {
             let number = chain.number + 1;
             self.lost_entry(number, "it is missing", &mut chain).await?;
         }
+        self.passed_over(&chain, passed_over, signers);
         for file in keys.map(|keys| keys.files).unwrap_or_default() {
             self.key_file(&file.name, &file.sha256).await?;
         }
         Ok(())
+    }
+
+    /// Names the entries that count for nothing: odd where the owners drew a line before them, else damage.
+    fn passed_over(&mut self, chain: &Chain, passed: Vec<Passed>, signers: Vec<(u64, Signer)>) {
+        for (number, signer) in signers {
+            if chain
+                .revoked_after(&signer)
+                .is_some_and(|after| number > after)
+            {
+                let reason = format!("its signer {signer} was revoked, so it counts for nothing");
+                self.warn(FileName::log(number), &reason);
+            }
+        }
+        for passed in passed {
+            let name = FileName::log(passed.number);
+            match (
+                chain.unfit().find(|(number, _)| *number == passed.number),
+                passed.unfit,
+            ) {
+                (Some((_, signer)), Some(reason)) => {
+                    let reason = format!("the machine {signer} signed it, and {reason}");
+                    self.findings.push(Finding::new(name, reason));
+                }
+                _ => {
+                    let signer = passed.signer;
+                    let reason =
+                        format!("its signer {signer} was revoked, so it counts for nothing");
+                    self.warn(name, &reason);
+                }
+            }
+        }
     }
 
     async fn record(&mut self) -> Result<(), Error> {

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::finding::Finding;
 use super::{Checking, Depth, is_finding};
 use crate::pack::Class;
-use crate::read::packs;
+use crate::removal::Lists;
 use crate::storage::StorageFault;
 use crate::{Error, FileName, PackName, SnapshotRecord};
 
@@ -19,8 +19,10 @@ impl Checking<'_> {
     pub(super) async fn packs(&mut self) -> Result<(), Error> {
         self.foreign_files().await?;
         let needed = self.needed().await?;
-        let indexes = self.inner.listed("index/").await?;
-        let listed = self.inner.listed("packs/").await?;
+        let mut indexes = self.inner.listed("index/").await?;
+        let mut listed = self.inner.listed("packs/").await?;
+        self.without_swept(&needed, &mut listed, &mut indexes)
+            .await?;
         self.stage("packs", Some(listed.len() as u64));
         let has = |list: &[(PackName, u64)], name: &PackName| {
             list.binary_search_by(|(other, _)| other.cmp(name)).is_ok()
@@ -54,6 +56,33 @@ impl Checking<'_> {
         Ok(())
     }
 
+    /// What was swept means nothing any more, unless a snapshot needs it: then somebody swept what he must not.
+    async fn without_swept(
+        &mut self,
+        needed: &BTreeSet<PackName>,
+        packs: &mut Vec<(PackName, u64)>,
+        indexes: &mut Vec<(PackName, u64)>,
+    ) -> Result<(), Error> {
+        let listed = packs.iter().chain(&*indexes).map(|(name, _)| *name);
+        let mut swept = self.inner.catalogue.swept_of(listed.collect()).await?;
+        swept.dedup();
+        for name in &swept {
+            let reason = match needed.contains(name) {
+                true => {
+                    "a sweep names it although a snapshot needs it: its signer must not be trusted"
+                }
+                false => "it was swept and is not deleted yet; the next prune deletes it",
+            };
+            self.warn(FileName::pack(name), reason);
+        }
+        let stays = |(name, _): &(PackName, u64)| {
+            needed.contains(name) || swept.binary_search(name).is_err()
+        };
+        packs.retain(stays);
+        indexes.retain(stays);
+        Ok(())
+    }
+
     /// The packs of which every byte is read.
     async fn read_whole(&self, listed: &[(PackName, u64)]) -> Result<BTreeSet<PackName>, Error> {
         let names: Vec<PackName> = listed.iter().map(|(name, _)| *name).collect();
@@ -67,9 +96,9 @@ impl Checking<'_> {
         })
     }
 
-    /// The packs that live snapshots need.
+    /// The packs that live snapshots need, and those with the lists of sweep entries.
     async fn needed(&mut self) -> Result<BTreeSet<PackName>, Error> {
-        let mut needed = BTreeSet::new();
+        let mut needed = self.inner.sweep_lists().await?;
         for record in self.inner.catalogue.snapshots().await? {
             match packs_of(self.inner, &record).await {
                 Ok(packs) => needed.extend(packs),
@@ -201,19 +230,5 @@ pub(crate) async fn packs_of(
     inner: &crate::repository::Inner,
     record: &SnapshotRecord,
 ) -> Result<BTreeSet<PackName>, Error> {
-    let mut all: BTreeSet<PackName> = record.pack_list_packs.iter().copied().collect();
-    let mut count = 0;
-    for address in &record.pack_list {
-        let names = packs::parse_list(&inner.objects.get(*address).await?)?;
-        count += names.len() as u64;
-        all.extend(names);
-    }
-    if count == record.packs {
-        Ok(all)
-    } else {
-        Err(Error::Json {
-            what: "a list of packs".to_owned(),
-            reason: "it does not name as many as the snapshot says".to_owned(),
-        })
-    }
+    Lists::default().packs_of(inner, record).await
 }

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
+use std::str::FromStr;
 
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-use super::Identity;
 use super::signing::SigningSecret;
+use super::{Pair, Recipient};
 use crate::{Error, RepositoryId, Signer};
 
 /// The key of one machine for one repository.
@@ -20,7 +21,7 @@ use crate::{Error, RepositoryId, Signer};
 pub struct MachineKey {
     pub(crate) repository: RepositoryId,
     pub(crate) label: String,
-    pub(crate) identity: Identity,
+    pub(crate) identity: Pair,
     pub(crate) signing: SigningSecret,
     pub(crate) owners_signing: Option<SigningSecret>,
 }
@@ -52,7 +53,7 @@ impl MachineKey {
         Ok(Self {
             repository: take("repository")?.parse()?,
             label: take("label")?.to_owned(),
-            identity: Identity::parse(take("identity")?)?,
+            identity: Pair::parse(take("identity")?)?,
             signing: seed(take("signing-key")?)?,
             owners_signing: fields
                 .get("owners-signing-key")
@@ -64,10 +65,11 @@ impl MachineKey {
     /// The text of a key file.
     pub fn to_text(&self) -> SecretString {
         let mut text = Zeroizing::new(format!(
-            "{FIRST_LINE}\nrepository: {}\nlabel: {}\n# signer: {}\nidentity: {}\nsigning-key: {}\n",
+            "{FIRST_LINE}\nrepository: {}\nlabel: {}\n# signer: {}\n# introduction: {}\nidentity: {}\nsigning-key: {}\n",
             self.repository,
             self.label,
             self.signing.signer(),
+            self.introduction(),
             self.identity.to_secret_text().expose_secret(),
             hex::encode(self.signing.to_seed().as_slice()),
         ));
@@ -81,6 +83,27 @@ impl MachineKey {
             ));
         }
         text.as_str().into()
+    }
+
+    /// A new one for a repository. It opens and writes nothing before the owners introduced it.
+    pub fn generate(repository: RepositoryId, label: &str) -> Result<Self, Error> {
+        Ok(Self {
+            repository,
+            label: super::label(label, "machine"),
+            identity: Pair::generate(),
+            signing: SigningSecret::generate()?,
+            owners_signing: None,
+        })
+    }
+
+    /// What the owners need to know of it, and may be seen by everybody.
+    pub fn introduction(&self) -> Introduction {
+        Introduction {
+            repository: self.repository,
+            recipient: self.identity.to_recipient(),
+            signer: self.signing.signer(),
+            label: self.label.clone(),
+        }
     }
 
     /// The repository that it is for.
@@ -101,6 +124,57 @@ impl MachineKey {
     /// Creates the key file, readable by its owner alone. An existing file is an error and stays as it is.
     pub fn write_new(&self, path: &Path) -> Result<(), Error> {
         write_exclusive(path, &self.to_text())
+    }
+}
+
+/// The public half of a machine's key, as one line: `mlark-machine-1 REPOSITORY RECIPIENT SIGNER LABEL`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Introduction {
+    /// The repository that it is for.
+    pub repository: RepositoryId,
+    /// To whom the meta key is wrapped.
+    pub recipient: Recipient,
+    /// Who signs.
+    pub signer: Signer,
+    /// The machine's name, for people.
+    pub label: String,
+}
+
+const INTRODUCTION: &str = "mlark-machine-1";
+
+impl fmt::Display for Introduction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            repository,
+            recipient,
+            signer,
+            label,
+        } = self;
+        write!(
+            f,
+            "{INTRODUCTION} {repository} {recipient} {signer} {label}"
+        )
+    }
+}
+
+impl FromStr for Introduction {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let refused = || Error::Key {
+            what: "line of a machine",
+            reason: format!("it is not `{INTRODUCTION} REPOSITORY RECIPIENT SIGNER LABEL`"),
+        };
+        let parts: Vec<&str> = text.trim().splitn(5, ' ').collect();
+        let [INTRODUCTION, repository, recipient, signer, label] = parts.as_slice() else {
+            return Err(refused());
+        };
+        Ok(Self {
+            repository: repository.parse()?,
+            recipient: Recipient::parse(recipient)?,
+            signer: signer.parse()?,
+            label: super::label(label, "machine"),
+        })
     }
 }
 

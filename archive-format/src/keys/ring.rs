@@ -1,39 +1,48 @@
 //! The repository's own keys, as far as the keys at hand open them.
+//!
+//! Which edition counts stands in the newest `keys` entry of the log, and the log is encrypted to the meta key. So a
+//! reader that knows nothing yet opens whatever edition fits, the newest first, reads the log with it, and then opens
+//! the edition that the log names, by the digests that stand there.
 
-use futures::TryStreamExt;
+use std::sync::{Arc, PoisonError, RwLock};
+
 use hmac::{Hmac, KeyInit, Mac as _};
 use secrecy::ExposeSecret;
 use sha2::Sha256;
-use zeroize::Zeroizing;
 
-use super::envelope::{self, Unopened};
+use super::opening::{Opened, Opening};
 use super::signing::SigningSecret;
-use super::{Identity, KeyChain};
-use crate::magic::{RECORD_BYTES_MAX, SECRET_CONTEXT};
-use crate::storage::StorageFault;
-use crate::{Error, FileName, KeyLack, Mac, Record, Storage};
+use super::{KeyChain, Pair, Recipient};
+use crate::keys::file::KeySort;
+use crate::log::{KeyFile, Keys};
+use crate::magic::SECRET_CONTEXT;
+use crate::{Error, KeyLack, Mac, Record, Storage};
 
 /// What was opened.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ring {
     /// Whether the repository is encrypted at all.
     pub(crate) encrypted: bool,
     /// The secret halves of the meta recipients, newest first.
-    pub(crate) meta: Vec<Identity>,
+    pub(crate) meta: Vec<Pair>,
     /// The secret halves of the data recipients, newest first; empty where only a machine's key is at hand.
-    pub(crate) data: Vec<Identity>,
+    pub(crate) data: Vec<Pair>,
     /// This machine's signing key.
     pub(crate) machine: Option<SigningSecret>,
     /// The owners' signing key.
     pub(crate) owners: Option<SigningSecret>,
+    /// The files that these keys came from.
+    files: Vec<KeyFile>,
+    /// Whether a key that should open contents was given and does not.
+    unfit_owner: bool,
 }
 
 impl Ring {
-    /// Opens the key files of a repository.
+    /// Opens the newest key files that the keys at hand open.
     pub(crate) async fn open(
         storage: &dyn Storage,
         record: &Record,
-        keys: KeyChain,
+        keys: &KeyChain,
     ) -> Result<Self, Error> {
         if keys
             .machine
@@ -42,43 +51,121 @@ impl Ring {
         {
             return Err(Error::NoKey(KeyLack::NoneFits));
         }
-        let mut ring = Self {
-            encrypted: record.encryption.is_some(),
-            meta: Vec::new(),
-            data: Vec::new(),
-            machine: keys.machine.as_ref().map(|machine| machine.signing.clone()),
-            owners: keys
-                .machine
-                .as_ref()
-                .and_then(|machine| machine.owners_signing.clone()),
-        };
         let Some(encryption) = &record.encryption else {
-            return Ok(ring);
+            return Ok(Self::unencrypted(keys));
         };
-        let mut holders = keys.owners.clone();
-        holders.extend(keys.machine.map(|machine| machine.identity));
-        if holders.is_empty() {
+        if keys.owners.is_empty() && keys.machine.is_none() {
             return Err(Error::NoKey(KeyLack::NoneGiven));
         }
-        let meta = open_newest(storage, "meta", &holders).await?;
-        let meta = meta.ok_or(Error::NoKey(KeyLack::NoneFits))?;
-        ring.meta = meta.read(Identity::parse_file)?;
-        must_hold(&ring.meta, &encryption.meta, "meta")?;
-        if let Some(data) = open_newest(storage, "data", &keys.owners).await? {
-            ring.data = data.read(Identity::parse_file)?;
-            must_hold(&ring.data, &encryption.data, "data")?;
+        let mut opening = Opening::by_listing(storage, keys).await?;
+        let holds = |pairs: &[Pair], recipient: &str| must_hold(pairs, recipient);
+        let meta = opening
+            .open(KeySort::Meta, |text| {
+                let pairs = Pair::parse_file(text)?;
+                holds(&pairs, &encryption.meta).map(|()| pairs)
+            })
+            .await?
+            .ok_or(Error::NoKey(KeyLack::NoneFits))?;
+        let data = opening.open(KeySort::Data, |text| {
+            let pairs = Pair::parse_file(text)?;
+            holds(&pairs, &encryption.data).map(|()| pairs)
+        });
+        let data = data.await?;
+        let sign = opening.open(KeySort::Sign, SigningSecret::from_pem).await?;
+        Ok(Self::of(keys, meta, data, sign))
+    }
+
+    /// Opens the edition that a `keys` entry names: exactly the files with the digests that stand there.
+    pub(crate) async fn of_entry(
+        storage: &dyn Storage,
+        record: &Record,
+        keys: &KeyChain,
+        (number, entry): (u64, &Keys),
+    ) -> Result<Self, Error> {
+        let Some(encryption) = &record.encryption else {
+            return Ok(Self::unencrypted(keys));
+        };
+        let mut opening = Opening::by_entry(storage, keys, number, entry);
+        let held = |first: &str, newest: Option<&String>, pairs: Vec<Pair>| {
+            must_hold(&pairs, first)?;
+            newest.map_or(Ok(()), |newest| must_hold(&pairs, newest))?;
+            Ok(pairs)
+        };
+        let meta = opening
+            .open(KeySort::Meta, |text| {
+                let pairs = Pair::parse_file(text)?;
+                held(&encryption.meta, entry.meta.as_ref(), pairs)
+            })
+            .await?
+            .ok_or(Error::NoKey(KeyLack::Removed))?;
+        let data = opening.open(KeySort::Data, |text| {
+            let pairs = Pair::parse_file(text)?;
+            held(&encryption.data, entry.data.as_ref(), pairs)
+        });
+        let data = data.await?;
+        let sign = opening.open(KeySort::Sign, SigningSecret::from_pem).await?;
+        Ok(Self::of(keys, meta, data, sign))
+    }
+
+    fn unencrypted(keys: &KeyChain) -> Self {
+        let machine = keys.machine.as_ref();
+        Self {
+            encrypted: false,
+            meta: Vec::new(),
+            data: Vec::new(),
+            machine: machine.map(|machine| machine.signing.clone()),
+            owners: machine.and_then(|machine| machine.owners_signing.clone()),
+            files: Vec::new(),
+            unfit_owner: false,
         }
-        if let Some(sign) = open_newest(storage, "sign", &keys.owners).await? {
-            ring.owners = Some(sign.read(SigningSecret::from_pem)?);
+    }
+
+    fn of(
+        keys: &KeyChain,
+        meta: Opened<Vec<Pair>>,
+        data: Option<Opened<Vec<Pair>>>,
+        sign: Option<Opened<SigningSecret>>,
+    ) -> Self {
+        let mut files = vec![meta.file];
+        files.extend(data.iter().map(|data| data.file.clone()));
+        files.extend(sign.iter().map(|sign| sign.file.clone()));
+        Self {
+            encrypted: true,
+            meta: meta.secret,
+            unfit_owner: data.is_none() && !keys.owners.is_empty(),
+            data: data.map(|data| data.secret).unwrap_or_default(),
+            machine: keys.machine.as_ref().map(|machine| machine.signing.clone()),
+            owners: sign.map(|sign| sign.secret),
+            files,
         }
-        Ok(ring)
+    }
+
+    /// Whether all its secrets came from files that the entry names, and every key that was given opened one.
+    pub(crate) fn is_of(&self, entry: &Keys) -> bool {
+        !self.unfit_owner && self.files.iter().all(|file| entry.files.contains(file))
+    }
+
+    /// Whether it has the secret of this meta recipient.
+    pub(crate) fn holds_meta(&self, recipient: &Recipient) -> bool {
+        self.meta
+            .iter()
+            .any(|pair| pair.to_recipient() == *recipient)
+    }
+
+    /// Why contents do not open, where they do not.
+    pub(crate) fn data_lack(&self) -> Option<KeyLack> {
+        (self.encrypted && self.data.is_empty()).then_some(if self.unfit_owner {
+            KeyLack::OwnerUnfit
+        } else {
+            KeyLack::MachineOnly
+        })
     }
 
     /// The HMAC of a secret. Its key is derived from the oldest meta secret, so that it stays the same for ever.
     pub(crate) fn secret_mac(&self, secret: &[u8]) -> Result<Mac, Error> {
-        let identity = self.meta.last().ok_or(Error::SecretsNeedEncryption)?;
+        let pair = self.meta.last().ok_or(Error::SecretsNeedEncryption)?;
         let derived = mac(
-            identity.to_secret_text().expose_secret().as_bytes(),
+            pair.to_secret_text().expose_secret().as_bytes(),
             SECRET_CONTEXT,
         )?;
         mac(&derived, secret).map(Mac::from_bytes)
@@ -93,86 +180,34 @@ fn mac(key: &[u8], message: &[u8]) -> Result<[u8; 32], Error> {
     Ok(mac.finalize().into_bytes().into())
 }
 
-/// Opens the newest edition of a key file that the holders' keys open; none where no key fits any.
-async fn open_newest(
-    storage: &dyn Storage,
-    sort: &str,
-    holders: &[Identity],
-) -> Result<Option<Opened>, Error> {
-    if holders.is_empty() {
-        return Ok(None);
-    }
-    let suffix = format!("-{sort}.age");
-    let mut editions: Vec<(u32, FileName)> = storage
-        .list("keys/")
-        .try_filter_map(|file| {
-            let edition = file
-                .name
-                .as_str()
-                .strip_prefix("keys/")
-                .and_then(|name| name.strip_suffix(&suffix))
-                .and_then(|edition| edition.parse().ok());
-            async move { Ok(edition.map(|edition| (edition, file.name))) }
-        })
-        .try_collect()
-        .await?;
-    if editions.is_empty() {
-        return Err(Error::Damaged {
-            name: FileName::key(1, sort)?,
-            reason: "it is missing".to_owned(),
-        });
-    }
-    editions.sort_unstable_by(|left, right| right.cmp(left));
-    let mut damaged = None;
-    for (_, name) in editions {
-        let stored = match storage.read(&name, RECORD_BYTES_MAX).await {
-            Err(error) if error.fault == StorageFault::NotFound => continue,
-            stored => stored?,
-        };
-        match envelope::open(&stored, holders.iter()) {
-            Ok(plain) => return text(&name, plain).map(|text| Some(Opened { name, text })),
-            Err(Unopened::NoKeyFits) => {}
-            Err(Unopened::Damaged(reason)) => damaged = Some(Error::Damaged { name, reason }),
-        }
-    }
-    damaged.map_or(Ok(None), Err)
-}
-
-/// A key file that opened.
-struct Opened {
-    name: FileName,
-    text: Zeroizing<String>,
-}
-
-impl Opened {
-    /// What is in it that opened but is no key was put there by somebody else.
-    fn read<T>(&self, parse: impl FnOnce(&str) -> Result<T, Error>) -> Result<T, Error> {
-        parse(&self.text).map_err(|error| Error::Damaged {
-            name: self.name.clone(),
-            reason: error.to_string(),
-        })
-    }
-}
-
-fn text(name: &FileName, plain: Vec<u8>) -> Result<Zeroizing<String>, Error> {
-    let text = String::from_utf8(plain).map_err(|_| Error::Damaged {
-        name: name.clone(),
-        reason: "it is not text".to_owned(),
-    })?;
-    Ok(Zeroizing::new(text))
-}
-
 /// A key file that holds other keys than those that the owners signed would make this machine read forgeries.
-fn must_hold(identities: &[Identity], recipient: &str, sort: &str) -> Result<(), Error> {
-    if identities
-        .iter()
-        .any(|identity| identity.to_recipient().to_string() == recipient)
-    {
+fn must_hold(pairs: &[Pair], recipient: &str) -> Result<(), Error> {
+    if pairs.iter().any(|pair| pair.to_public_text() == recipient) {
         Ok(())
     } else {
-        Err(Error::Forged {
-            what: format!("The {sort} key file"),
-            reason: "it does not hold the key that repository.json names".to_owned(),
+        Err(Error::Key {
+            what: "key file",
+            reason: "it does not hold the key that the owners signed for".to_owned(),
         })
+    }
+}
+
+/// The ring of an open repository. It is exchanged when a new edition of the key files comes.
+#[derive(Clone, Debug)]
+pub(crate) struct RingCell(Arc<RwLock<Arc<Ring>>>);
+
+impl RingCell {
+    pub(crate) fn new(ring: Ring) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(ring))))
+    }
+
+    /// The ring as it is now.
+    pub(crate) fn get(&self) -> Arc<Ring> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another in its place.
+    pub(crate) fn set(&self, ring: Ring) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
     }
 }

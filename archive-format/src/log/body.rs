@@ -136,6 +136,9 @@ pub struct KeyHolder {
     /// The public signing key of a machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signer: Option<Signer>,
+    /// Of an owner with a passphrase the number of his key files, from 1: `keys/<edition>-<sort>-p<number>.age`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passphrase: Option<u32>,
 }
 
 /// Keys and signers as they are from this entry on. Signed by the owners' signing key.

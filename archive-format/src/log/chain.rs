@@ -1,8 +1,13 @@
 //! Reads the log forward and decides entry by entry whom to believe.
 //!
 //! Entry 1 is signed by the owners' key that `repository.json` names, and introduces this machine's signer; every
-//! `keys` entry is signed by the owners and says who may sign from then on. Where signers are pinned, an entry counts
-//! only if its signer, or the owners' key that introduced him, is among them.
+//! `keys` entry is signed by the owners and says who may sign from then on, and whose entries count for nothing after
+//! which number. Where signers are pinned, an entry counts only if its signer, or the owners' key that introduced him, is
+//! among them.
+//!
+//! An entry that a machine signed truly and wrongly (a body that does not open, a `keys` entry) is *unfit*: it cannot be
+//! deleted, so reading goes on to its end, and whether it stands in the way is known there: not, where the owners
+//! revoked its signer before it.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +17,7 @@ use crate::keys::Recipient;
 use crate::keys::ring::Ring;
 use crate::magic::ENTRY_BYTES_MAX;
 use crate::storage::{Storage, StorageFault};
-use crate::{EntryHash, Error, FileName, Record, Signer};
+use crate::{EntryHash, Error, FileName, KeyLack, Record, Signer};
 
 /// Where the log is known to end, and who may sign what comes next.
 #[derive(Clone, Debug)]
@@ -26,11 +31,25 @@ pub(crate) struct Chain {
     owners: Signer,
     pinned: Vec<Signer>,
     introduced: BTreeMap<Signer, String>,
+    /// The last entry of each revoked signer that counts.
     revoked: BTreeMap<Signer, u64>,
+    /// Unfit entries that no revocation covers, with their signers and reasons.
+    unfit: BTreeMap<u64, (Signer, String)>,
+    /// The newest `keys` entry and its number.
+    pub(crate) keys: Option<(u64, Box<Keys>)>,
     /// To whom data packs are encrypted now.
     pub(crate) data: Option<Recipient>,
     /// To whom meta packs, index and log are encrypted now.
     pub(crate) meta: Option<Recipient>,
+}
+
+/// What stands under a number.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// An entry that is believed.
+    Believed(Believed),
+    /// An entry that is passed over.
+    Passed(Passed),
 }
 
 /// One entry that was read and believed.
@@ -40,6 +59,27 @@ pub(crate) struct Believed {
     pub(crate) hash: EntryHash,
     pub(crate) signer: Signer,
     pub(crate) body: EntryBody,
+}
+
+/// One entry that follows the one before and whose signature fits, and which counts for nothing.
+#[derive(Debug)]
+pub(crate) struct Passed {
+    pub(crate) number: u64,
+    pub(crate) hash: EntryHash,
+    pub(crate) signer: Signer,
+    /// Why it is unfit; none where its signer was revoked before it.
+    pub(crate) unfit: Option<String>,
+}
+
+/// Whether an entry counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// It does.
+    Counts,
+    /// Its signer was revoked before it.
+    Revoked,
+    /// A machine signed what only owners may.
+    NotHis,
 }
 
 impl Chain {
@@ -55,6 +95,8 @@ impl Chain {
             pinned,
             introduced: BTreeMap::new(),
             revoked: BTreeMap::new(),
+            unfit: BTreeMap::new(),
+            keys: None,
             data: encryption.map(|keys| recipient(&keys.data)).transpose()?,
             meta: encryption.map(|keys| recipient(&keys.meta)).transpose()?,
         })
@@ -62,7 +104,34 @@ impl Chain {
 
     /// Whether this signer may add entries.
     pub(crate) fn knows(&self, signer: &Signer) -> bool {
-        *signer == self.owners || self.introduced.contains_key(signer)
+        *signer == self.owners
+            || (self.introduced.contains_key(signer) && !self.revoked.contains_key(signer))
+    }
+
+    /// Why this signer may not add entries, where he may not.
+    pub(crate) fn refusal(&self, signer: &Signer) -> Option<&'static str> {
+        if self.knows(signer) {
+            None
+        } else if self.revoked.contains_key(signer) {
+            Some("the owners removed or revoked it")
+        } else {
+            Some("the owners did not introduce it")
+        }
+    }
+
+    /// The last entry of a revoked signer that counts.
+    pub(crate) fn revoked_after(&self, signer: &Signer) -> Option<u64> {
+        self.revoked.get(signer).copied()
+    }
+
+    /// The signers that are pinned; none where everyone whom the owners introduced is believed.
+    pub(crate) fn pinned(&self) -> Vec<Signer> {
+        self.pinned.clone()
+    }
+
+    /// Everyone who was ever introduced, with the label.
+    pub(crate) fn introduced(&self) -> &BTreeMap<Signer, String> {
+        &self.introduced
     }
 
     /// Takes an entry that was believed in an earlier run as read.
@@ -72,26 +141,32 @@ impl Chain {
     }
 
     /// What a `keys` entry changes.
-    pub(crate) fn apply_keys(&mut self, keys: &Keys) -> Result<(), Error> {
+    pub(crate) fn apply_keys(&mut self, number: u64, keys: &Keys) -> Result<(), Error> {
         for holder in &keys.holders {
             if let Some(signer) = holder.signer {
                 self.introduced.insert(signer, holder.label.clone());
             }
         }
         for revoked in &keys.revoked {
-            self.revoked.insert(revoked.signer, revoked.after);
+            // A line once drawn is only ever drawn earlier.
+            let after = self.revoked.entry(revoked.signer).or_insert(revoked.after);
+            *after = revoked.after.min(*after);
         }
+        let revoked = &self.revoked;
+        self.unfit
+            .retain(|number, (signer, _)| !covers(revoked, *number, signer));
         if let Some(data) = &keys.data {
             self.data = Some(Recipient::parse(data)?);
         }
         if let Some(meta) = &keys.meta {
             self.meta = Some(Recipient::parse(meta)?);
         }
+        self.keys = Some((number, Box::new(keys.clone())));
         Ok(())
     }
 
     /// Whether an entry of this sort by this signer counts.
-    pub(crate) fn trusts(&self, number: u64, signer: &Signer, sort: &str) -> Result<(), Error> {
+    pub(crate) fn trusts(&self, number: u64, signer: &Signer, sort: &str) -> Result<Trust, Error> {
         let unknown = Error::UnknownSigner {
             entry: number,
             signer: *signer,
@@ -99,20 +174,49 @@ impl Chain {
         if *signer == self.owners {
             // The owners' word is needed to follow the chain at all; where others are pinned, it introduces nobody.
             let pinned = self.pinned.is_empty() || self.pinned.contains(signer) || sort == "keys";
-            return if pinned { Ok(()) } else { Err(unknown) };
+            return if pinned {
+                Ok(Trust::Counts)
+            } else {
+                Err(unknown)
+            };
         }
-        let introduced = sort != "keys" && number > 1 && self.introduced.contains_key(signer);
+        if number == 1 || !self.introduced.contains_key(signer) {
+            return Err(unknown);
+        }
+        if covers(&self.revoked, number, signer) {
+            return Ok(Trust::Revoked);
+        }
         let pinned = self.pinned.is_empty()
             || self.pinned.contains(&self.owners)
             || self.pinned.contains(signer);
-        let revoked = self
-            .revoked
-            .get(signer)
-            .is_some_and(|after| number > *after);
-        if introduced && pinned && !revoked {
-            Ok(())
-        } else {
-            Err(unknown)
+        match (pinned, sort) {
+            (false, _) => Err(unknown),
+            (true, "keys") => Ok(Trust::NotHis),
+            (true, _) => Ok(Trust::Counts),
+        }
+    }
+
+    /// The first entry that no revocation covers and that is unfit, as an error.
+    pub(crate) fn first_unfit(&self) -> Option<Error> {
+        let (number, (signer, reason)) = self.unfit.first_key_value()?;
+        Some(Error::Unfit {
+            entry: *number,
+            signer: *signer,
+            reason: reason.clone(),
+        })
+    }
+
+    /// Every unfit entry that no revocation covers, with its signer.
+    pub(crate) fn unfit(&self) -> impl Iterator<Item = (u64, Signer)> {
+        self.unfit
+            .iter()
+            .map(|(number, (signer, _))| (*number, *signer))
+    }
+
+    /// Takes note of an entry that an earlier run passed over.
+    pub(crate) fn note_passed(&mut self, number: u64, signer: Signer, reason: String) {
+        if !covers(&self.revoked, number, &signer) {
+            self.unfit.insert(number, (signer, reason));
         }
     }
 
@@ -122,7 +226,7 @@ impl Chain {
         storage: &dyn Storage,
         ring: &Ring,
         record: &Record,
-    ) -> Result<Option<Believed>, Error> {
+    ) -> Result<Option<Next>, Error> {
         let number = self.number + 1;
         let name = FileName::log(number);
         let bytes = match storage.read(&name, ENTRY_BYTES_MAX).await {
@@ -131,20 +235,70 @@ impl Chain {
         };
         let (header, body) = entry::verify(&bytes, record.id, number)?;
         self.follows(&header)?;
-        let body = entry::open_body(number, body, ring.encrypted, &ring.meta)?;
-        self.trusts(number, &header.signer, body.body.sort())?;
+        let hash = EntryHash::of(&bytes);
+        let signer = header.signer;
+        let passed = |unfit| {
+            Ok(Some(Next::Passed(Passed {
+                number,
+                hash,
+                signer,
+                unfit,
+            })))
+        };
+        if covers(&self.revoked, number, &signer) {
+            return passed(None);
+        }
+        if signer != self.owners && !self.introduced.contains_key(&signer) {
+            return Err(Error::UnknownSigner {
+                entry: number,
+                signer,
+            });
+        }
+        let body = match entry::open_body(number, body, ring.encrypted, &ring.meta) {
+            Ok(body) => body,
+            // Whether another edition of the keys opens it is for the caller to find out.
+            Err(error @ Error::NoKey(_)) => return Err(error),
+            Err(error) if signer != self.owners => return passed(Some(error.to_string())),
+            Err(error) => return Err(error),
+        };
+        if self.trusts(number, &signer, body.body.sort())? == Trust::NotHis {
+            return passed(Some("only owners change keys".to_owned()));
+        }
         if number == 1 && !matches!(body.body, Body::Keys(_)) {
             return Err(Error::Forged {
                 what: name.to_string(),
                 reason: "the first entry introduces nobody".to_owned(),
             });
         }
-        Ok(Some(Believed {
+        Ok(Some(Next::Believed(Believed {
+            number,
+            hash,
+            signer,
+            body,
+        })))
+    }
+
+    /// The next entry, where no key of the repository opens its body: a machine's own doing is passed over.
+    pub(crate) async fn unopened(
+        &self,
+        storage: &dyn Storage,
+        record: &Record,
+        lack: KeyLack,
+    ) -> Result<Option<Next>, Error> {
+        let number = self.number + 1;
+        let bytes = storage
+            .read(&FileName::log(number), ENTRY_BYTES_MAX)
+            .await?;
+        let (header, _) = entry::verify(&bytes, record.id, number)?;
+        if header.signer == self.owners {
+            return Err(Error::NoKey(lack));
+        }
+        Ok(Some(Next::Passed(Passed {
             number,
             hash: EntryHash::of(&bytes),
             signer: header.signer,
-            body,
-        }))
+            unfit: Some("no key of the repository opens it".to_owned()),
+        })))
     }
 
     fn follows(&self, header: &Header) -> Result<(), Error> {
@@ -163,11 +317,20 @@ impl Chain {
     /// Takes the entry as read.
     pub(crate) fn advance(&mut self, believed: &Believed) -> Result<(), Error> {
         if let Body::Keys(keys) = &believed.body.body {
-            self.apply_keys(keys)?;
+            self.apply_keys(believed.number, keys)?;
         }
         self.number = believed.number;
         self.hash = believed.hash;
         Ok(())
+    }
+
+    /// Takes the entry as passed over.
+    pub(crate) fn pass(&mut self, passed: &Passed) {
+        if let Some(reason) = &passed.unfit {
+            self.note_passed(passed.number, passed.signer, reason.clone());
+        }
+        self.number = passed.number;
+        self.hash = passed.hash;
     }
 
     /// Passes over a damaged entry, for readers that take what is left.
@@ -176,4 +339,8 @@ impl Chain {
         self.hash = NOTHING_BEFORE;
         self.damaged.get_or_insert(self.number);
     }
+}
+
+fn covers(revoked: &BTreeMap<Signer, u64>, number: u64, signer: &Signer) -> bool {
+    revoked.get(signer).is_some_and(|after| number > *after)
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Body, EntryBody};
 use crate::keys::envelope::{self, Unopened};
 use crate::keys::signing::{SigningSecret, verifies};
-use crate::keys::{Identity, Recipient};
+use crate::keys::{Pair, Recipient};
 use crate::magic::{ENTRY_BYTES_MAX, ENTRY_CONTEXT, FORMAT_VERSION};
 use crate::{Digest, EntryHash, Error, FileName, KeyLack, RepositoryId, Signer, json};
 
@@ -132,7 +132,7 @@ pub(crate) fn open_body(
     number: u64,
     body: &[u8],
     encrypted: bool,
-    meta: &[Identity],
+    meta: &[Pair],
 ) -> Result<EntryBody, Error> {
     let name = FileName::log(number);
     let opened;

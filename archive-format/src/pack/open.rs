@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::keys::{Identity, envelope};
+use crate::keys::{Pair, envelope};
 
 /// The stored bytes that hold a plain range, for a pack with this header length.
 pub(crate) fn stored_range(plain: &Range<u64>, header: usize, stored_bytes: u64) -> Range<u64> {
@@ -59,13 +59,13 @@ impl Seek for Part {
 }
 
 /// The plain bytes of `plain`, from the stored bytes `part` that [`stored_range`] named.
-pub(crate) fn decrypt(
+pub(crate) fn decrypt<'a>(
     header: &[u8],
     part: Bytes,
     stored: &Range<u64>,
     stored_bytes: u64,
     plain: &Range<u64>,
-    identities: &[Identity],
+    pairs: impl Iterator<Item = &'a Pair>,
 ) -> Result<Vec<u8>, envelope::Unopened> {
     let damaged = |error: io::Error| envelope::Unopened::Damaged(error.to_string());
     let file = Part {
@@ -75,7 +75,7 @@ pub(crate) fn decrypt(
         position: 0,
         length: stored_bytes,
     };
-    let mut reader = envelope::reader(file, identities.iter())?;
+    let mut reader = envelope::reader(file, pairs)?;
     if plain.start >= envelope::CHUNK_BYTES {
         // Seeking to the very beginning of a chunk makes the reader look for the file's end; one byte further does not.
         let inside = plain.start / envelope::CHUNK_BYTES * envelope::CHUNK_BYTES + 1;

@@ -8,20 +8,11 @@ use futures::TryStreamExt;
 
 use super::SnapshotReader;
 use crate::manifest::root::Child;
-use crate::{Address, Content, Error, Line, LineKey};
-
-/// A part of an item that is lost.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Lack {
-    /// The item.
-    pub item: LineKey,
-    /// Its document of this form, or a file.
-    pub part: LackOf,
-}
+use crate::{Address, Content, Error, Item, LineKey};
 
 /// What is lost of an item.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LackOf {
+pub enum Lack {
     /// The document of a form.
     Document(String),
     /// A file, by its path.
@@ -30,7 +21,7 @@ pub enum LackOf {
     Secret(String),
 }
 
-impl std::fmt::Display for LackOf {
+impl std::fmt::Display for Lack {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Document(form) => write!(f, "the document `{form}`"),
@@ -41,35 +32,26 @@ impl std::fmt::Display for LackOf {
 }
 
 impl SnapshotReader {
-    /// What a line names and the repository is known to have lost. An empty answer is no promise: what is damaged and
-    /// was not looked at yet is found when it is read.
-    pub async fn lacks(&self, line: &Line) -> Result<Vec<Lack>, Error> {
-        let item = LineKey {
-            part: 0,
-            ..line.key()
-        };
+    /// What of an item the repository is known to have lost. An empty answer is no promise: what is damaged and was not
+    /// looked at yet is found when it is read.
+    pub async fn lacks(&self, item: &Item) -> Result<Vec<Lack>, Error> {
         let mut lacks = Vec::new();
-        let mut lack = |part| {
-            lacks.push(Lack {
-                item: item.clone(),
-                part,
-            });
-        };
-        for document in &line.documents {
+        let mut lack = |part| lacks.push(part);
+        for document in &item.documents {
             if !self.has(document.address).await? {
-                lack(LackOf::Document(document.form.clone()));
+                lack(Lack::Document(document.form.clone()));
             }
         }
-        for secret in &line.secrets {
+        for secret in &item.secrets {
             if !self.has(secret.address).await? {
-                lack(LackOf::Secret(secret.pointer.clone()));
+                lack(Lack::Secret(secret.pointer.clone()));
             }
         }
-        for file in &line.files {
+        for file in &item.files {
             if let Some(content) = &file.content
                 && !self.has_content(content).await?
             {
-                lack(LackOf::File(file.path.as_str().to_owned()));
+                lack(Lack::File(file.path.as_str().to_owned()));
             }
         }
         Ok(lacks)

@@ -8,8 +8,9 @@ use bytes::Bytes;
 
 use super::lately::ReadLately;
 use crate::catalogue::objects::Location;
-use crate::keys::Identity;
+use crate::keys::Pair;
 use crate::keys::envelope::Unopened;
+use crate::keys::ring::{Ring, RingCell};
 use crate::pack::{Class, Codec, CodecPool, open};
 use crate::storage::StorageFault;
 use crate::{Address, Catalogue, Error, FileName, KeyLack, PackName, Storage};
@@ -26,8 +27,7 @@ pub(crate) struct Objects {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) catalogue: Catalogue,
     pub(crate) encrypted: bool,
-    pub(crate) meta: Arc<Vec<Identity>>,
-    pub(crate) data: Arc<Vec<Identity>>,
+    pub(crate) ring: RingCell,
     pub(crate) codecs: CodecPool,
     pub(crate) cache: FrameCache,
     pub(crate) lately: ReadLately,
@@ -53,17 +53,16 @@ impl Objects {
         Err(failure)
     }
 
-    /// The keys that open packs of a class.
-    pub(crate) fn keys(&self, class: Class) -> Result<Arc<Vec<Identity>>, Error> {
-        let keys = if class == Class::Meta {
-            &self.meta
-        } else {
-            &self.data
-        };
-        if self.encrypted && keys.is_empty() {
-            return Err(Error::NoKey(KeyLack::MachineOnly));
+    /// The keys that open packs of a class, newest first.
+    pub(crate) fn keys(&self, class: Class) -> Result<PackKeys, Error> {
+        let ring = self.ring.get();
+        match ring.data_lack() {
+            Some(lack) if class != Class::Meta => Err(Error::NoKey(lack)),
+            _ => Ok(PackKeys {
+                ring,
+                class: Some(class),
+            }),
         }
-        Ok(Arc::clone(keys))
     }
 
     async fn read(&self, location: Location) -> Result<Bytes, Error> {
@@ -82,7 +81,7 @@ impl Objects {
     pub(crate) async fn frames(
         &self,
         location: Location,
-        keys: Arc<Vec<Identity>>,
+        keys: PackKeys,
     ) -> Result<Arc<Vec<u8>>, Error> {
         let length: u64 = location
             .frames
@@ -116,7 +115,7 @@ impl Objects {
     pub(super) async fn open<T: Send + 'static>(
         &self,
         source: Source,
-        keys: Arc<Vec<Identity>>,
+        keys: PackKeys,
         work: impl FnOnce(&mut Codec, &[u8], &FileName) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let stored = if self.encrypted {
@@ -145,7 +144,7 @@ impl Objects {
                     &stored,
                     source.stored_bytes,
                     &source.plain,
-                    &keys,
+                    keys.pairs(),
                 );
                 let plain = plain.map_err(|unopened| match unopened {
                     Unopened::NoKeyFits => Error::NoKey(KeyLack::NoneFits),
@@ -157,6 +156,30 @@ impl Objects {
                 work(codec, &plain, name)
             })
             .await
+    }
+}
+
+/// The keys that open packs of a class, or of any.
+#[derive(Clone, Debug)]
+pub(crate) struct PackKeys {
+    ring: Arc<Ring>,
+    class: Option<Class>,
+}
+
+impl PackKeys {
+    /// Those of any class.
+    pub(super) fn any(ring: Arc<Ring>) -> Self {
+        Self { ring, class: None }
+    }
+
+    /// Newest first.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = &Pair> {
+        let (meta, data) = match self.class {
+            None => (self.ring.meta.as_slice(), self.ring.data.as_slice()),
+            Some(Class::Meta) => (self.ring.meta.as_slice(), [].as_slice()),
+            Some(_) => ([].as_slice(), self.ring.data.as_slice()),
+        };
+        meta.iter().chain(data)
     }
 }
 

@@ -3,10 +3,7 @@
 //! Three ranged reads: the age header, the seek table, the table. What the table leads to is checked against the
 //! addresses like everything else.
 
-use std::sync::Arc;
-
-use super::objects::{Objects, Source};
-use crate::keys::Identity;
+use super::objects::{Objects, PackKeys, Source};
 use crate::keys::envelope::{CHUNK_BYTES, TAG_BYTES};
 use crate::magic::{INDEX_BYTES_MAX, PACK_FRAMES_MAX, SEEK_TABLE_MAGIC};
 use crate::pack::index::{HEADER_BYTES_MAX, Index};
@@ -35,7 +32,7 @@ impl Objects {
             name: FileName::pack(&pack),
             header: self.header(&pack, stored_bytes).await?,
             stored_bytes,
-            keys: Arc::new(self.meta.iter().chain(self.data.iter()).cloned().collect()),
+            keys: PackKeys::any(self.ring.get()),
         };
         let plain_bytes = end.plain_bytes()?;
         let refused = |reason: &str| end.damaged(reason);
@@ -113,7 +110,7 @@ struct End<'a> {
     name: FileName,
     header: Vec<u8>,
     stored_bytes: u64,
-    keys: Arc<Vec<Identity>>,
+    keys: PackKeys,
 }
 
 impl End<'_> {
@@ -143,7 +140,7 @@ impl End<'_> {
             stored_bytes: self.stored_bytes,
             plain: from..to,
         };
-        let keys = Arc::clone(&self.keys);
+        let keys = self.keys.clone();
         self.objects
             .open(source, keys, |_, bytes, _| Ok(bytes.to_vec()))
             .await

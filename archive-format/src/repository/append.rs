@@ -7,9 +7,19 @@ use jiff::Timestamp;
 use serde_json::Map;
 
 use super::{Inner, Repository};
+use crate::keys::signing::SigningSecret;
 use crate::log::chain::Believed;
 use crate::log::{Accept, Body, EntryBody, append, entry};
-use crate::{EntryHash, Error, SnapshotId};
+use crate::{EntryHash, Error, KeyLack, Signer, SnapshotId};
+
+/// Who signs an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Author {
+    /// This machine.
+    Machine,
+    /// The owners: `keys` entries alone.
+    Owners,
+}
 
 impl Inner {
     /// Adds the entry that `compute` gives for the log as it is; none gives up. It is asked again whenever another
@@ -20,26 +30,36 @@ impl Inner {
         time: Timestamp,
         compute: impl Fn() -> BoxFuture<'a, Result<Option<Body>, Error>> + Send + Sync,
     ) -> Result<bool, Error> {
-        let machine = self.ring.machine.as_ref().ok_or(Error::NoSigner {
-            reason: "no machine key was given",
-        })?;
+        let added = self.append_as(Author::Machine, run, time, compute).await?;
+        Ok(added.is_some())
+    }
+
+    /// The same, signed by whom is said; gives the entry's number.
+    pub(crate) async fn append_as<'a>(
+        &self,
+        author: Author,
+        run: SnapshotId,
+        time: Timestamp,
+        compute: impl Fn() -> BoxFuture<'a, Result<Option<Body>, Error>> + Send + Sync,
+    ) -> Result<Option<u64>, Error> {
+        self.signing(author)?;
         loop {
             self.read_log(false, &mut Vec::new()).await?;
+            let signing = self.signing(author)?;
             let (number, previous, recipient) = {
                 let chain = self.chain.lock().await;
                 if let Some(entry) = chain.damaged {
                     return Err(Error::LogDamaged { entry });
                 }
-                if !chain.knows(&machine.signer()) {
-                    return Err(Error::NoSigner {
-                        reason: "the owners did not introduce it",
-                    });
+                if let Some(reason) = chain.refusal(&signing.signer()) {
+                    return Err(Error::NoSigner { reason });
                 }
                 (chain.number + 1, chain.hash, chain.meta.clone())
             };
             let Some(body) = compute().await? else {
-                return Ok(false);
+                return Ok(None);
             };
+            self.refuse_behind_unfit(&body).await?;
             let body = EntryBody {
                 time,
                 run,
@@ -52,7 +72,7 @@ impl Inner {
                 number,
                 previous,
                 &body,
-                machine,
+                &signing,
                 recipient.as_ref(),
             )?;
             let bytes = Bytes::from(bytes);
@@ -60,12 +80,47 @@ impl Inner {
                 let believed = Believed {
                     number,
                     hash: EntryHash::of(&bytes),
-                    signer: machine.signer(),
+                    signer: signing.signer(),
                     body,
                 };
-                return self.remember_own(believed).await.map(|()| true);
+                return self.remember_own(believed).await.map(|()| Some(number));
             }
         }
+    }
+
+    /// The key that signs, where it is at hand.
+    fn signing(&self, author: Author) -> Result<SigningSecret, Error> {
+        let ring = self.ring();
+        match author {
+            Author::Machine => ring.machine.clone().ok_or(Error::NoSigner {
+                reason: "no machine key was given",
+            }),
+            Author::Owners => ring
+                .owners
+                .clone()
+                .ok_or(Error::NoKey(KeyLack::OwnersSigning)),
+        }
+    }
+
+    /// Behind an unfit entry stands only the revocation of who signed it.
+    async fn refuse_behind_unfit(&self, body: &Body) -> Result<(), Error> {
+        let revoked = match body {
+            Body::Keys(keys) => keys.revoked.as_slice(),
+            _ => &[],
+        };
+        let covered = |number: u64, signer: Signer| {
+            revoked
+                .iter()
+                .any(|revoked| revoked.signer == signer && revoked.after < number)
+        };
+        let chain = self.chain.lock().await;
+        if chain
+            .unfit()
+            .all(|(number, signer)| covered(number, signer))
+        {
+            return Ok(());
+        }
+        chain.first_unfit().map_or(Ok(()), Err)
     }
 
     /// Takes our own entry as read, unless another task of this process read it meanwhile.

@@ -4,37 +4,69 @@ use futures::TryStreamExt;
 
 use super::{Inner, Notice};
 use crate::catalogue::entries::ReadEntry;
-use crate::log::{Body, chain::Believed};
+use crate::log::Body;
+use crate::log::chain::{Believed, Chain, Next};
 use crate::manifest::piece;
-use crate::read::packs;
 use crate::{Error, FileName, KeyLack, LineKey, Outcome, SnapshotReader, SnapshotRecord};
 
 impl Inner {
-    /// Reads the log to its head. `whole`: from its beginning, so that a missing number is looked for.
+    /// Reads the log to its head, and opens the edition of the key files that it names. `whole`: from its beginning, so
+    /// that a missing number is looked for.
     pub(crate) async fn read_log(
         &self,
         whole: bool,
         notices: &mut Vec<Notice>,
     ) -> Result<(), Error> {
         let mut chain = self.chain.lock().await;
+        self.read_entries(&mut chain, whole, notices).await?;
+        self.settle_keys(&mut chain, notices).await?;
+        if chain.damaged.is_none() && chain.number == 0 {
+            return Err(Error::Damaged {
+                name: FileName::log(1),
+                reason: "it is missing".to_owned(),
+            });
+        }
+        match chain.first_unfit() {
+            Some(unfit) if !self.tolerate_damage => Err(unfit),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) async fn read_entries(
+        &self,
+        chain: &mut Chain,
+        whole: bool,
+        notices: &mut Vec<Notice>,
+    ) -> Result<(), Error> {
         let last = if whole { self.last_entry().await? } else { 0 };
         loop {
             let number = chain.number + 1;
-            let damage = match chain
-                .next(self.storage.as_ref(), &self.ring, &self.record)
-                .await
-            {
-                Ok(Some(believed)) => {
+            let damage = match self.next_entry(chain).await {
+                Ok(Some(Next::Believed(believed))) => {
                     chain.advance(&believed)?;
                     self.remember_entry(believed).await?;
                     continue;
                 }
-                Ok(None) if number > last => break,
+                Ok(Some(Next::Passed(passed))) => {
+                    chain.pass(&passed);
+                    notices.push(Notice::PassedOver {
+                        entry: passed.number,
+                        signer: passed.signer,
+                        reason: passed.unfit.clone(),
+                    });
+                    self.catalogue.add_passed(&passed).await?;
+                    continue;
+                }
+                Ok(None) if number > last => return Ok(()),
                 Ok(None) => Error::Damaged {
                     name: FileName::log(number),
                     reason: "it is missing, and later entries are there".to_owned(),
                 },
-                Err(error) if error.is_damage() || matches!(error, Error::Json { .. }) => error,
+                Err(error) if error.is_damage() => error,
+                Err(Error::Json { reason, .. }) => Error::Damaged {
+                    name: FileName::log(number),
+                    reason,
+                },
                 Err(error) => return Err(error),
             };
             if !self.tolerate_damage {
@@ -46,13 +78,6 @@ impl Inner {
             });
             chain.skip();
         }
-        if chain.damaged.is_none() && chain.number == 0 {
-            return Err(Error::Damaged {
-                name: FileName::log(1),
-                reason: "it is missing".to_owned(),
-            });
-        }
-        Ok(())
     }
 
     async fn last_entry(&self) -> Result<u64, Error> {
@@ -75,7 +100,7 @@ impl Inner {
         if let Body::Sweep(sweep) = &believed.body.body {
             swept.clone_from(&sweep.packs);
             for address in &sweep.list {
-                swept.extend(packs::parse_list(&self.objects.get(*address).await?)?);
+                swept.extend(self.list_object(*address, &sweep.list_packs).await?);
             }
         }
         self.catalogue
@@ -92,6 +117,7 @@ impl Inner {
     /// Fills the catalogue with the lines of all live snapshots, oldest first, and with the history of their gaps. What
     /// is damaged is passed over and said.
     pub(crate) async fn rebuild_lines(&self, notices: &mut Vec<Notice>) -> Result<(), Error> {
+        let mut broken = Vec::new();
         for record in self.catalogue.snapshots().await? {
             if self.catalogue.holds(record.id).await? {
                 continue;
@@ -107,10 +133,19 @@ impl Inner {
                     | Error::Catalogue { .. }
                     | Error::Worker { .. }),
                 ) => return Err(error),
-                Err(error) => notices.push(Notice::Damaged {
-                    name: format!("the manifest of snapshot {}", record.id),
-                    reason: error.to_string(),
-                }),
+                Err(error) => broken.push((record.id, error.to_string())),
+            }
+        }
+        if broken.is_empty() {
+            return Ok(());
+        }
+        // What others forgot and swept since the log was read is no damage.
+        self.read_log(false, notices).await?;
+        let live = self.catalogue.snapshots().await?;
+        for (id, reason) in broken {
+            if live.iter().any(|record| record.id == id) {
+                let name = format!("the manifest of snapshot {id}");
+                notices.push(Notice::Damaged { name, reason });
             }
         }
         Ok(())

@@ -7,38 +7,40 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::TryStreamExt;
-use secrecy::ExposeSecret;
 use serde_json::Map;
 
 use super::{InitOptions, Initialised};
-use crate::keys::envelope;
+use crate::keys::edition::{Secrets, Wrapping};
+use crate::keys::label;
 use crate::keys::signing::SigningSecret;
 use crate::log::{Body, EntryBody, HolderSort, KeyFile, KeyHolder, Keys, append, entry};
-use crate::magic::FORMAT_VERSION;
+use crate::magic::{FORMAT_VERSION, PASSPHRASES_MAX};
 use crate::record::Encryption;
 use crate::storage::{Created, probe};
 use crate::{
-    ChunkParameters, Digest, Error, FileName, Identity, MachineKey, Recipient, Record,
-    RepositoryId, SnapshotId, Storage,
+    ChunkParameters, Digest, Error, FileName, MachineKey, Pair, Recipient, Record, RepositoryId,
+    SnapshotId, Storage,
 };
-
-/// The repository's own pairs.
-struct Pairs {
-    data: Identity,
-    meta: Identity,
-}
 
 pub(super) async fn init(
     storage: Arc<dyn Storage>,
-    options: InitOptions,
+    mut options: InitOptions,
 ) -> Result<Initialised, Error> {
     check(&options)?;
+    let mut owners: Vec<Recipient> = Vec::new();
+    for owner in options.owners {
+        if !owners.contains(&owner) {
+            owners.push(owner);
+        }
+    }
+    options.owners = owners;
     refuse_existing(storage.as_ref()).await?;
     probe(storage.as_ref()).await?;
     let owners_signing = SigningSecret::generate()?;
-    let pairs = (!options.unencrypted).then(|| Pairs {
-        data: Identity::generate(),
-        meta: Identity::generate(),
+    let secrets = (!options.unencrypted).then(|| Secrets {
+        data: vec![Pair::generate()],
+        meta: vec![Pair::generate()],
+        sign: owners_signing.clone(),
     });
     let mut id = [0; 16];
     getrandom::fill(&mut id).map_err(|_| Error::Worker {
@@ -46,21 +48,21 @@ pub(super) async fn init(
     })?;
     let machine_key = MachineKey {
         repository: RepositoryId::from_bytes(id),
-        label: label(&options.label),
-        identity: Identity::generate(),
+        label: label(&options.label, "machine"),
+        identity: Pair::generate(),
         signing: SigningSecret::generate()?,
         owners_signing: options.unencrypted.then(|| owners_signing.clone()),
-    };
-    let files = match &pairs {
-        Some(pairs) => key_files(pairs, &owners_signing, &machine_key, &options)?,
-        None => Vec::new(),
     };
     let record = record(
         &options,
         machine_key.repository,
-        pairs.as_ref(),
+        secrets.as_ref(),
         &owners_signing,
     )?;
+    let files = match secrets {
+        Some(secrets) => key_files(secrets, &machine_key, &options).await?,
+        None => Vec::new(),
+    };
     for (name, bytes) in &files {
         create(storage.as_ref(), name, bytes.clone()).await?;
     }
@@ -92,6 +94,15 @@ fn check(options: &InitOptions) -> Result<(), Error> {
         (false, true) => return refused("an encrypted repository needs at least one owner"),
         _ => {}
     }
+    let passphrases = options.owners.iter().filter(|owner| owner.is_passphrase());
+    let passphrases = passphrases.count() as u64;
+    if passphrases > PASSPHRASES_MAX.into() {
+        return Err(Error::Limit {
+            what: "The number of passphrases".to_owned(),
+            limit: PASSPHRASES_MAX.into(),
+            found: passphrases,
+        });
+    }
     let (least, most) = (1 << 16, 4 << 30);
     if !(least..=most).contains(&options.pack_bytes) {
         return Err(Error::Limit {
@@ -101,18 +112,6 @@ fn check(options: &InitOptions) -> Result<(), Error> {
         });
     }
     Ok(())
-}
-
-/// A label of one line that is not empty.
-fn label(text: &str) -> String {
-    let text: String = text
-        .chars()
-        .filter(|character| !character.is_control())
-        .collect();
-    match text.trim() {
-        "" => "machine".to_owned(),
-        text => text.to_owned(),
-    }
 }
 
 fn already(storage: &dyn Storage) -> Error {
@@ -144,7 +143,7 @@ async fn create(storage: &dyn Storage, name: &FileName, bytes: Bytes) -> Result<
 fn record(
     options: &InitOptions,
     id: RepositoryId,
-    pairs: Option<&Pairs>,
+    secrets: Option<&Secrets>,
     owners: &SigningSecret,
 ) -> Result<Record, Error> {
     let mut record = Record {
@@ -154,9 +153,11 @@ fn record(
         created: options.now,
         chunks: ChunkParameters::default(),
         pack_bytes: options.pack_bytes,
-        encryption: pairs.map(|pairs| Encryption {
-            data: pairs.data.to_recipient().to_string(),
-            meta: pairs.meta.to_recipient().to_string(),
+        encryption: secrets.and_then(|secrets| {
+            Some(Encryption {
+                data: secrets.data.first()?.to_public_text(),
+                meta: secrets.meta.first()?.to_public_text(),
+            })
         }),
         owners_signer: owners.signer(),
         signature: String::new(),
@@ -166,25 +167,30 @@ fn record(
 }
 
 /// The envelopes: data and signing key for the owners, meta for them and for this machine.
-fn key_files(
-    pairs: &Pairs,
-    owners: &SigningSecret,
+async fn key_files(
+    secrets: Secrets,
     machine: &MachineKey,
     options: &InitOptions,
 ) -> Result<Vec<(FileName, Bytes)>, Error> {
-    let for_owners: Vec<&Recipient> = options.owners.iter().collect();
-    let machine = machine.identity.to_recipient();
-    let mut for_all = for_owners.clone();
-    for_all.push(&machine);
-    let sealed = |sort: &str, recipients: &[&Recipient], text: secrecy::SecretString| {
-        let stored = envelope::seal(recipients, text.expose_secret().as_bytes())?;
-        Ok::<_, Error>((FileName::key(1, sort)?, Bytes::from(stored)))
+    let (passphrases, owners): (Vec<_>, Vec<_>) = options
+        .owners
+        .iter()
+        .cloned()
+        .partition(Recipient::is_passphrase);
+    let wrapping = Wrapping {
+        owners,
+        machines: vec![machine.identity.to_recipient()],
+        passphrases: (1..).zip(passphrases).collect(),
     };
-    Ok(vec![
-        sealed("data", &for_owners, pairs.data.to_file_text(options.now))?,
-        sealed("meta", &for_all, pairs.meta.to_file_text(options.now))?,
-        sealed("sign", &for_owners, owners.to_pem()?)?,
-    ])
+    let now = options.now;
+    let files = tokio::task::spawn_blocking(move || secrets.seal(&wrapping, now));
+    let files = files
+        .await
+        .map_err(|_| Error::Worker { what: "encryption" })??;
+    files
+        .into_iter()
+        .map(|(name, bytes)| Ok((name.to_file_name()?, bytes)))
+        .collect()
 }
 
 /// Entry 1: the owners introduce this machine.
@@ -196,21 +202,27 @@ fn first_entry(
     owners: &SigningSecret,
 ) -> Result<Bytes, Error> {
     let encrypted = record.encryption.is_some();
+    let mut passphrases = 0;
     let mut holders: Vec<KeyHolder> = options
         .owners
         .iter()
-        .map(|owner| KeyHolder {
-            sort: HolderSort::Owner,
-            label: "owner".to_owned(),
-            recipient: Some(owner.to_string()),
-            signer: None,
+        .map(|owner| {
+            passphrases += u32::from(owner.is_passphrase());
+            KeyHolder {
+                sort: HolderSort::Owner,
+                label: label(owner.comment().unwrap_or("owner"), "owner"),
+                recipient: owner.to_public_text(),
+                signer: None,
+                passphrase: owner.is_passphrase().then_some(passphrases),
+            }
         })
         .collect();
     holders.push(KeyHolder {
         sort: HolderSort::Machine,
         label: machine.label.clone(),
-        recipient: encrypted.then(|| machine.identity.to_recipient().to_string()),
+        recipient: encrypted.then(|| machine.identity.to_public_text()),
         signer: Some(machine.signer()),
+        passphrase: None,
     });
     let body = EntryBody {
         time: options.now,

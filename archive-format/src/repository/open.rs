@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 
-use super::{Inner, Notice, OpenOptions, Part, Repository};
-use crate::keys::ring::Ring;
+use super::key_files;
+use super::{Inner, Notice, OpenOptions, Repository};
+use crate::catalogue::entries::PASSED;
+use crate::keys::ring::{Ring, RingCell};
 use crate::log::Body;
 use crate::log::chain::Chain;
 use crate::magic::{ENTRY_BYTES_MAX, RECORD_BYTES_MAX};
@@ -14,7 +16,9 @@ use crate::pack::CodecPool;
 use crate::read::lately::ReadLately;
 use crate::read::objects::{FrameCache, Objects};
 use crate::storage::StorageFault;
-use crate::{Catalogue, EntryHash, Error, FileName, KeyChain, Record, SnapshotId, Storage};
+use crate::{
+    Catalogue, EntryHash, Error, FileName, KeyChain, KeyLack, Record, SnapshotId, Storage,
+};
 
 pub(super) async fn open(
     storage: Arc<dyn Storage>,
@@ -41,7 +45,12 @@ pub(super) async fn open(
     };
     let folder = options.cache.join(record.id.to_string());
     same_record(&folder, &record).await?;
-    let ring = Ring::open(storage.as_ref(), &record, keys).await?;
+    let ring = match Ring::open(storage.as_ref(), &record, &keys).await {
+        Err(Error::NoKey(KeyLack::NoneFits)) => {
+            return Err(key_files::why_none_fits(storage.as_ref(), &folder, &keys).await?);
+        }
+        ring => ring?,
+    };
     make_folder(&folder).await?;
     let (catalogue, moved) = Catalogue::open(folder.join("catalogue.sqlite")).await?;
     let mut notices: Vec<Notice> = moved
@@ -54,17 +63,13 @@ pub(super) async fn open(
     let mut chain = Chain::new(&record, options.trusted_signers.clone())?;
     let tolerant = options.tolerate_damage.then_some(&mut notices);
     let fresh = remember(&catalogue, &mut chain, storage.as_ref(), tolerant).await?;
-    let part = if !ring.encrypted || !ring.data.is_empty() {
-        Part::Owner
-    } else {
-        Part::Agent
-    };
+    let encrypted = ring.encrypted;
+    let ring = RingCell::new(ring);
     let objects = Objects {
         storage: Arc::clone(&storage),
         catalogue: catalogue.clone(),
-        encrypted: ring.encrypted,
-        meta: Arc::new(ring.meta.clone()),
-        data: Arc::new(ring.data.clone()),
+        encrypted,
+        ring: ring.clone(),
         codecs: CodecPool::default(),
         cache: FrameCache::default(),
         lately: ReadLately::default(),
@@ -73,11 +78,11 @@ pub(super) async fn open(
         storage,
         record,
         ring,
+        keys,
         catalogue,
         objects,
         chain: tokio::sync::Mutex::new(chain),
         notices: Vec::new(),
-        part,
         folder,
         program: options.program.clone(),
         tolerate_damage: options.tolerate_damage,
@@ -183,13 +188,17 @@ async fn remember(
         Err(error) if error.fault == StorageFault::NotFound => Some("missing"),
         Err(error) => return Err(error.into()),
     };
-    for (_, _, entry) in catalogue.entries_of("keys").await? {
+    for (number, _, entry) in catalogue.entries_of("keys").await? {
         if let Body::Keys(keys) = &entry.body {
-            chain.apply_keys(keys)?;
+            chain.apply_keys(number, keys)?;
         }
     }
     for (number, signer, sort) in catalogue.signers().await? {
-        chain.trusts(number, &signer, &sort)?;
+        if sort == PASSED {
+            chain.note_passed(number, signer, "it was refused when it was read".to_owned());
+        } else {
+            chain.trusts(number, &signer, &sort)?;
+        }
     }
     chain.damaged = catalogue.first_hole(number).await?;
     chain.resume(number, hash);

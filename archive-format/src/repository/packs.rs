@@ -3,7 +3,7 @@
 use futures::{StreamExt, TryStreamExt};
 
 use super::{Inner, Notice};
-use crate::catalogue::objects::{GONE, PackRow, READ_ONLY, USABLE};
+use crate::catalogue::objects::{GONE, PackRow, READ_ONLY, SWEPT, USABLE};
 use crate::keys::envelope::{self, Unopened};
 use crate::magic::INDEX_BYTES_MAX;
 use crate::pack::index::Index;
@@ -35,6 +35,12 @@ impl Inner {
             .map(|(name, _)| *name)
             .filter(is_new)
             .collect();
+        // Index files that a sweep has not deleted yet say nothing about packs that it has.
+        let swept = self.catalogue.swept_of(new.clone()).await?;
+        let is_left =
+            |name: &PackName| swept.binary_search(name).is_ok() && size_in(&packs, name).is_none();
+        let new: Vec<PackName> = new.into_iter().filter(|name| !is_left(name)).collect();
+        let mut broken = Vec::new();
         let mut read = futures::stream::iter(new)
             .map(|name| async move { (name, self.read_index(&name).await) })
             .buffer_unordered(INDEXES_AT_ONCE);
@@ -61,11 +67,9 @@ impl Inner {
                 Err(error) => error.to_string(),
             };
             self.add_by_own_table(&name, there, true).await?;
-            notices.push(Notice::Damaged {
-                name: FileName::index(&name).to_string(),
-                reason,
-            });
+            broken.push((FileName::index(&name), name, reason));
         }
+        self.tell_broken(broken, notices).await?;
         let without = |name: &PackName| size_in(&indexes, name).is_none() && is_new(name);
         for (name, size) in packs.iter().filter(|(name, _)| without(name)) {
             self.add_by_own_table(name, Some(*size), false).await?;
@@ -81,26 +85,54 @@ impl Inner {
         notices: &mut Vec<Notice>,
     ) -> Result<Vec<PackName>, Error> {
         let (mut known, mut changed, mut after) = (Vec::new(), Vec::new(), None);
+        let (mut gone, mut deleted) = (Vec::new(), Vec::new());
         loop {
             let page = self.catalogue.pack_names(after, 4096).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.name);
             for row in page {
+                if row.state == SWEPT {
+                    match size_in(packs, &row.name) {
+                        Some(_) => known.push(row.name),
+                        None => deleted.push(row.name),
+                    }
+                    continue;
+                }
                 let (state, reason) = state_of(&row, indexes, packs);
                 if state != row.state {
                     changed.push((row.name, state));
-                    if let Some(reason) = reason {
-                        notices.push(Notice::Damaged {
-                            name: FileName::pack(&row.name).to_string(),
-                            reason: reason.to_owned(),
-                        });
-                    }
+                    let file = FileName::pack(&row.name);
+                    gone.extend(reason.map(|reason| (file, row.name, reason.to_owned())));
                 }
                 known.push(row.name);
             }
         }
+        self.tell_broken(gone, notices).await?;
         self.catalogue.set_states(changed).await?;
+        self.catalogue.drop_packs(deleted).await?;
         Ok(known)
+    }
+
+    /// Tells of packs that are gone and of index files that cannot be used. Where another machine swept some since the
+    /// log was read that is no damage.
+    async fn tell_broken(
+        &self,
+        broken: Vec<(FileName, PackName, String)>,
+        notices: &mut Vec<Notice>,
+    ) -> Result<(), Error> {
+        if broken.is_empty() {
+            return Ok(());
+        }
+        self.read_log(false, notices).await?;
+        let names = broken.iter().map(|(_, name, _)| *name).collect();
+        let swept = self.catalogue.swept_of(names).await?;
+        for (file, name, reason) in broken {
+            if swept.binary_search(&name).is_err() {
+                let name = file.to_string();
+                notices.push(Notice::Damaged { name, reason });
+            }
+        }
+        Ok(())
     }
 
     /// Adds a pack by the table at its end, where the keys at hand open it. Nothing new is named in it, unless a repair
@@ -153,20 +185,22 @@ impl Inner {
     pub(crate) async fn read_index(&self, pack: &PackName) -> Result<Index, Error> {
         let name = FileName::index(pack);
         let stored = self.storage.read(&name, INDEX_BYTES_MAX).await?;
-        let (encrypted, meta, pack) = (self.ring.encrypted, self.objects.meta.clone(), *pack);
+        let (ring, pack) = (self.ring(), *pack);
         let read = tokio::task::spawn_blocking(move || {
             let damaged = |reason: String| Error::Damaged {
                 name: name.clone(),
                 reason,
             };
-            let index = if encrypted {
+            let index = if ring.encrypted {
                 let plain =
-                    envelope::open(&stored, meta.iter()).map_err(|unopened| match unopened {
-                        Unopened::NoKeyFits => {
-                            damaged("it is not encrypted to the meta key".to_owned())
-                        }
-                        Unopened::Damaged(reason) => damaged(reason),
-                    })?;
+                    envelope::open(&stored, ring.meta.iter()).map_err(
+                        |unopened| match unopened {
+                            Unopened::NoKeyFits => {
+                                damaged("it is not encrypted to the meta key".to_owned())
+                            }
+                            Unopened::Damaged(reason) => damaged(reason),
+                        },
+                    )?;
                 Index::from_bytes(&plain)
             } else {
                 Index::from_bytes(&stored)
@@ -175,7 +209,7 @@ impl Inner {
                 error @ (Error::UnknownVersion { .. } | Error::UnknownFlag { .. }) => error,
                 error => damaged(error.to_string()),
             })?;
-            if index.pack != pack || index.header.is_empty() == encrypted {
+            if index.pack != pack || index.header.is_empty() == ring.encrypted {
                 return Err(damaged("it belongs to another pack".to_owned()));
             }
             Ok(index)

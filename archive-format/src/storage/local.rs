@@ -109,6 +109,11 @@ impl Storage for LocalStorage {
         self.root.display().to_string()
     }
 
+    /// Who may create files in a folder may delete them.
+    fn deletes(&self) -> Option<bool> {
+        Some(true)
+    }
+
     async fn create(&self, name: &FileName, bytes: Bytes) -> Result<Created, StorageError> {
         self.run("create", name, move |this, path| {
             this.publish(&path, |file| file.write_all(&bytes))

@@ -5,10 +5,19 @@ use bytes::Bytes;
 use super::{Created, Storage};
 use crate::{Error, FileName};
 
+/// Whether a store deletes files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deletes {
+    /// It does.
+    Allowed,
+    /// It does not: the right is missing, or files are kept immutable.
+    Refused,
+}
+
 /// Creates a small file twice with different bytes. The second must be refused and the first must stay.
 ///
 /// The probe's file is removed again; where deletes are refused it stays, and is harmless.
-pub(crate) async fn probe(storage: &dyn Storage) -> Result<(), Error> {
+pub(crate) async fn probe(storage: &dyn Storage) -> Result<Deletes, Error> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|_| Error::Worker {
         what: "the source of random bytes",
@@ -17,11 +26,15 @@ pub(crate) async fn probe(storage: &dyn Storage) -> Result<(), Error> {
     let first = storage.create(&name, Bytes::from_static(b"first")).await?;
     let second = storage.create(&name, Bytes::from_static(b"second")).await?;
     let kept = storage.read(&name, 16).await?;
-    if let Err(error) = storage.delete(&name).await {
-        tracing::debug!(%name, %error, "the probe's file stays");
-    }
+    let deletes = match storage.delete(&name).await {
+        Ok(()) => Deletes::Allowed,
+        Err(error) => {
+            tracing::debug!(%name, %error, "the probe's file stays");
+            Deletes::Refused
+        }
+    };
     if first == Created::New && second == Created::Exists && kept.as_ref() == b"first" {
-        Ok(())
+        Ok(deletes)
     } else {
         Err(Error::CreateNotExclusive {
             place: storage.describe(),

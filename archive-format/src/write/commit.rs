@@ -51,9 +51,10 @@ pub(super) async fn commit(
     } else {
         writer.run
     };
+    let now = commit.copy.map_or(commit.finished, |(_, now)| now);
     for _ in 0..ROUNDS {
         writer.packer.flush().await?;
-        let manifest = manifest(writer).await?;
+        let manifest = manifest(writer, now).await?;
         writer.packer.flush().await?;
         let Some(needed) = needed_packs(inner, &manifest).await? else {
             continue;
@@ -64,18 +65,18 @@ pub(super) async fn commit(
         let record = record(writer, &commit, id, &manifest, &listed);
         let mut all = needed;
         all.extend(&listed.holders);
-        let now = commit.copy.map_or(commit.finished, |(_, now)| now);
-        if put(inner, writer.run, now, &record, all).await? {
+        if put(inner, writer.run, now, &record, &all).await? {
             *committed = true;
             keep(inner, &record, &manifest).await?;
             return Ok(record);
         }
+        hold(writer, &all, now).await?;
     }
     Err(Error::Outrun { rounds: ROUNDS })
 }
 
 /// Writes the pieces and the root, and makes sure that everything the lines name is in packs that may be named.
-async fn manifest(writer: &SnapshotWriter) -> Result<Manifest, Error> {
+async fn manifest(writer: &SnapshotWriter, now: Timestamp) -> Result<Manifest, Error> {
     let mut cutter = PieceCutter::default();
     let mut found = Found::default();
     let (mut pieces, mut after) = (Vec::new(), Vec::new());
@@ -94,6 +95,7 @@ async fn manifest(writer: &SnapshotWriter) -> Result<Manifest, Error> {
         pieces.push(store_piece(writer, piece, &mut found).await?);
     }
     if !found.gone.is_empty() {
+        hold(writer, &found.needed, now).await?;
         return Err(Error::Gone { items: found.gone });
     }
     let lines = pieces.iter().map(|piece| piece.count).sum();
@@ -373,9 +375,9 @@ async fn put(
     run: SnapshotId,
     now: Timestamp,
     record: &SnapshotRecord,
-    needed: BTreeSet<PackId>,
+    needed: &BTreeSet<PackId>,
 ) -> Result<bool, Error> {
-    let needed: Vec<PackId> = needed.into_iter().collect();
+    let needed: Vec<PackId> = needed.iter().copied().collect();
     // W3 and W5 with the next number after each "exists"; W4 is a new round of the commit.
     let unless_swept = || {
         async {
@@ -386,6 +388,18 @@ async fn put(
         .boxed()
     };
     inner.append(run, now, unless_swept).await
+}
+
+/// Packs were swept under this run: the next sweeps are asked to spare what is left, until its snapshot is committed.
+async fn hold(
+    writer: &SnapshotWriter,
+    needed: &BTreeSet<PackId>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let inner = &writer.repository.inner;
+    let needed = needed.iter().copied().collect();
+    let names = inner.catalogue.usable_names_of(needed).await?;
+    inner.hold(writer.run, &names, now).await
 }
 
 /// Keeps the snapshot's lines in the catalogue: the last step, and no harm where it is missed.

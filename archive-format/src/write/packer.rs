@@ -20,7 +20,7 @@ use crate::magic::{LARGE_OBJECT_BYTES, OBJECT_BYTES_MAX};
 use crate::pack::writer::PackBuilder;
 use crate::pack::{Class, CodecPool, Encoded};
 use crate::storage::FileUse;
-use crate::{Address, Catalogue, Error, FileName, Storage};
+use crate::{Address, Catalogue, Error, FileName, PackName, Storage};
 
 /// Packs that are on their way into the repository at once. They wait on disk, not in memory.
 const UPLOADS_AT_ONCE: usize = 2;
@@ -38,6 +38,8 @@ struct Shelf {
     /// Objects taken in whose pack is not stored yet.
     pending: Mutex<HashSet<Address>>,
     stored_bytes: AtomicU64,
+    /// The packs stored so far.
+    packs: Mutex<Vec<PackName>>,
 }
 
 /// One class: the frame that is being shared, and the packs.
@@ -60,6 +62,7 @@ pub(super) struct Packer {
     /// Held for reading while an object is taken in, for writing while everything is flushed.
     gate: RwLock<()>,
     new_bytes: AtomicU64,
+    anew: bool,
 }
 
 /// What a packer is made from.
@@ -72,6 +75,8 @@ pub(super) struct Setting {
     pub(super) meta: Option<Recipient>,
     pub(super) folder: PathBuf,
     pub(super) pack_bytes: u64,
+    /// Whether objects are stored again that the repository has.
+    pub(super) anew: bool,
 }
 
 impl Packer {
@@ -95,6 +100,7 @@ impl Packer {
                 meta: setting.meta,
                 pending: Mutex::default(),
                 stored_bytes: AtomicU64::new(0),
+                packs: Mutex::default(),
             }),
             data: setting.data,
             lanes,
@@ -103,6 +109,7 @@ impl Packer {
             upload_permits: Arc::new(Semaphore::new(UPLOADS_AT_ONCE)),
             gate: RwLock::new(()),
             new_bytes: AtomicU64::new(0),
+            anew: setting.anew,
         }
     }
 
@@ -114,6 +121,12 @@ impl Packer {
     /// What the packs stored so far take, with their index files.
     pub(super) fn stored_bytes(&self) -> u64 {
         self.shelf.stored_bytes.load(Ordering::Relaxed)
+    }
+
+    /// The packs stored so far.
+    pub(super) fn packs(&self) -> Vec<PackName> {
+        let packs = self.shelf.packs.lock();
+        packs.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A turn at the processor.
@@ -159,7 +172,8 @@ impl Packer {
         }
         let stored = Stored { address, size };
         let _open = self.gate.read().await;
-        if self.shelf.is_pending(&address) || self.shelf.catalogue.is_known(address).await? {
+        let known = !self.anew && self.shelf.catalogue.is_known(address).await?;
+        if known || self.shelf.is_pending(&address) {
             return Ok(stored);
         }
         if !self.shelf.add_pending(address) {
@@ -333,6 +347,10 @@ impl Shelf {
         self.settle(&index_name, created, index_bytes).await?;
         self.stored_bytes
             .fetch_add(index.stored_bytes + index_bytes, Ordering::Relaxed);
+        self.packs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(index.pack);
         let addresses: Vec<Address> = index.table.objects.iter().map(|row| row.address).collect();
         self.catalogue.add_pack(index).await?;
         {

@@ -2,16 +2,28 @@
 
 #![allow(unreachable_pub, reason = "a test binary has no public interface")]
 
+mod by_hand;
 mod catalogue;
 mod conformance;
 mod copy;
 mod crash;
 mod damage;
+mod difference;
 mod document;
 mod faulty;
+mod forgery;
+mod interleaving;
+mod keys;
+mod life;
+mod meanwhile;
+mod memory;
+mod mistakes;
 mod objects;
 mod properties;
 mod race;
+mod rekey;
+mod removal;
+mod repair;
 mod round_trip;
 mod staging;
 mod stock;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use archive_format::planes::{self, Encoding};
-use archive_format::{Address, Identity};
+use archive_format::{Address, Pair};
 use secrecy::ExposeSecret;
 
 use crate::world::{Failure, Tested, World, backup, floats, model, noise};
@@ -34,7 +34,7 @@ fn things() -> Vec<crate::world::Thing> {
 }
 
 /// Unpacks a tar and compares each member with its name; gives how many had planes.
-fn compare(folder: &Path) -> Tested<(usize, usize)> {
+pub(crate) fn compare(folder: &Path) -> Tested<(usize, usize)> {
     let (mut plain, mut by_planes) = (0, 0);
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
@@ -105,7 +105,7 @@ async fn an_encrypted_pack_opens_with_age_then_zstd_then_tar() -> Tested {
     let world = World::new(true).await?;
     backup(&world.open().await?, &things()).await?;
     let owner = world.owner.as_ref().ok_or("no owner")?;
-    let open = |path: &Path, key: &Identity| -> Result<Vec<u8>, Failure> {
+    let open = |path: &Path, key: &Pair| -> Result<Vec<u8>, Failure> {
         let key: age::x25519::Identity = key
             .to_secret_text()
             .expose_secret()
@@ -118,9 +118,9 @@ async fn an_encrypted_pack_opens_with_age_then_zstd_then_tar() -> Tested {
             .read_to_end(&mut plain)?;
         Ok(plain)
     };
-    let keys = |sort: &str| -> Tested<Vec<Identity>> {
+    let keys = |sort: &str| -> Tested<Vec<Pair>> {
         let text = open(&world.root().join(format!("keys/1-{sort}.age")), owner)?;
-        Ok(Identity::parse_file(&String::from_utf8(text)?)?)
+        Ok(Pair::parse_file(&String::from_utf8(text)?)?)
     };
     let (data, meta) = (keys("data")?, keys("meta")?);
     let mut opened = (0, 0);

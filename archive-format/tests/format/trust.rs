@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use archive_format::{
-    EntryHash, Error, Identity, KeyChain, KeyLack, LocalStorage, MachineKey, OpenOptions,
-    Repository, Signer, Storage,
+    Depth, EntryHash, Error, Identity, KeyChain, KeyLack, LocalStorage, MachineKey, OpenOptions,
+    Pair, Repository, Signer, Storage, check,
 };
 use secrecy::ExposeSecret;
 
-use crate::world::{Tested, World, backup, model, noise, options, restore};
+use crate::world::{Tested, World, backup, model, noise, now, options, restore};
 
 async fn open(world: &World, keys: KeyChain) -> Result<Repository, Error> {
     Repository::open(world.storage(), keys, world.options("other")).await
@@ -45,7 +45,12 @@ async fn no_key_a_wrong_key_and_the_machines_key_are_told_apart() -> Tested {
     // An owner alone reads everything and cannot write.
     let owner = KeyChain {
         machine: None,
-        owners: world.owner.clone().into_iter().collect(),
+        owners: world
+            .owner
+            .clone()
+            .map(Identity::from)
+            .into_iter()
+            .collect(),
     };
     let owner = open(&world, owner).await?;
     assert_eq!(
@@ -194,7 +199,12 @@ async fn an_entry_of_another_signer_is_refused() -> Tested {
         assert_eq!(thief.signer(), own.machine.signer());
         let keys = KeyChain {
             machine: Some(thief),
-            owners: world.owner.clone().into_iter().collect(),
+            owners: world
+                .owner
+                .clone()
+                .map(Identity::from)
+                .into_iter()
+                .collect(),
         };
         let repository = open(&world, keys).await?;
         assert!(!repository.can_write().await);
@@ -248,6 +258,34 @@ async fn pinned_signers_are_the_machines_or_the_owners() -> Tested {
         matches!(refused, Err(Error::UnknownSigner { .. })),
         "{refused:?}"
     );
+    // A machine that was introduced since does not count where only the first is pinned.
+    let second = MachineKey::generate(repository.id(), "second")?;
+    repository.add_machine(second.introduction(), now()).await?;
+    let keys = KeyChain {
+        machine: Some(second.clone()),
+        owners: Vec::new(),
+    };
+    let theirs = Repository::open(world.storage(), keys, world.options("second")).await?;
+    backup(&theirs, &[]).await?;
+    let first = || with(world.machine.signer(), "b");
+    let refused = Repository::open(world.storage(), world.keys(), first()).await;
+    assert!(
+        matches!(refused, Err(Error::UnknownSigner { entry: 4, .. })),
+        "{refused:?}"
+    );
+    let tolerant = OpenOptions {
+        tolerate_damage: true,
+        ..with(world.machine.signer(), "tolerant")
+    };
+    let tolerant = Repository::open(world.storage(), world.keys(), tolerant).await?;
+    let report = check(&tolerant, Depth::Structure, &mut |_| {}).await?;
+    assert_eq!(report.damages.len(), 1, "{report:?}");
+    assert_eq!(report.damages[0].name, "log/0000000004");
+    Repository::open(world.storage(), world.keys(), with(owners, "a")).await?;
+    // Where its line is drawn before that entry, nothing of it is asked for.
+    repository.revoke("second", (3, None), now()).await?;
+    let opened = Repository::open(world.storage(), world.keys(), with(owners, "a")).await?;
+    assert_eq!(opened.history().await?.len(), 1);
     // What was read under other pins is looked at again.
     let refused = Repository::open(world.storage(), world.keys(), with(other, "cache")).await;
     assert!(
@@ -295,9 +333,10 @@ async fn unknown_versions_and_flags_are_named() -> Tested {
 
 #[test]
 fn keys_never_appear_in_debug_output() -> Tested {
-    let identity = Identity::generate();
-    let secret = identity.to_secret_text();
-    assert!(!format!("{identity:?}").contains(secret.expose_secret()));
+    let pair = Pair::generate();
+    let secret = pair.to_secret_text();
+    let identity = Identity::from(pair.clone());
+    assert!(!format!("{pair:?} {identity:?}").contains(secret.expose_secret()));
     let runtime = tokio::runtime::Runtime::new()?;
     let world = runtime.block_on(World::new(true))?;
     let text = world.machine.to_text();

@@ -1,16 +1,18 @@
 //! A repository in a temporary folder, and what the tests put into it.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use archive_format::{
     Commit, Digest, DocumentEntry, FileEntry, FilePath, Identity, InitOptions, KeyChain, Lifetime,
-    Line, LineKey, MachineKey, OpenOptions, Outcome, Repository, SnapshotRecord, SnapshotWriter,
-    Storage,
+    Line, LineKey, MachineKey, OpenOptions, Outcome, Pair, Recipient, Repository, SnapshotRecord,
+    SnapshotWriter, Storage,
 };
 use bytes::Bytes;
 use futures::TryStreamExt;
 use jiff::Timestamp;
+use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
 use crate::stores::Backend;
@@ -29,7 +31,7 @@ pub(crate) fn now() -> Timestamp {
 /// A repository with its keys.
 pub(crate) struct World {
     pub(crate) folder: tempfile::TempDir,
-    pub(crate) owner: Option<Identity>,
+    pub(crate) owner: Option<Pair>,
     pub(crate) machine: MachineKey,
     store: Arc<dyn Storage>,
 }
@@ -48,8 +50,26 @@ impl World {
     /// A new repository in a store of this kind.
     pub(crate) async fn on(backend: Backend, encrypted: bool, pack_bytes: u64) -> Tested<Self> {
         let folder = tempfile::tempdir()?;
-        let owner = encrypted.then(Identity::generate);
         let store = backend.store(folder.path())?;
+        Self::at(folder, store, encrypted, pack_bytes).await
+    }
+
+    /// A new repository in a store; only the caches lie in a folder.
+    pub(crate) async fn over(
+        store: Arc<dyn Storage>,
+        encrypted: bool,
+        pack_bytes: u64,
+    ) -> Tested<Self> {
+        Self::at(tempfile::tempdir()?, store, encrypted, pack_bytes).await
+    }
+
+    async fn at(
+        folder: tempfile::TempDir,
+        store: Arc<dyn Storage>,
+        encrypted: bool,
+        pack_bytes: u64,
+    ) -> Tested<Self> {
+        let owner = encrypted.then(Pair::generate);
         let options = options(owner.as_ref(), pack_bytes);
         let made = Repository::init(Arc::clone(&store), options).await?;
         Ok(Self {
@@ -58,6 +78,54 @@ impl World {
             machine: made.machine_key,
             store,
         })
+    }
+
+    /// A new repository of these owners, whose keys the test keeps.
+    pub(crate) async fn with_owners(owners: Vec<Recipient>) -> Tested<Self> {
+        let folder = tempfile::tempdir()?;
+        let store = Backend::Local.store(folder.path())?;
+        let options = InitOptions {
+            owners,
+            unencrypted: false,
+            ..options(None, 64 << 20)
+        };
+        let made = Repository::init(Arc::clone(&store), options).await?;
+        Ok(Self {
+            folder,
+            owner: None,
+            machine: made.machine_key,
+            store,
+        })
+    }
+
+    /// Opens it with the machine's key alone, with a cache of this name.
+    pub(crate) async fn open_as_machine(
+        &self,
+        cache: &str,
+    ) -> Result<Repository, archive_format::Error> {
+        let keys = KeyChain {
+            machine: Some(self.machine.clone()),
+            owners: Vec::new(),
+        };
+        Repository::open(self.storage(), keys, self.options(cache)).await
+    }
+
+    /// The repository's own secrets of a sort, newest first, as the owner's key opens them: of the highest edition.
+    pub(crate) fn secrets(&self, sort: &str) -> Tested<Vec<Pair>> {
+        let suffix = format!("-{sort}.age");
+        let newest = self
+            .files("keys")
+            .into_iter()
+            .rfind(|path| path.to_string_lossy().ends_with(&suffix))
+            .ok_or("no key file")?;
+        let owner = self.owner.as_ref().ok_or("no owner")?;
+        let text = decrypt(&newest, owner)?.ok_or("the owner does not open it")?;
+        Ok(Pair::parse_file(&String::from_utf8(text)?)?)
+    }
+
+    /// Whether a pair opens a file of the repository.
+    pub(crate) fn opens(&self, file: &Path, pair: &Pair) -> Tested<bool> {
+        Ok(decrypt(file, pair)?.is_some())
     }
 
     /// The repository's folder, where it lies on the local disk.
@@ -88,7 +156,7 @@ impl World {
     pub(crate) fn keys(&self) -> KeyChain {
         KeyChain {
             machine: Some(self.machine.clone()),
-            owners: self.owner.clone().into_iter().collect(),
+            owners: self.owner.clone().map(Identity::from).into_iter().collect(),
         }
     }
 
@@ -112,10 +180,29 @@ impl World {
     }
 }
 
+/// Decrypts a file with the age library; none where the key does not fit.
+fn decrypt(file: &Path, pair: &Pair) -> Tested<Option<Vec<u8>>> {
+    let key: age::x25519::Identity = pair
+        .to_secret_text()
+        .expose_secret()
+        .parse()
+        .map_err(|error: &str| error.to_owned())?;
+    let bytes = std::fs::read(file)?;
+    let opened = age::Decryptor::new(bytes.as_slice())?;
+    match opened.decrypt(std::iter::once(&key as &dyn age::Identity)) {
+        Err(age::DecryptError::NoMatchingKeys) => Ok(None),
+        opened => {
+            let mut plain = Vec::new();
+            opened?.read_to_end(&mut plain)?;
+            Ok(Some(plain))
+        }
+    }
+}
+
 /// What `init` is told.
-pub(crate) fn options(owner: Option<&Identity>, pack_bytes: u64) -> InitOptions {
+pub(crate) fn options(owner: Option<&Pair>, pack_bytes: u64) -> InitOptions {
     InitOptions {
-        owners: owner.map(Identity::to_recipient).into_iter().collect(),
+        owners: owner.map(Pair::to_recipient).into_iter().collect(),
         unencrypted: owner.is_none(),
         pack_bytes,
         label: "machine".to_owned(),

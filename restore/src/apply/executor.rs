@@ -11,7 +11,7 @@ use super::Session;
 use super::leftover::Runs;
 use super::step::Trouble;
 use crate::world::World;
-use crate::{Error, Event, Plan, Step, Work};
+use crate::{Error, Event, LostPart, Plan, Step, Work};
 
 /// Steps under way at once.
 const STEPS_MAX: usize = 6;
@@ -27,6 +27,10 @@ pub(super) struct Tally {
     pub(super) states: BTreeMap<u32, Result<(), String>>,
     /// Whether it was asked to stop.
     pub(super) stopped: bool,
+    /// Whether damage of the repository was found and stopped it.
+    pub(super) damaged: bool,
+    /// What the repository has lost.
+    pub(super) lost: Vec<LostPart>,
 }
 
 /// Carries out the steps of a plan.
@@ -76,19 +80,37 @@ impl<'a> Executor<'a> {
         let mut tally = Tally::default();
         let mut running = FuturesUnordered::new();
         loop {
-            while running.len() < STEPS_MAX && !self.session.stop.asked() {
+            while running.len() < STEPS_MAX
+                && !self.session.stop.asked()
+                && !self.world.source.is_damaged()
+            {
                 let Some(step) = self.next(&mut waiting, &mut tally).await? else {
                     break;
                 };
-                running.push(self.step(step).map(move |end| (step, end)));
+                running.push(self.step_left(step).map(move |end| (step, end)));
             }
             let Some((step, end)) = running.next().await else {
                 break;
             };
             self.record(step, end, &mut tally).await?;
         }
-        tally.stopped |= !waiting.is_empty();
+        tally.damaged = self.world.source.is_damaged();
+        tally.stopped |= !waiting.is_empty() && !tally.damaged;
+        tally.lost = self.world.source.lost_parts();
         Ok(tally)
+    }
+
+    /// One step, and once more without what was found lost on the way, as often as more is found.
+    async fn step_left(&self, step: &'a Step) -> Result<String, Trouble> {
+        let source = &self.world.source;
+        loop {
+            let before = source.lost().contents();
+            match self.step(step).await {
+                Err(Trouble::Failed(_))
+                    if source.is_partial() && source.lost().contents() > before => {}
+                end => return end,
+            }
+        }
     }
 
     /// The next step that need not wait; those that cannot succeed any more are failed on the way.

@@ -31,7 +31,7 @@ pub(super) async fn apply_folder(
     folder: &Folder,
     session: &Session<'_>,
 ) -> Result<Outline, Error> {
-    let source = Source::new(reader)?;
+    let source = Source::new(reader, plan.options.partial)?;
     session.journal.begin(plan, session.clock.now()).await?;
     session.observer.event(Event::Started {
         steps: plan.changes(),
@@ -47,6 +47,9 @@ pub(super) async fn apply_folder(
     while !rest.is_empty() {
         if session.stop.asked() {
             tally.stopped = true;
+            break;
+        }
+        if tally.damaged {
             break;
         }
         let (batch, after) = rest.split_at(batch_length(rest));
@@ -116,6 +119,8 @@ async fn apply_batch(
         };
         noted.extend(conclude(step, end, tally, session)?);
     }
+    tally.damaged = source.is_damaged();
+    tally.lost = source.lost_parts();
     journal.note(&plan.plan, &noted, clock.now()).await
 }
 
@@ -132,8 +137,13 @@ async fn stage(
     };
     let path = FilePath::new(step.target.name.as_str())?;
     let meta = meta(&file, step.overwrite);
-    let staged = folder.stage_file(&path, &meta, source.bytes(&file)).await?;
-    Ok((file, staged))
+    match folder.stage_file(&path, &meta, source.bytes(&file)).await {
+        Ok(staged) => Ok((file, staged)),
+        Err(error) => {
+            source.note_lost(&step.item, &file);
+            Err(error.into())
+        }
+    }
 }
 
 /// Something was there: right if it is the same.

@@ -11,6 +11,7 @@ use super::decide::{Amount, Found, Verdict, decide_file};
 use super::make::{empty, estimate};
 use super::{Plan, Request};
 use crate::files::{Standing, standing};
+use crate::lost;
 use crate::snapshot::{Source, id_of};
 use crate::{Action, Error, Event, Loss, Observer, Step, Work};
 
@@ -30,7 +31,7 @@ pub(super) async fn plan_folder(
     observer: &dyn Observer,
 ) -> Result<Plan, Error> {
     let selection = Selection::parse(&request.selectors, request.now).map_err(Error::Selection)?;
-    let source = Source::new(reader)?;
+    let source = Source::new(reader, request.options.partial)?;
     let mut plan = Plan {
         source: source.identity().clone(),
         ..empty(source.id(), folder.identity().clone(), request)
@@ -51,6 +52,8 @@ pub(super) async fn plan_folder(
         });
     }
     plan.estimate = estimate(&plan.steps);
+    plan.losses
+        .extend(lost::losses(&source.lost_parts(), request.options.partial));
     Ok(plan)
 }
 

@@ -12,6 +12,7 @@ use super::draft::Draft;
 use super::listing::Listing;
 use super::survey::{Names, survey};
 use super::{Estimate, Plan};
+use crate::lost;
 use crate::world::World;
 use crate::{Error, Observer, Options, Step, Work};
 
@@ -51,6 +52,10 @@ pub(super) async fn plan_azure(
     let mut draft = Draft::new(world, listing, names, request.options.on_conflict);
     draft.fill(candidates, observer).await?;
     let sightings = draft.sightings();
+    let parts = draft.world.source.lost_parts();
+    draft
+        .losses
+        .extend(lost::losses(&parts, request.options.partial));
     Ok(Plan {
         estimate: estimate(&draft.steps),
         source: draft.world.source.identity().clone(),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Plan;
-use crate::Action;
+use crate::{Action, LostPart};
 
 /// How far a restore is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -78,6 +78,8 @@ pub struct Failure {
     pub item: String,
     /// Why.
     pub reason: String,
+    /// Whether it failed because the repository has lost something of it, or of what it needs.
+    pub lost: bool,
 }
 
 /// The JSON document of `restore plan` and `restore apply`.
@@ -107,6 +109,10 @@ pub struct Outline {
     pub failures: Vec<Failure>,
     /// Whether it was asked to stop before all was done; the same call goes on from there.
     pub stopped: bool,
+    /// What the repository was found to have lost.
+    pub lost: Vec<LostPart>,
+    /// Whether damage was found while restoring, and nothing more was begun.
+    pub damaged: bool,
 }
 
 impl Plan {
@@ -125,6 +131,8 @@ impl Plan {
             failed: 0,
             failures: Vec::new(),
             stopped: false,
+            lost: Vec::new(),
+            damaged: false,
         }
     }
 }
@@ -142,7 +150,7 @@ fn step_row(step: &crate::Step) -> StepRow {
     }
 }
 
-fn loss_row(loss: &crate::Loss) -> LossRow {
+pub(crate) fn loss_row(loss: &crate::Loss) -> LossRow {
     LossRow {
         kind: loss.item.kind.clone(),
         item: loss.item.to_string(),

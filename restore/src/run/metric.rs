@@ -167,7 +167,12 @@ pub(crate) async fn peculiarities(
 ) -> Result<Peculiarities, Error> {
     let mut found = Peculiarities::default();
     for file in super::histories(loaded) {
-        match lines(source, file).next().await.transpose()? {
+        let first = match lines(source, file).next().await.transpose() {
+            // A damaged one is left out when its step reads it.
+            Err(_) if source.is_partial() && source.note_lost(&loaded.id, file) => continue,
+            first => first?,
+        };
+        match first {
             Some(Line::Other) => found.unusual.push((
                 name_of(file.path.as_str()).to_owned(),
                 "it is no series of numbers, and MLflow logs only those",

@@ -20,7 +20,7 @@ pub(super) async fn verify_folder(
     observer: &dyn Observer,
 ) -> Result<Sum, Error> {
     let selection = Selection::parse(&request.selectors, request.now).map_err(Error::Selection)?;
-    let source = Source::new(reader)?;
+    let source = Source::new(reader, false)?;
     let mut sum = Sum::default();
     let mut lines = source.lines();
     while let Some(line) = lines.try_next().await? {

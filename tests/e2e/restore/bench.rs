@@ -220,14 +220,22 @@ impl Bench {
     }
 
     pub(crate) async fn verify(&self, key: &WorkspaceKey, selectors: &[&str]) -> Verification {
+        let request = self.request(selectors, OnConflict::Fail);
+        self.verify_request(key, &request).await
+    }
+
+    pub(crate) async fn verify_request(
+        &self,
+        key: &WorkspaceKey,
+        request: &Request,
+    ) -> Verification {
         let reader = self.store.newest().await;
         let target = self.target_of(key).await;
-        let request = self.request(selectors, OnConflict::Fail);
         let journal = self.store.journal("journal").await;
         verify(
             &reader,
             &target,
-            &request,
+            request,
             Some(&journal),
             &::restore::Unobserved,
         )

@@ -18,7 +18,8 @@ use crate::ui::amount;
 Examples:
   mlark restore apply latest:prod --into rescue
   mlark restore apply latest notebooks/report.ipynb --into prod --yes
-  mlark restore apply --plan churn.plan")]
+  mlark restore apply --plan churn.plan
+  mlark restore apply latest:prod --into rescue --partial     what a damaged repository still has")]
 pub struct Args {
     /// The snapshot: an id, a unique prefix, latest, latest:WORKSPACE, WORKSPACE@TIME
     #[arg(required_unless_present = "plan", conflicts_with = "plan")]
@@ -38,6 +39,9 @@ pub struct Args {
     /// A plan that `restore plan --save` wrote
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
+    /// Bring what a damaged repository still has, and list what is missing
+    #[arg(long)]
+    partial: bool,
     /// Change the target without asking
     #[arg(short, long)]
     yes: bool,
@@ -57,14 +61,21 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
             args.into.as_deref().unwrap_or_default(),
         ),
     };
-    let request = open::request(session, &args.selector, into, &args.choices)?;
-    let repository = session.open_repository().await?;
+    let mut request = open::request(session, &args.selector, into, &args.choices)?;
+    request.options.partial = args.partial;
+    let repository = match args.partial {
+        true => session.open_damaged_repository_with_contents().await?,
+        false => session.open_repository_with_contents().await?,
+    };
     let record = session.resolve(&repository, snapshot).await?;
     let target = open::target(session, into, true).await?;
     let reader = repository.snapshot(&record);
     let fresh = saved.is_none();
     let plan = match saved {
-        Some(plan) => plan,
+        Some(mut plan) => {
+            plan.options.partial |= args.partial;
+            plan
+        }
         None => {
             let watch = Watch::new(session, "planning");
             let plan = restore::plan::plan(&reader, &target, &request, &watch)
@@ -137,6 +148,9 @@ fn stop(session: &Session) -> Stop {
 }
 
 fn status(outline: &Outline) -> ExitStatus {
+    if outline.damaged {
+        return ExitStatus::Damage;
+    }
     let losses = if outline.losses.is_empty() {
         ExitStatus::Done
     } else {
@@ -145,6 +159,8 @@ fn status(outline: &Outline) -> ExitStatus {
     losses.and(match outline.outcome {
         OutcomeWord::Planned | OutcomeWord::Complete => ExitStatus::Done,
         OutcomeWord::Partial if outline.stopped => ExitStatus::Interrupted,
+        // What is lost was told, and everything else was brought.
+        _ if outline.failures.iter().all(|failure| failure.lost) => ExitStatus::Gaps,
         OutcomeWord::Partial | OutcomeWord::Failed => ExitStatus::Failed,
     })
 }

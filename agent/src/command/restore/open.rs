@@ -61,6 +61,7 @@ pub(super) fn request(
             include: Include {
                 secrets: choices.include.contains(&Included::Secrets),
             },
+            partial: false,
             mapping,
         },
         now: session.context.clock.now(),

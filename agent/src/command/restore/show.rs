@@ -124,6 +124,16 @@ pub(super) fn done(session: &Session, outline: &Outline) {
             (None, &format!("{}: {}", failure.item, failure.reason)),
         ]);
     }
+    for part in outline.lost.iter().take(ROWS_SHOWN) {
+        let rest = format!("{} of {}: the repository is damaged", part.what, part.item);
+        ui.toned(&[(Some(Tone::Bad), "missing: "), (None, &rest)]);
+    }
+    if let Some(more) = outline.lost.len().checked_sub(ROWS_SHOWN + 1) {
+        ui.line(&format!(
+            "… and {} more missing; --json shows them all",
+            more + 1
+        ));
+    }
     if !outline.losses.is_empty() {
         let count = outline.losses.len();
         ui.line(&format!(
@@ -143,7 +153,9 @@ pub(super) fn done(session: &Session, outline: &Outline) {
         outline.target,
     );
     ui.toned(&[(Some(tone), outline.outcome.as_str()), (None, &rest)]);
-    if outline.outcome == OutcomeWord::Partial || outline.outcome == OutcomeWord::Failed {
+    if outline.damaged {
+        ui.line("  next: `mlark check` says what is damaged; the same command with --partial brings the rest");
+    } else if outline.outcome == OutcomeWord::Partial || outline.outcome == OutcomeWord::Failed {
         ui.line("  next: run the same command again; what is done is found and left alone");
     } else {
         ui.line(&format!(

@@ -1,0 +1,310 @@
+//! What may be swept: packs that are listed, less what live snapshots need, less what was swept before, less what
+//! politeness spares.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures::TryStreamExt;
+use jiff::Timestamp;
+
+use super::Lists;
+use crate::repository::Inner;
+use crate::storage::{StorageFault, StoredFile};
+use crate::{Error, FileName, PackName, SnapshotId};
+
+/// How long what was forgotten stays, and packs that no snapshot needs yet: a run under way may be about to name them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grace {
+    /// Usually.
+    pub usual: Duration,
+    /// For snapshots of these workspaces.
+    pub of_workspace: BTreeMap<String, Duration>,
+}
+
+/// Why a pack that no live snapshot needs is spared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Sparing {
+    /// This snapshot needs it, and was forgotten less than the grace period ago.
+    Forgotten(SnapshotId),
+    /// This run holds it, or may have written it since it put its hold.
+    Held(SnapshotId),
+    /// It is younger than the grace period.
+    Young,
+    /// The store does not say how old it is.
+    Undated,
+}
+
+/// Packs that are spared for one reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spared {
+    /// The reason.
+    pub sparing: Sparing,
+    /// How many packs.
+    pub packs: u64,
+    /// Their files' bytes.
+    pub bytes: u64,
+    /// When the last of them is spared no longer for it; none: that is not known.
+    pub until: Option<Timestamp>,
+}
+
+/// What a sweep would come to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Garbage {
+    /// Packs that may be swept, sorted.
+    pub packs: Vec<PackName>,
+    /// Their files' bytes.
+    pub bytes: u64,
+    /// Packs that were swept before, are not deleted yet and may be, sorted.
+    pub left: Vec<PackName>,
+    /// Their files' bytes.
+    pub left_bytes: u64,
+    /// Packs that a sweep names although live snapshots need them: no honest one does. They are not deleted.
+    pub contested: Vec<PackName>,
+    /// Packs that are passed over.
+    pub spared: Vec<Spared>,
+    /// How many packs live snapshots need.
+    pub needed: u64,
+    /// Their files' bytes.
+    pub needed_bytes: u64,
+}
+
+/// Packs and index files as they were listed.
+#[derive(Debug, Default)]
+pub(super) struct Stock(BTreeMap<PackName, Files>);
+
+/// The files of one pack.
+#[derive(Clone, Copy, Debug)]
+struct Files {
+    bytes: u64,
+    /// When the newest was written; none where the store does not say.
+    modified: Option<Timestamp>,
+}
+
+impl Stock {
+    /// Lists packs and index files (S1).
+    pub(super) async fn list(inner: &Inner) -> Result<Self, Error> {
+        let mut stock = Self::default();
+        for folder in ["packs/", "index/"] {
+            let mut files = inner.storage.list(folder);
+            while let Some(file) = files.try_next().await? {
+                stock.take_in(&file);
+            }
+        }
+        Ok(stock)
+    }
+
+    /// Files of other names are foreign, and never touched.
+    fn take_in(&mut self, file: &StoredFile) {
+        let last = file.name.as_str().rsplit('/').next();
+        let Some(name) = last.and_then(|name| name.parse::<PackName>().ok()) else {
+            return;
+        };
+        if ![FileName::pack(&name), FileName::index(&name)].contains(&file.name) {
+            return;
+        }
+        self.0
+            .entry(name)
+            .and_modify(|files| {
+                files.bytes += file.size;
+                files.modified = match (files.modified, file.modified) {
+                    (Some(one), Some(other)) => Some(one.max(other)),
+                    _ => None,
+                };
+            })
+            .or_insert(Files {
+                bytes: file.size,
+                modified: file.modified,
+            });
+    }
+
+    /// The bytes of a pack's files.
+    pub(super) fn bytes(&self, name: &PackName) -> u64 {
+        self.0.get(name).map_or(0, |files| files.bytes)
+    }
+}
+
+impl Grace {
+    fn of(&self, workspace: &str) -> Duration {
+        self.of_workspace
+            .get(workspace)
+            .copied()
+            .unwrap_or(self.usual)
+    }
+}
+
+fn end_of(time: Timestamp, grace: Duration) -> Timestamp {
+    time.checked_add(grace).unwrap_or(Timestamp::MAX)
+}
+
+/// Computes what may be swept and what may be deleted, by the log as it was read (S2).
+///
+/// Whoever deletes looks for himself. An entry may come from a thief of a machine's key, and the keeper of the right to
+/// delete does not do his work: what a live snapshot needs stays, and what was forgotten lately, whatever sweep names it.
+pub(super) async fn garbage(
+    inner: &Inner,
+    stock: &Stock,
+    grace: &Grace,
+    now: Timestamp,
+    lists: &Lists,
+) -> Result<Garbage, Error> {
+    let needed = needed(inner, lists).await?;
+    let polite = Politeness::read(inner, grace, now, lists).await?;
+    let swept = inner
+        .catalogue
+        .swept_of(stock.0.keys().copied().collect())
+        .await?;
+    let mut found = Garbage::default();
+    let mut spared: BTreeMap<Sparing, Spared> = BTreeMap::new();
+    for (name, files) in &stock.0 {
+        let was_swept = swept.binary_search(name).is_ok();
+        if needed.contains(name) {
+            found.needed += 1;
+            found.needed_bytes += files.bytes;
+            found.contested.extend(was_swept.then_some(*name));
+        } else if let Some((sparing, until)) = polite.spares(name, files) {
+            let group = spared.entry(sparing).or_insert(Spared {
+                sparing,
+                packs: 0,
+                bytes: 0,
+                until,
+            });
+            group.packs += 1;
+            group.bytes += files.bytes;
+            group.until = group.until.zip(until).map(|(one, other)| one.max(other));
+        } else if was_swept {
+            found.left.push(*name);
+            found.left_bytes += files.bytes;
+        } else {
+            found.packs.push(*name);
+            found.bytes += files.bytes;
+        }
+    }
+    found.spared = spared.into_values().collect();
+    Ok(found)
+}
+
+/// Packs that live snapshots need, and those that hold the lists of sweep entries, which readers need for ever. Where
+/// that cannot be found out nothing can be swept.
+async fn needed(inner: &Inner, lists: &Lists) -> Result<BTreeSet<PackName>, Error> {
+    let mut needed = inner.sweep_lists().await?;
+    for record in inner.catalogue.snapshots().await? {
+        needed.extend(lists.packs_of(inner, &record).await?);
+    }
+    Ok(needed)
+}
+
+/// Whom a sweep is polite to.
+#[derive(Debug)]
+struct Politeness {
+    now: Timestamp,
+    /// The usual grace period.
+    grace: Duration,
+    /// Packs of snapshots that were forgotten lately, until when.
+    forgotten: BTreeMap<PackName, (SnapshotId, Timestamp)>,
+    /// Packs that runs hold.
+    held: BTreeMap<PackName, (SnapshotId, Option<Timestamp>)>,
+    /// A run that holds something: what it wrote since then is named nowhere, so it is taken to have written every pack
+    /// that was in no snapshot.
+    holder: Option<(SnapshotId, Option<Timestamp>)>,
+    /// Packs that some forgotten snapshot needed; only where somebody holds something.
+    were_needed: BTreeSet<PackName>,
+}
+
+impl Politeness {
+    async fn read(
+        inner: &Inner,
+        grace: &Grace,
+        now: Timestamp,
+        lists: &Lists,
+    ) -> Result<Self, Error> {
+        let mut polite = Self {
+            now,
+            grace: grace.usual,
+            forgotten: BTreeMap::new(),
+            held: BTreeMap::new(),
+            holder: None,
+            were_needed: BTreeSet::new(),
+        };
+        for (run, hold) in inner.holds(now).await? {
+            for pack in &hold.packs {
+                polite.held.insert(*pack, (run, hold.until));
+            }
+            polite.holder = Some((run, hold.until));
+        }
+        let stored = entry_times(inner).await?;
+        for (record, entry, said) in inner.catalogue.forgotten().await? {
+            let grace = grace.of(&record.workspace);
+            let until = if grace.is_zero() {
+                now
+            } else {
+                // The store's word counts beside the writer's, who might say anything.
+                let forgotten = stored.get(&entry).map_or(said, |stored| said.max(*stored));
+                end_of(forgotten, grace)
+            };
+            if until <= now && polite.holder.is_none() {
+                continue;
+            }
+            let packs = match lists.packs_of(inner, &record).await {
+                Ok(packs) => packs,
+                Err(error) if is_gone(&error) => continue,
+                Err(error) => return Err(error),
+            };
+            if until > now {
+                for pack in &packs {
+                    let known = polite.forgotten.entry(*pack).or_insert((record.id, until));
+                    if known.1 < until {
+                        *known = (record.id, until);
+                    }
+                }
+            }
+            if polite.holder.is_some() {
+                polite.were_needed.extend(packs);
+            }
+        }
+        Ok(polite)
+    }
+
+    fn spares(&self, name: &PackName, files: &Files) -> Option<(Sparing, Option<Timestamp>)> {
+        if let Some((snapshot, until)) = self.forgotten.get(name) {
+            return Some((Sparing::Forgotten(*snapshot), Some(*until)));
+        }
+        if let Some((run, until)) = self.held.get(name) {
+            return Some((Sparing::Held(*run), *until));
+        }
+        if let Some((run, until)) = self.holder
+            && !self.were_needed.contains(name)
+        {
+            return Some((Sparing::Held(run), until));
+        }
+        if self.grace.is_zero() {
+            return None;
+        }
+        match files.modified.map(|time| end_of(time, self.grace)) {
+            None => Some((Sparing::Undated, None)),
+            Some(until) if until > self.now => Some((Sparing::Young, Some(until))),
+            Some(_) => None,
+        }
+    }
+}
+
+/// When the entries of the log were stored, where the store says it.
+async fn entry_times(inner: &Inner) -> Result<BTreeMap<u64, Timestamp>, Error> {
+    let mut times = BTreeMap::new();
+    let mut files = inner.storage.list("log/");
+    while let Some(file) = files.try_next().await? {
+        let number = file.name.as_str().strip_prefix("log/");
+        let number = number.and_then(|number| number.parse().ok());
+        times.extend(number.zip(file.modified));
+    }
+    Ok(times)
+}
+
+/// Whether the list of a forgotten snapshot was swept, or is damaged: then there is nothing to be polite about.
+fn is_gone(error: &Error) -> bool {
+    match error {
+        Error::Storage(error) => error.fault == StorageFault::NotFound,
+        Error::Json { .. } | Error::Limit { .. } => true,
+        error => error.is_damage(),
+    }
+}

@@ -1,0 +1,113 @@
+//! Lists of pack names, as log entries name them: read wherever their packs lie, kept for a while since snapshots share
+//! most of them, and written into packs of their own.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+use crate::log::Body;
+use crate::pack::Class;
+use crate::read::packs;
+use crate::repository::Inner;
+use crate::write::FreshObjects;
+use crate::{Address, Error, PackName, SnapshotRecord};
+
+/// Lists that were read.
+#[derive(Debug, Default)]
+pub(crate) struct Lists(Mutex<HashMap<Address, Arc<Vec<PackName>>>>);
+
+/// A list that was stored.
+#[derive(Debug)]
+pub(super) struct StoredList {
+    pub(super) objects: Vec<Address>,
+    pub(super) holders: Vec<PackName>,
+}
+
+impl Lists {
+    /// All packs that a snapshot needs, those that hold its list too.
+    pub(crate) async fn packs_of(
+        &self,
+        inner: &Inner,
+        record: &SnapshotRecord,
+    ) -> Result<BTreeSet<PackName>, Error> {
+        let mut all: BTreeSet<PackName> = record.pack_list_packs.iter().copied().collect();
+        let mut count = 0;
+        for address in &record.pack_list {
+            let names = self.get(inner, *address, &record.pack_list_packs).await?;
+            count += names.len() as u64;
+            all.extend(names.iter());
+        }
+        if count == record.packs {
+            Ok(all)
+        } else {
+            Err(Error::Json {
+                what: "a list of packs".to_owned(),
+                reason: "it does not name as many as the snapshot says".to_owned(),
+            })
+        }
+    }
+
+    async fn get(
+        &self,
+        inner: &Inner,
+        address: Address,
+        holders: &[PackName],
+    ) -> Result<Arc<Vec<PackName>>, Error> {
+        if let Some(names) = self.lock().get(&address) {
+            return Ok(Arc::clone(names));
+        }
+        let names = Arc::new(inner.list_object(address, holders).await?);
+        self.lock().insert(address, Arc::clone(&names));
+        Ok(names)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Address, Arc<Vec<PackName>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// One object of a list. Where it is in no pack that is known here, the packs that the entry names are looked up:
+    /// the entry may be newer than what this machine last saw of the index.
+    pub(crate) async fn list_object(
+        &self,
+        address: Address,
+        holders: &[PackName],
+    ) -> Result<Vec<PackName>, Error> {
+        if self.catalogue.locate(address).await?.is_empty() {
+            for name in holders {
+                let index = self.read_index(name).await?;
+                self.catalogue.add_pack(index).await?;
+            }
+        }
+        packs::parse_list(&self.objects.get(address).await?)
+    }
+
+    /// The packs that hold the lists of `sweep` entries: whoever reads the log needs them, for ever.
+    pub(crate) async fn sweep_lists(&self) -> Result<BTreeSet<PackName>, Error> {
+        let mut packs = BTreeSet::new();
+        for (_, _, entry) in self.catalogue.entries_of("sweep").await? {
+            if let Body::Sweep(sweep) = entry.body {
+                packs.extend(sweep.list_packs);
+            }
+        }
+        Ok(packs)
+    }
+
+    /// Stores a sorted list in new packs. Nothing that is there already is used for it, since that might be swept by
+    /// the very entry that names the list.
+    pub(super) async fn store_list(
+        &self,
+        names: &[PackName],
+        now: Timestamp,
+    ) -> Result<StoredList, Error> {
+        let fresh = FreshObjects::begin(self, now).await?;
+        let mut objects = Vec::new();
+        for object in packs::cut_list(names) {
+            objects.push(fresh.store(Class::Meta, object.into()).await?);
+        }
+        let holders = fresh.finish().await?;
+        Ok(StoredList { objects, holders })
+    }
+}

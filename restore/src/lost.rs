@@ -1,0 +1,175 @@
+//! What a damaged repository has lost of a snapshot: known before anything is read, or found while it is read.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use archive_format::{Digest, SnapshotReader};
+use serde::Serialize;
+use workspace::{ItemId, Selection, Verdict};
+
+use crate::snapshot::load_item;
+use crate::{Action, Error, Loss, Plan};
+
+/// A part of an item that is lost.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct LostPart {
+    /// The item.
+    #[serde(serialize_with = "as_text")]
+    pub item: ItemId,
+    /// What of it: a document, a file; or the lines of a manifest that begin with it.
+    pub what: String,
+}
+
+fn as_text<S: serde::Serializer>(item: &ItemId, out: S) -> Result<S::Ok, S::Error> {
+    out.collect_str(item)
+}
+
+/// What was found lost so far. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lost(Arc<Mutex<Found>>);
+
+#[derive(Debug, Default)]
+struct Found {
+    /// Files that did not read to their end, by the digest that they should have.
+    contents: BTreeSet<Digest>,
+    parts: BTreeSet<LostPart>,
+    /// Whether reading ended at damage.
+    damage: bool,
+}
+
+impl Lost {
+    fn found(&self) -> MutexGuard<'_, Found> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a part of an item.
+    pub(crate) fn part(&self, item: &ItemId, what: impl ToString) {
+        self.found().parts.insert(LostPart {
+            item: item.clone(),
+            what: what.to_string(),
+        });
+    }
+
+    /// Notes the content of a file, by its digest.
+    pub(crate) fn content(&self, digest: Digest) {
+        self.found().contents.insert(digest);
+        self.damage();
+    }
+
+    /// Notes that reading ended at damage.
+    pub(crate) fn damage(&self) {
+        self.found().damage = true;
+    }
+
+    /// Whether reading ended at damage.
+    pub(crate) fn has_damage(&self) -> bool {
+        self.found().damage
+    }
+
+    /// Whether a content was found lost while it was read.
+    pub(crate) fn has_content(&self, digest: &Digest) -> bool {
+        self.found().contents.contains(digest)
+    }
+
+    /// How many contents were found lost while they were read.
+    pub(crate) fn contents(&self) -> usize {
+        self.found().contents.len()
+    }
+
+    /// Everything that is lost.
+    pub(crate) fn parts(&self) -> Vec<LostPart> {
+        self.found().parts.iter().cloned().collect()
+    }
+}
+
+/// What a reader passed over in the manifest.
+pub(crate) fn passed_over(reader: &SnapshotReader) -> Vec<LostPart> {
+    let lost = reader.passed_over().into_iter();
+    lost.map(|lost| {
+        let count = match lost.count {
+            Some(1) => "1 line".to_owned(),
+            Some(count) => format!("{count} lines"),
+            None => "many lines".to_owned(),
+        };
+        let first = lost.first.map_or_else(
+            || ItemId::new("items", "unknown"),
+            |key| ItemId {
+                kind: key.kind,
+                name: key.name,
+                version: key.version,
+            },
+        );
+        LostPart {
+            item: first,
+            what: format!("{count} of the snapshot's list, from here on"),
+        }
+    })
+    .collect()
+}
+
+/// Why a row of the loss report says that something does not come back.
+const REASON: &str = "the repository is damaged and has lost it";
+
+/// What a plan knows to be lost.
+pub(crate) fn foretold(plan: &Plan) -> BTreeSet<LostPart> {
+    let losses = plan.losses.iter().filter(|loss| loss.reason == REASON);
+    losses
+        .map(|loss| LostPart {
+            item: loss.item.clone(),
+            what: loss.what.clone(),
+        })
+        .collect()
+}
+
+/// The rows of the loss report.
+pub(crate) fn losses(parts: &[LostPart], partial: bool) -> Vec<Loss> {
+    let substitute = if partial {
+        ""
+    } else {
+        "--partial brings the rest"
+    };
+    let rows = parts.iter().map(|part| {
+        Loss::new(
+            &part.item,
+            Action::Impossible,
+            part.what.as_str(),
+            REASON,
+            substitute,
+        )
+    });
+    rows.collect()
+}
+
+/// Refuses a plan that needs what is known to be lost, before anything is changed.
+pub(crate) async fn refuse(plan: &Plan, reader: &SnapshotReader) -> Result<(), Error> {
+    let at = jiff::Timestamp::UNIX_EPOCH;
+    let selection = Selection::parse(&plan.selectors, at).map_err(Error::Selection)?;
+    let mut parts = Vec::new();
+    for step in plan.steps.iter().filter(|step| step.action.changes()) {
+        let Some(item) = load_item(reader, &step.item).await? else {
+            continue;
+        };
+        let lacks = reader.lacks(&item).await;
+        let lacks = lacks.map_err(|error| Error::snapshot(step.item.to_string(), error))?;
+        for lack in lacks {
+            let selected = match &lack {
+                archive_format::Lack::File(path) => workspace::FilePath::new(path.as_str())
+                    .is_ok_and(|path| {
+                        selection.matches_file(&step.item, &path, &()) != Verdict::No
+                    }),
+                _ => true,
+            };
+            if selected {
+                parts.push(format!("{lack} of {}", step.item));
+            }
+        }
+    }
+    parts.dedup();
+    match parts.first() {
+        None => Ok(()),
+        Some(first) => Err(Error::Lost {
+            count: parts.len(),
+            first: first.clone(),
+        }),
+    }
+}
