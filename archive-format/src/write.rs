@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 
 use self::folder::RunFolder;
 pub(crate) use self::objects::FreshObjects;
-use self::packer::{Packer, Setting};
+use self::packer::Packer;
 use self::spool::Spool;
 use crate::magic::SECRET_SALT_BYTES;
 use crate::pack::Class;
@@ -128,7 +128,7 @@ impl SnapshotWriter {
         let inner = &repository.inner;
         // Another machine may have changed the keys since: packs are encrypted to those of now.
         inner.read_log(false, &mut Vec::new()).await?;
-        let (data, meta) = {
+        {
             let chain = inner.chain.lock().await;
             if let Some(entry) = chain.damaged {
                 return Err(Error::LogDamaged { entry });
@@ -140,8 +140,7 @@ impl SnapshotWriter {
             if let Some(reason) = chain.refusal(&machine.signer()) {
                 return Err(Error::NoSigner { reason });
             }
-            (chain.data.clone(), chain.meta.clone())
-        };
+        }
         let run = SnapshotId::new(started)?;
         let repository_folder = inner.folder.clone();
         let made = tokio::task::spawn_blocking(move || {
@@ -152,16 +151,7 @@ impl SnapshotWriter {
         let (folder, spool) = made.await.map_err(|_| Error::Worker {
             what: "the run's folder",
         })??;
-        let packer = Arc::new(Packer::new(Setting {
-            storage: Arc::clone(&inner.storage),
-            catalogue: inner.catalogue.clone(),
-            codecs: inner.objects.codecs.clone(),
-            data,
-            meta,
-            folder: folder.path().to_owned(),
-            pack_bytes: inner.record.pack_bytes,
-            anew: false,
-        }));
+        let packer = Arc::new(Packer::begin(inner, &folder, false).await);
         Ok(Self {
             workspace,
             identity,

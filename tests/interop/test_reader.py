@@ -361,46 +361,21 @@ class Folder(unittest.TestCase):
         self.assertIn(f"lacks packs: {lost.name}", reader("verify", copy, codes=(REFUSED,)))
 
     def test_a_file_by_hand_with_the_commands_of_the_page(self):
-        block = re.search(r"^## 11\..*?^```sh\n(.*?)^```", PAGE, re.M | re.S)[1].splitlines()
+        section = PAGE.split("\n## 11. ")[1].split("\n## ")[0]
+        unpack, manifest, take = re.findall(r"^```sh\n(.*?)^```", section, re.M | re.S)
         hand = self.copy("encrypted")
-        shutil.copy(self.owner, hand / "owner.key")
+        python = [re.search(r"^```python\n(.*?)^```", part, re.M | re.S)[1] for part in (PAGE.split("\n## 5. ")[1], section)]
+        (hand / "join.py").write_text("".join(python))
 
-        def shell(line, **words):
-            """Runs a command of the page with words in the places of its <words>."""
-            for word, stands in words.items():
-                line = line.replace(f"<{word}>", stands)
-            self.assertNotIn("<", line)
-            return subprocess.run(["bash", "-euo", "pipefail", "-c", line], cwd=hand, check=True, capture_output=True).stdout
+        def shell(commands, **words):
+            """Runs commands of the page as they stand there."""
+            subprocess.run(["sh", "-euc", commands], cwd=hand, check=True, capture_output=True, env=os.environ | words)
 
-        def of(begins):
-            """The one line of the page that begins so."""
-            line, = [line for line in block if line.startswith(begins)]
-            return line
-
-        for line in block[:2]:
-            shell(line)
-        told = json.loads(shell(of("tail -n +2 log/")))
-        shell("\n".join(block[3:block.index("done") + 1]))
-        root = json.loads(shell(of("cat objects/<manifest>"), manifest=told["body"]["snapshot"]["manifest"]))
-        pieces = b"".join(shell(of("cat objects/<piece>"), piece=child["address"]) for child in root["children"])
-        lines = {line["name"]: line["files"][0] for line in map(json.loads, pieces.splitlines())}
-        namespace = {}
-        exec(re.search(r"^```python\n(def join.*?)^```", PAGE, re.M | re.S)[1], namespace)
-        for name in ("large/random.bin", "weights/bfloat16.bin", "notes/é name.txt"):
-            content = lines[name]["content"]
-            if "chunk_list" in content:
-                chunks = shell(of("tail -c +17 objects/<list>"), list=content["chunk_list"]["address"]).decode().split()
-                self.assertGreater(len(chunks), 16)
-            else:
-                chunks = [chunk["address"] for chunk in content["chunks"]]
-            for planes in [path for chunk in chunks for path in (hand / "objects").glob(f"{chunk}.planes*")]:
-                (hand / "objects" / planes.stem).write_bytes(namespace["join"](int(planes.suffix[7:]), planes.read_bytes()))
-            self.assertEqual(list((hand / "objects").glob(f"{chunks[0]}.planes*")) != [], name.startswith("weights"), name)
-            (hand / "list").write_text("\n".join(chunks))
-            self.assertIn("cat objects/<chunk> objects/<chunk> … > file", of("cat objects/<chunk>"))
-            shell("cat $(sed 's,^,objects/,' list) > file")
-            self.assertEqual(shell(of("sha256sum file")).split()[0].decode(), content["sha256"])
-            self.assertEqual(content["sha256"], self.states[0][os.fsencode(name)][0])
+        shell(unpack, owner=str(self.owner))
+        shell(manifest)
+        for path in ("large/random.bin", "weights/bfloat16.bin", "notes/é name.txt"):
+            shell(take, name=path, path=path)
+            self.assertEqual(digest(hand / "file"), self.states[1][os.fsencode(path)][0])
 
 
 class Workspace(unittest.TestCase):

@@ -53,6 +53,12 @@ async fn done(home: &Path, arguments: &[&str]) -> Ran {
     ran
 }
 
+/// The words of a restore of the newest snapshot, and further ones.
+fn applied<'a>(into: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let words = ["restore", "apply", "latest", "--into", into, "--yes"];
+    [&words[..], more].concat()
+}
+
 async fn json(home: &Path, code: i32, arguments: &[&str]) -> Value {
     let ran = mlark(home, &[arguments, &["--json"]].concat()).await;
     assert_eq!(ran.code, code, "{arguments:?}: {ran:?}");
@@ -164,27 +170,9 @@ async fn a_restore_brings_what_is_left_and_lists_what_is_missing() {
     let (into, rest) = (into.to_str().unwrap(), rest.to_str().unwrap());
 
     // Nobody looked yet: what is damaged is found while it is read, and nothing more is begun.
-    let ran = json(
-        home,
-        4,
-        &["restore", "apply", "latest", "--into", into, "--yes"],
-    )
-    .await;
+    let ran = json(home, 4, &applied(into, &[])).await;
     assert_eq!(ran["damaged"], true, "{ran}");
-    let brought = json(
-        home,
-        3,
-        &[
-            "restore",
-            "apply",
-            "latest",
-            "--into",
-            rest,
-            "--yes",
-            "--partial",
-        ],
-    )
-    .await;
+    let brought = json(home, 3, &applied(rest, &["--partial"])).await;
     let lost = brought["lost"].as_array().unwrap();
     assert_eq!(lost.len(), 1, "{brought}");
     let missing = lost[0]["item"]
@@ -205,19 +193,7 @@ async fn a_restore_brings_what_is_left_and_lists_what_is_missing() {
         "files/one.bin"
     };
     let third = home.join("third");
-    done(
-        home,
-        &[
-            "restore",
-            "apply",
-            "latest",
-            other,
-            "--into",
-            third.to_str().unwrap(),
-            "--yes",
-        ],
-    )
-    .await;
+    done(home, &applied(third.to_str().unwrap(), &[other])).await;
 
     // Once a repair knows, a restore that needs it is refused before anything is changed.
     let repaired = json(home, 4, &["check", "--repair"]).await;
@@ -228,56 +204,21 @@ async fn a_restore_brings_what_is_left_and_lists_what_is_missing() {
     );
     assert!(repaired["repair"]["entry"].as_u64().is_some());
     let fourth = home.join("fourth");
-    let refused = mlark(
-        home,
-        &[
-            "restore",
-            "apply",
-            "latest",
-            "--into",
-            fourth.to_str().unwrap(),
-            "--yes",
-        ],
-    )
-    .await;
+    let refused = mlark(home, &applied(fourth.to_str().unwrap(), &[])).await;
     assert_eq!(refused.code, 4, "{refused:?}");
     assert!(
         refused.err.contains("--partial") && refused.err.contains(&missing),
         "{refused:?}"
     );
     assert!(!fourth.exists() || files(&fourth).is_empty());
-    let brought = json(
-        home,
-        3,
-        &[
-            "restore",
-            "apply",
-            "latest",
-            "--into",
-            fourth.to_str().unwrap(),
-            "--yes",
-            "--partial",
-        ],
-    )
-    .await;
+    let brought = json(home, 3, &applied(fourth.to_str().unwrap(), &["--partial"])).await;
     assert_eq!(brought["lost"].as_array().unwrap().len(), 1, "{brought}");
     assert_eq!(files(&fourth).len(), 2);
 
     // The next backup reads it again although nothing changed in the source.
     done(home, &["backup"]).await;
     let fifth = home.join("fifth");
-    done(
-        home,
-        &[
-            "restore",
-            "apply",
-            "latest",
-            "--into",
-            fifth.to_str().unwrap(),
-            "--yes",
-        ],
-    )
-    .await;
+    done(home, &applied(fifth.to_str().unwrap(), &[])).await;
     assert_eq!(files(&fifth).len(), 3);
     let left = json(home, 4, &["check"]).await;
     assert_eq!(left["damages"][0]["known"], true);
@@ -298,18 +239,7 @@ async fn a_backup_goes_on_although_the_manifest_before_is_damaged() {
     let ran = done(home, &["backup"]).await;
     assert!(!ran.out.contains("failed"), "{ran:?}");
     let into = home.join("into");
-    done(
-        home,
-        &[
-            "restore",
-            "apply",
-            "latest",
-            "--into",
-            into.to_str().unwrap(),
-            "--yes",
-        ],
-    )
-    .await;
+    done(home, &applied(into.to_str().unwrap(), &[])).await;
     assert_eq!(files(&into).len(), 3);
 }
 

@@ -1,12 +1,10 @@
 //! Objects of the repository itself, outside of any snapshot, in packs of their own.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::folder::RunFolder;
-use super::packer::{Packer, Setting};
+use super::packer::Packer;
 use crate::pack::Class;
 use crate::repository::Inner;
 use crate::{Address, Error, PackName, SnapshotId};
@@ -26,20 +24,7 @@ impl FreshObjects {
         let folder = made.await.map_err(|_| Error::Worker {
             what: "the run's folder",
         })??;
-        let (data, meta) = {
-            let chain = inner.chain.lock().await;
-            (chain.data.clone(), chain.meta.clone())
-        };
-        let packer = Packer::new(Setting {
-            storage: Arc::clone(&inner.storage),
-            catalogue: inner.catalogue.clone(),
-            codecs: inner.objects.codecs.clone(),
-            data,
-            meta,
-            folder: folder.path().to_owned(),
-            pack_bytes: inner.record.pack_bytes,
-            anew: true,
-        });
+        let packer = Packer::begin(inner, &folder, true).await;
         Ok(Self {
             packer,
             _folder: folder,

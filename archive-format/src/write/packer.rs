@@ -4,7 +4,6 @@
 //! before its pack and index are stored.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,11 +13,13 @@ use tokio::task::JoinSet;
 
 use super::Stored;
 use super::filler::{Filler, SharedFrame};
+use super::folder::RunFolder;
 use crate::keys::Recipient;
 use crate::keys::envelope;
 use crate::magic::{LARGE_OBJECT_BYTES, OBJECT_BYTES_MAX};
 use crate::pack::writer::PackBuilder;
 use crate::pack::{Class, CodecPool, Encoded};
+use crate::repository::Inner;
 use crate::storage::FileUse;
 use crate::{Address, Catalogue, Error, FileName, PackName, Storage};
 
@@ -65,22 +66,14 @@ pub(super) struct Packer {
     anew: bool,
 }
 
-/// What a packer is made from.
-#[derive(Debug)]
-pub(super) struct Setting {
-    pub(super) storage: Arc<dyn Storage>,
-    pub(super) catalogue: Catalogue,
-    pub(super) codecs: CodecPool,
-    pub(super) data: Option<Recipient>,
-    pub(super) meta: Option<Recipient>,
-    pub(super) folder: PathBuf,
-    pub(super) pack_bytes: u64,
-    /// Whether objects are stored again that the repository has.
-    pub(super) anew: bool,
-}
-
 impl Packer {
-    pub(super) fn new(setting: Setting) -> Self {
+    /// A packer for the keys that count now, with its files in this folder. With `anew` objects are stored again that the
+    /// repository has.
+    pub(super) async fn begin(inner: &Inner, folder: &RunFolder, anew: bool) -> Self {
+        let (data, meta) = {
+            let chain = inner.chain.lock().await;
+            (chain.data.clone(), chain.meta.clone())
+        };
         let cores = std::thread::available_parallelism()
             .map_or(2, usize::from)
             .clamp(2, 8);
@@ -88,28 +81,28 @@ impl Packer {
             shared: Mutex::default(),
             filler: Arc::new(AsyncMutex::new(Filler::new(
                 class,
-                setting.folder.clone(),
-                setting.pack_bytes,
+                folder.path().to_owned(),
+                inner.record.pack_bytes,
             ))),
         });
         Self {
             shelf: Arc::new(Shelf {
-                storage: setting.storage,
-                catalogue: setting.catalogue,
-                codecs: setting.codecs,
-                meta: setting.meta,
+                storage: Arc::clone(&inner.storage),
+                catalogue: inner.catalogue.clone(),
+                codecs: inner.objects.codecs.clone(),
+                meta,
                 pending: Mutex::default(),
                 stored_bytes: AtomicU64::new(0),
                 packs: Mutex::default(),
             }),
-            data: setting.data,
+            data,
             lanes,
             workers: Arc::new(Semaphore::new(cores)),
             uploads: AsyncMutex::default(),
             upload_permits: Arc::new(Semaphore::new(UPLOADS_AT_ONCE)),
             gate: RwLock::new(()),
             new_bytes: AtomicU64::new(0),
-            anew: setting.anew,
+            anew,
         }
     }
 

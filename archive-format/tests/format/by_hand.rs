@@ -5,39 +5,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use archive_format::{Identity, IdentityFile, Pair, Recipient};
+use archive_format::{Identity, IdentityFile, Pair, Recipient, Record};
 use secrecy::ExposeSecret;
 
 use crate::keys::{open_as, passphrase};
-use crate::stock::compare;
-use crate::world::{Tested, World, backup, floats, model, noise, now, restore};
-
-/// Whether these programs are there. Where one is missing the test is passed over and says so; `tests/run.sh` asks for them by MLARK_STOCK.
-#[expect(
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "the one place where these tests learn whether they may be passed over, and say that they are passed over"
-)]
-fn has(programs: &[&str]) -> bool {
-    let missing = programs.iter().find(|program| {
-        let found = Command::new("sh")
-            .args(["-c", &format!("command -v {program}")])
-            .stdout(Stdio::null())
-            .status();
-        !found.is_ok_and(|status| status.success())
-    });
-    match missing {
-        None => true,
-        Some(program) => {
-            assert!(
-                std::env::var_os("MLARK_STOCK").is_none(),
-                "the program `{program}` is missing, and MLARK_STOCK asks for it"
-            );
-            eprintln!("skipped: there is no program `{program}`");
-            false
-        }
-    }
-}
+use crate::stock::{compare, has, run, things};
+use crate::world::{Tested, World, backup, now, restore};
 
 /// Decrypts a file with the stock program; none where it refuses.
 fn age(keys: &[&Path], file: &Path) -> Tested<Option<Vec<u8>>> {
@@ -50,7 +23,8 @@ fn age(keys: &[&Path], file: &Path) -> Tested<Option<Vec<u8>>> {
     Ok(output.status.success().then_some(output.stdout))
 }
 
-fn write(folder: &Path, name: &str, text: &str) -> Tested<PathBuf> {
+/// A new file that nobody else reads.
+pub(crate) fn write(folder: &Path, name: &str, text: &str) -> Tested<PathBuf> {
     let path = folder.join(name);
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
@@ -58,16 +32,6 @@ fn write(folder: &Path, name: &str, text: &str) -> Tested<PathBuf> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(&path)?.write_all(text.as_bytes())?;
     Ok(path)
-}
-
-fn things() -> Vec<crate::world::Thing> {
-    let floats = floats(400_000, 8);
-    vec![
-        model("floats", floats.clone()),
-        model("less", floats[..300_000].to_vec()),
-        model("noise", noise(200_000, 3)),
-        model("small", b"a few bytes".to_vec()),
-    ]
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -262,5 +226,34 @@ async fn a_passphrase_opens_its_key_files_by_hand() -> Tested {
             assert_eq!(Pair::parse_file(&std::fs::read_to_string(&out)?)?.len(), 1);
         }
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owners_signing_key_opens_with_stock_openssl_and_is_the_one_of_the_record() -> Tested {
+    if !has(&["age", "openssl"]) {
+        return Ok(());
+    }
+    let world = World::new(true).await?;
+    let hand = tempfile::tempdir()?;
+    let owner = world.owner.as_ref().ok_or("no owner")?;
+    let owner = write(
+        hand.path(),
+        "owner.key",
+        owner.to_secret_text().expose_secret(),
+    )?;
+    let pem = age(&[&owner], &world.root().join("keys/1-sign.age"))?.ok_or("it does not open")?;
+    let pem = write(hand.path(), "sign.key", std::str::from_utf8(&pem)?)?;
+    let path = pem.to_str().ok_or("no text")?;
+    let public = run(
+        "openssl",
+        &["pkey", "-in", path, "-pubout", "-outform", "DER"],
+    )?;
+    let record: Record =
+        serde_json::from_slice(&std::fs::read(world.root().join("repository.json"))?)?;
+    assert_eq!(
+        &public[public.len() - 32..],
+        record.owners_signer.as_bytes()
+    );
     Ok(())
 }

@@ -2,14 +2,14 @@
 
 use archive_format::diff::Change;
 use archive_format::{
-    Commit, Digest, DocumentEntry, FileEntry, FilePath, GapEntry, ItemDifference, Lifetime, Line,
-    LineKey, Outcome, Repository, SnapshotRecord, diff,
+    Commit, Digest, FileEntry, FilePath, GapEntry, ItemDifference, Lifetime, Line, LineKey,
+    Outcome, Repository, SnapshotRecord, diff,
 };
 use futures::TryStreamExt;
 use jiff::Timestamp;
-use serde_json::{Map, json};
+use serde_json::json;
 
-use crate::world::{Tested, World, complete, now, stream};
+use crate::world::{Tested, World, arm, complete, now, stream};
 
 /// One item: a name, what its document says, its files with what they say.
 type Entry<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
@@ -19,15 +19,8 @@ async fn keep(repository: &Repository, entries: &[Entry<'_>]) -> Tested<Snapshot
     for (name, says, files) in entries {
         let stored = writer.document(&json!({ "says": says })).await?;
         let mut line = Line::new(LineKey::new("models", *name, Some("1")));
-        line.documents.push(DocumentEntry {
-            form: "arm".to_owned(),
-            api_version: "2025-12-01".to_owned(),
-            read: now(),
-            address: stored.address,
-            size: stored.size,
-            fingerprint: Digest::of(says.trim_end_matches('!').as_bytes()),
-            more: Map::new(),
-        });
+        let fingerprint = Digest::of(says.trim_end_matches('!').as_bytes());
+        line.documents.push(arm(stored, fingerprint));
         for (path, text) in *files {
             let content = writer
                 .file(Lifetime::Files, stream(text.as_bytes().to_vec()))

@@ -5,7 +5,8 @@ use archive_format::{ChunkParameters, magic};
 
 use crate::world::Tested;
 
-const FORMAT: &str = include_str!("../../FORMAT.md");
+/// The page.
+pub(crate) const FORMAT: &str = include_str!("../../FORMAT.md");
 
 #[test]
 fn the_page_has_the_magics_and_limits_of_the_code() -> Tested {

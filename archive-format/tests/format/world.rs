@@ -7,7 +7,7 @@ use std::sync::Arc;
 use archive_format::{
     Commit, Digest, DocumentEntry, FileEntry, FilePath, Identity, InitOptions, KeyChain, Lifetime,
     Line, LineKey, MachineKey, OpenOptions, Outcome, Pair, Recipient, Repository, SnapshotRecord,
-    SnapshotWriter, Storage,
+    SnapshotWriter, Storage, Stored,
 };
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -181,7 +181,7 @@ impl World {
 }
 
 /// Decrypts a file with the age library; none where the key does not fit.
-fn decrypt(file: &Path, pair: &Pair) -> Tested<Option<Vec<u8>>> {
+pub(crate) fn decrypt(file: &Path, pair: &Pair) -> Tested<Option<Vec<u8>>> {
     let key: age::x25519::Identity = pair
         .to_secret_text()
         .expose_secret()
@@ -276,19 +276,24 @@ pub(crate) fn model(name: &str, bytes: Vec<u8>) -> Thing {
     }
 }
 
-/// Stores a thing and stages its line.
-pub(crate) async fn put(writer: &SnapshotWriter, thing: &Thing) -> Tested {
-    let stored = writer.document(&thing.document).await?;
-    let mut line = Line::new(LineKey::new(thing.kind, thing.name.clone(), Some("1")));
-    line.documents.push(DocumentEntry {
+/// The entry of a document in a line.
+pub(crate) fn arm(stored: Stored, fingerprint: Digest) -> DocumentEntry {
+    DocumentEntry {
         form: "arm".to_owned(),
         api_version: "2025-12-01".to_owned(),
         read: now(),
         address: stored.address,
         size: stored.size,
-        fingerprint: Digest::of(b""),
+        fingerprint,
         more: Map::new(),
-    });
+    }
+}
+
+/// Stores a thing and stages its line.
+pub(crate) async fn put(writer: &SnapshotWriter, thing: &Thing) -> Tested {
+    let stored = writer.document(&thing.document).await?;
+    let mut line = Line::new(LineKey::new(thing.kind, thing.name.clone(), Some("1")));
+    line.documents.push(arm(stored, Digest::of(b"")));
     for (path, bytes) in &thing.files {
         let content = writer.file(Lifetime::Files, stream(bytes.clone())).await?;
         line.files
