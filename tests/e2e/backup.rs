@@ -1,7 +1,7 @@
 //! What a backup stores, what it leaves alone, and what it says about what it could not have.
 
-mod bench;
-mod cloud;
+pub(crate) mod bench;
+pub(crate) mod cloud;
 mod cost;
 mod folder;
 mod gaps;

@@ -7,6 +7,7 @@
 )]
 
 mod backup;
+mod faults;
 mod layers;
 mod restore;
 mod stores;

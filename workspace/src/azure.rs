@@ -21,6 +21,7 @@ pub mod credential;
 mod datastore;
 mod files;
 mod history;
+mod hold;
 mod http;
 mod inventory;
 mod listing;

@@ -77,7 +77,8 @@ impl Arrivals {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
         );
         if let Some(wait) = reply.header("retry-after").filter(|_| throttled && !reset) {
-            self.not_before.insert(key(call), moment(wait, call.now));
+            self.not_before
+                .insert(key(call), moment(wait, reply, call.now));
         }
         if call.service == Service::Control {
             return;
@@ -138,18 +139,16 @@ impl Arrivals {
     }
 }
 
-/// The first moment that a `Retry-After` allows.
-fn moment(wait: &str, now: Timestamp) -> Timestamp {
-    let seconds = wait.parse().ok().map(std::time::Duration::from_secs);
-    let date = || {
-        jiff::fmt::rfc2822::parse(wait)
-            .ok()
-            .map(|at| at.timestamp())
-    };
-    seconds
-        .map(|wait| later(now, wait))
-        .or_else(date)
-        .unwrap_or(now)
+/// The first moment that a `Retry-After` allows. A date in it is by the clock of the answer's own `Date`.
+fn moment(wait: &str, reply: &Reply, now: Timestamp) -> Timestamp {
+    if let Ok(seconds) = wait.parse() {
+        return later(now, std::time::Duration::from_secs(seconds));
+    }
+    let date = |text: &str| Some(jiff::fmt::rfc2822::parse(text).ok()?.timestamp());
+    let Some(then) = date(wait) else { return now };
+    let from = reply.header("date").and_then(date).unwrap_or(now);
+    let wait = std::time::Duration::try_from(then.duration_since(from));
+    later(now, wait.unwrap_or_default())
 }
 
 fn without_signature(query: &str) -> String {

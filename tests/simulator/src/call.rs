@@ -1,5 +1,7 @@
 //! One request, parsed once: which service, which path, what is asked, by whom, when.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use jiff::Timestamp;
@@ -97,6 +99,8 @@ pub struct Call {
     pub identity: Identity,
     /// When it arrived.
     pub now: Timestamp,
+    /// How far lists lag behind writes for this call; zero unless a fault says more.
+    pub lag: Duration,
 }
 
 impl Call {
@@ -123,6 +127,7 @@ impl Call {
             body,
             identity: Identity::Anonymous,
             now,
+            lag: Duration::ZERO,
         })
     }
 

@@ -3,17 +3,17 @@
 //! Whether a call is struck depends on the seed, the rule, the call and how often that call came before, and on nothing else:
 //! neither time nor the order in which concurrent calls arrive.
 
-use std::collections::HashMap;
-use std::time::Duration;
+mod effect;
 
-use http::{Method, StatusCode};
-use jiff::Timestamp;
+use std::collections::{HashMap, HashSet};
+
+use http::Method;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::call::{Call, Service};
-use crate::clock::{http_date, later};
-use crate::reply::{Refusal, Reply, WireFault};
+
+pub(crate) use effect::{instead, prepare, spoil};
 
 /// What goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +52,49 @@ pub enum Fault {
         /// Milliseconds.
         ms: u64,
     },
+    /// The answer begins at once, and its body comes in pieces with a pause before each.
+    SlowBody {
+        /// Milliseconds of each pause.
+        ms: u64,
+        /// How many pieces.
+        pieces: usize,
+    },
+    /// The call was carried out, and the answer says that it was not.
+    Failed {
+        /// HTTP status of the answer.
+        status: u16,
+    },
+    /// The call arrives twice, as when the wire repeats it; the second answer is the one that goes back.
+    Twice,
+    /// The service says that the token has run out. Never said twice of the same call: the next token is a new one.
+    ExpiredToken,
+    /// A server answers whose clock is off: its `Date`, and a `Retry-After` that is a date, are by that clock.
+    ClockSkew {
+        /// By how many seconds it is ahead; negative: behind.
+        seconds: i64,
+        /// The call is throttled, and may come again after so many seconds.
+        #[serde(default)]
+        retry_after: Option<u64>,
+    },
+    /// A list of Resource Manager lags behind: what was made within that time is not in it.
+    StaleList {
+        /// Seconds.
+        seconds: u64,
+    },
+}
+
+impl Fault {
+    /// Whether the fault means anything for a call. What it means nothing for is not struck, so that it is not counted.
+    fn suits(&self, call: &Call) -> bool {
+        match self {
+            Self::ExpiredToken => call
+                .header("authorization")
+                .is_some_and(|text| text.starts_with("Bearer ")),
+            Self::StaleList { .. } => call.service == Service::Arm && call.method == Method::GET,
+            Self::Truncate { .. } | Self::SlowBody { .. } => call.method != Method::HEAD,
+            _ => true,
+        }
+    }
 }
 
 /// Which calls a fault strikes.
@@ -139,6 +182,7 @@ impl Rule {
             _ => false,
         };
         !exempt
+            && self.fault.suits(call)
             && self.service.is_none_or(|service| service == call.service)
             && self
                 .method
@@ -168,6 +212,7 @@ struct Memory {
     matched: u64,
     struck: u64,
     attempts: HashMap<String, u64>,
+    expired: HashSet<String>,
 }
 
 impl Faults {
@@ -212,6 +257,9 @@ impl Memory {
         if self.matched <= rule.skip || rule.times.is_some_and(|most| self.struck >= most) {
             return false;
         }
+        if rule.fault == Fault::ExpiredToken && self.expired.contains(&key(call)) {
+            return false;
+        }
         let strikes = match (rule.every, rule.probability) {
             (Some(n), _) => (self.matched - rule.skip).is_multiple_of(n.max(1)),
             (None, Some(probability)) => {
@@ -223,6 +271,9 @@ impl Memory {
             (None, None) => true,
         };
         self.struck += u64::from(strikes);
+        if strikes && rule.fault == Fault::ExpiredToken {
+            self.expired.insert(key(call));
+        }
         strikes
     }
 }
@@ -263,75 +314,4 @@ fn chance(salt: (u64, usize), key: &str, attempt: u64) -> f64 {
         .take(4)
         .fold(0u32, |bits, byte| bits << 8 | u32::from(*byte));
     f64::from(bits) / (f64::from(u32::MAX) + 1.0)
-}
-
-/// The answer that a fault makes without the service; `None` where the service answers first.
-pub(crate) fn instead(fault: &Fault, call: &Call, now: Timestamp) -> Option<Reply> {
-    match fault {
-        Fault::Throttle { retry_after, date } => {
-            let wait = if *date {
-                http_date(later(now, Duration::from_secs(*retry_after)))
-            } else {
-                retry_after.to_string()
-            };
-            let (status, code) = match call.service {
-                Service::Blob | Service::File => (StatusCode::SERVICE_UNAVAILABLE, "ServerBusy"),
-                _ => (StatusCode::TOO_MANY_REQUESTS, "TooManyRequests"),
-            };
-            let text = "The request is being throttled as the limit has been reached. Please retry after the time that Retry-After names.";
-            Some(
-                refuse(call, status, code, text)
-                    .with("retry-after", wait)
-                    .into_reply(),
-            )
-        }
-        Fault::Status { status, code } => {
-            let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            let code = code.as_deref().unwrap_or(match status.as_u16() {
-                403 => "AuthorizationFailed",
-                404 => "ResourceNotFound",
-                503 => "ServerBusy",
-                _ => "InternalError",
-            });
-            Some(
-                refuse(
-                    call,
-                    status,
-                    code,
-                    "The service could not carry out the request.",
-                )
-                .into_reply(),
-            )
-        }
-        Fault::Reset { executed: false } => Some(Reply {
-            fault: WireFault::Reset,
-            ..Reply::empty(StatusCode::OK)
-        }),
-        Fault::Reset { .. } | Fault::Truncate { .. } | Fault::Slow { .. } => None,
-    }
-}
-
-fn refuse(call: &Call, status: StatusCode, code: &str, text: &str) -> Refusal {
-    match call.service {
-        Service::Blob | Service::File => Refusal::storage(status, code, text),
-        Service::Data => Refusal::history(status, code, text),
-        _ => Refusal::arm(status, code, text),
-    }
-}
-
-/// What a fault does to the service's own answer.
-pub(crate) fn spoil(fault: &Fault, call: &Call, mut reply: Reply) -> Reply {
-    reply.fault = match fault {
-        Fault::Reset { .. } => WireFault::Reset,
-        Fault::Slow { ms } => WireFault::Slow(Duration::from_millis(*ms)),
-        Fault::Truncate { bytes } if call.method != Method::HEAD && reply.body.len() > 1 => {
-            WireFault::Truncate(
-                bytes
-                    .unwrap_or(reply.body.len() / 2)
-                    .min(reply.body.len() - 1),
-            )
-        }
-        _ => reply.fault,
-    };
-    reply
 }

@@ -19,6 +19,13 @@ pub enum WireFault {
     Truncate(usize),
     /// The answer comes, but late.
     Slow(Duration),
+    /// The body comes in pieces, with a pause before each.
+    SlowBody {
+        /// The pause.
+        pause: Duration,
+        /// How many pieces.
+        pieces: usize,
+    },
 }
 
 /// An answer: status, headers, body and wire fault.
@@ -75,6 +82,15 @@ impl Reply {
     /// A header's value as text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The body cut into that many pieces, none of them empty.
+    pub(crate) fn pieces(&self, pieces: usize) -> Vec<Bytes> {
+        let length = self.body.len().div_ceil(pieces.max(1)).max(1);
+        let starts = (0..self.body.len()).step_by(length);
+        starts
+            .map(|at| self.body.slice(at..(at + length).min(self.body.len())))
+            .collect()
     }
 
     /// The body as JSON; `Null` where it is none.

@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
@@ -221,7 +222,7 @@ async fn answer(
             return Err(io::Error::from(io::ErrorKind::ConnectionReset));
         }
         WireFault::Slow(delay) => tokio::time::sleep(delay).await,
-        WireFault::None | WireFault::Truncate(_) => {}
+        WireFault::None | WireFault::Truncate(_) | WireFault::SlowBody { .. } => {}
     }
     Ok(response(reply, head))
 }
@@ -265,6 +266,7 @@ fn response(reply: Reply, head: bool) -> Response<Body> {
     let body = match reply.fault {
         _ if head => empty(),
         WireFault::Truncate(at) if at < length => cut(reply.body.slice(..at)),
+        WireFault::SlowBody { pause, pieces } => slowly(reply.pieces(pieces), pause),
         _ => Full::new(reply.body)
             .map_err(|never: Infallible| match never {})
             .boxed(),
@@ -291,5 +293,14 @@ fn cut(part: Bytes) -> Body {
         Err(io::Error::from(io::ErrorKind::ConnectionReset))
     });
     let frames = first.chain(broken);
+    BodyExt::boxed(StreamBody::new(Box::pin(frames) as SyncFrames))
+}
+
+/// The body piece by piece, a pause before each.
+fn slowly(pieces: Vec<Bytes>, pause: Duration) -> Body {
+    let frames = stream::iter(pieces).then(move |piece| async move {
+        tokio::time::sleep(pause).await;
+        Ok(Frame::data(piece))
+    });
     BodyExt::boxed(StreamBody::new(Box::pin(frames) as SyncFrames))
 }

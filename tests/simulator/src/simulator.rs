@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::arm::WorkspaceSpec;
 use crate::call::{Call, Service};
 use crate::clock::{Clock, SystemClock, http_date};
-use crate::faults::{self, Rule};
+use crate::faults::{self, Fault, Rule};
 use crate::reply::{Answer, Refusal, Reply, settle};
 use crate::state::{Settings, State};
 use crate::workspace::WorkspaceKey;
@@ -121,16 +121,22 @@ impl Simulator {
 }
 
 fn serve(call: &mut Call, route: &str, state: &mut State) -> Reply {
-    let fault = state.faults.strike(call, route);
-    let instead = fault
-        .as_ref()
-        .and_then(|fault| faults::instead(fault, call, call.now));
-    let reply = instead.unwrap_or_else(|| settle(admit(call, state)));
+    let Some(fault) = state.faults.strike(call, route) else {
+        let reply = settle(admit(call, state));
+        return stamp(call, state, reply);
+    };
+    faults::prepare(&fault, call);
+    let reply = match faults::instead(&fault, call, call.now) {
+        Some(reply) => reply,
+        None => {
+            if fault == Fault::Twice {
+                let _ = admit(call, state);
+            }
+            settle(admit(call, state))
+        }
+    };
     let reply = stamp(call, state, reply);
-    match fault {
-        Some(fault) => faults::spoil(&fault, call, reply),
-        None => reply,
-    }
+    faults::spoil(&fault, call, reply)
 }
 
 /// Headers that all answers have: ids of the request, time, and ARM's remaining allowance.

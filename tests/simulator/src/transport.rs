@@ -7,7 +7,7 @@ use azure_core::error::ErrorKind;
 use azure_core::http::headers::Headers;
 use azure_core::http::{AsyncRawResponse, Body, HttpClient, Request};
 use azure_core::{Bytes, Error};
-use futures::{AsyncReadExt, stream};
+use futures::{AsyncReadExt, StreamExt, stream};
 
 use crate::reply::{Reply, WireFault};
 use crate::simulator::Simulator;
@@ -37,7 +37,7 @@ impl HttpClient for SimulatorTransport {
                 tokio::time::sleep(delay).await;
                 Ok(response(request, reply))
             }
-            WireFault::None | WireFault::Truncate(_) => Ok(response(request, reply)),
+            _ => Ok(response(request, reply)),
         }
     }
 }
@@ -86,6 +86,13 @@ fn response(request: &Request, reply: Reply) -> AsyncRawResponse {
             let part = reply.body.slice(..at);
             let frames = [Ok(part), Err(broken("The body ended before its length"))];
             AsyncRawResponse::new(status, headers, Box::pin(stream::iter(frames)))
+        }
+        WireFault::SlowBody { pause, pieces } => {
+            let pieces = stream::iter(reply.pieces(pieces)).then(move |piece| async move {
+                tokio::time::sleep(pause).await;
+                Ok(piece)
+            });
+            AsyncRawResponse::new(status, headers, Box::pin(pieces))
         }
         _ => AsyncRawResponse::from_bytes(status, headers, reply.body),
     }

@@ -17,6 +17,7 @@ use jiff::Timestamp;
 
 use super::answer::{act_of, cause, reason};
 use super::cloud::host_of;
+use super::hold::Hold;
 use super::pace::Pace;
 use super::traffic::{Counter, Exchange, Service};
 use super::wire::own;
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
     pub(crate) counter: Counter,
     pub(crate) pace: Pace,
     pub(crate) clock: Clock,
+    hold: Hold,
     answered: Mutex<BTreeSet<String>>,
 }
 
@@ -52,6 +54,7 @@ impl Shared {
             counter,
             pace,
             clock,
+            hold: Hold::default(),
             answered: Mutex::default(),
         }
     }
@@ -107,6 +110,11 @@ impl Policy for Retry {
         let mut tries = Tries::default();
         loop {
             let pass = self.shared.pace.enter(self.service).await;
+            if let Some(until) = self.shared.hold.until(&act_of(request)) {
+                drop(pass);
+                tokio::time::sleep_until(until).await;
+                continue;
+            }
             let result = next[0].send(ctx, request, &next[1..]).await;
             drop(pass);
             let step = match &result {
@@ -168,6 +176,9 @@ impl Retry {
             Next::Wait(time) if throttling => *time,
             _ => Duration::ZERO,
         };
+        if !held.is_zero() {
+            self.shared.hold.back(act_of(request), held);
+        }
         self.count(Some(status), held);
         step
     }

@@ -7,6 +7,7 @@ use super::collection::View;
 use super::place::Place;
 use super::{bad_request, ok, page, render};
 use crate::call::Call;
+use crate::clock::later;
 use crate::documents::{Documents, Resource};
 use crate::reply::{Answer, Refusal};
 use crate::state::State;
@@ -77,6 +78,9 @@ pub(crate) fn list(call: &Call, state: &State, key: &WorkspaceKey, place: &Place
             .is_some_and(Resource::is_archived)
     });
     rows.retain(|(_, resource)| view.shows(workspace, place, resource, hidden_container));
+    if !call.lag.is_zero() {
+        rows.retain(|(_, resource)| later(resource.created, call.lag) <= call.now);
+    }
     order(call, place, &mut rows)?;
     let most = [call.query.number("$top"), count(call, place)]
         .into_iter()
