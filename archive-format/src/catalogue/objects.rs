@@ -183,6 +183,12 @@ impl Catalogue {
         Ok(self.usable_pack(address).await?.is_some())
     }
 
+    /// The same for many objects, in their order.
+    pub async fn are_known(&self, addresses: Vec<Address>) -> Result<Vec<bool>, Error> {
+        let packs = self.usable_packs(addresses).await?;
+        Ok(packs.iter().map(Option::is_some).collect())
+    }
+
     /// A pack that may be named and holds the object.
     pub(crate) async fn usable_pack(&self, address: Address) -> Result<Option<PackId>, Error> {
         self.database

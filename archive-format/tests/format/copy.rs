@@ -44,7 +44,7 @@ async fn lines(repository: &Repository, record: &SnapshotRecord) -> Tested<Vec<L
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_copy_restores_as_the_original_between_plain_and_encrypted() -> Tested {
+async fn a_copy_restores_as_the_original_between_plain_and_encrypted_on_azurite_too() -> Tested {
     for (from, to) in [(true, false), (false, true), (true, true)] {
         for backend in Backend::at_hand() {
             let world = World::with_packs(from, 4 << 20).await?;

@@ -26,6 +26,7 @@ struct State {
     deletes: Option<usize>,
     undated: bool,
     log_closed: bool,
+    overwrites: bool,
 }
 
 impl Memory {
@@ -55,6 +56,11 @@ impl Memory {
         self.state().log_closed = closed;
     }
 
+    /// Takes every create, as a store does that knows no create-only rule, or does so no more.
+    pub(crate) fn overwrite(&self, overwrites: bool) {
+        self.state().overwrites = overwrites;
+    }
+
     /// Says no more when files were written.
     pub(crate) fn forget_times(&self) {
         self.state().undated = true;
@@ -63,6 +69,18 @@ impl Memory {
     /// What was deleted so far.
     pub(crate) fn deleted(&self) -> Vec<FileName> {
         self.state().deleted.clone()
+    }
+
+    /// Nobody ever deletes anything but packs, index files, checkpoints and the files of probes.
+    pub(crate) fn only_what_may_go_was_deleted(&self) {
+        for name in self.deleted() {
+            let folder = name.as_str().split('/').next();
+            let allowed = ["packs", "index", "checkpoints", "probe"];
+            assert!(
+                folder.is_some_and(|folder| allowed.contains(&folder)),
+                "{name} was deleted"
+            );
+        }
     }
 
     /// The names below a prefix.
@@ -107,7 +125,7 @@ impl Storage for Memory {
         if state.log_closed && name.as_str().starts_with("log/") {
             return Err(error("create", name, StorageFault::Denied));
         }
-        if state.files.contains_key(name) {
+        if state.files.contains_key(name) && !state.overwrites {
             return Ok(Created::Exists);
         }
         let now = state.now;

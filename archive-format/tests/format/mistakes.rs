@@ -1,15 +1,19 @@
 //! The mistakes that a protocol of commit and removal can hold, each driven to the interleaving where it loses data.
-//! `tests/mistakes.py` puts each into the code, and says which of these tests catches it.
+//! `archive-format/tests/mistakes/` has each as a patch of the code, and says which of these tests catches it.
 
 use std::sync::Arc;
 
-use archive_format::{Depth, Error, Grace, Repository, SnapshotId, SnapshotRecord, Storage, check};
+use archive_format::{
+    Depth, Error, Grace, Held, Repository, SnapshotId, SnapshotRecord, Storage, check,
+};
 use serde_json::json;
 
 use crate::faulty::{Fault, Faulty};
 use crate::meanwhile::{Meanwhile, Request};
 use crate::memory::Memory;
-use crate::world::{Tested, Thing, World, backup, complete, model, noise, now, put, restore};
+use crate::world::{
+    Tested, Thing, World, backup, complete, model, noise, now, options, put, restore,
+};
 
 /// A repository in memory with one snapshot of the shared thing, and a second so that the first may be forgotten.
 struct Stage {
@@ -54,6 +58,8 @@ impl Stage {
         assert_eq!(fresh.notices(), []);
         let report = check(&fresh, Depth::ReadData, &mut |_| {}).await?;
         assert_eq!(report.damages, []);
+        let found = fresh.garbage(&Grace::default(), now()).await?;
+        assert_eq!(found.contested, [], "a sweep names what is needed");
         for (record, things) in expected {
             let mut things = things.to_vec();
             things.sort_by(|left, right| left.name.cmp(&right.name));
@@ -63,7 +69,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Nobody ever deletes anything but packs, index files, checkpoints and the files of probes.
+    /// Its numbers are all there, and nothing was deleted that may not be.
     fn log_is_whole(&self) {
         let numbers: Vec<String> = self
             .memory
@@ -75,16 +81,7 @@ impl Stage {
             .map(|number| format!("log/{number:010}"))
             .collect();
         assert_eq!(numbers, expected);
-        for name in self.memory.deleted() {
-            let folder = name.as_str().split('/').next();
-            let allowed = [
-                Some("packs"),
-                Some("index"),
-                Some("checkpoints"),
-                Some("probe"),
-            ];
-            assert!(allowed.contains(&folder), "{name} was deleted");
-        }
+        self.memory.only_what_may_go_was_deleted();
     }
 }
 
@@ -366,5 +363,49 @@ async fn a_writer_that_was_hit_once_is_spared_until_it_committed() -> Tested {
     // Its hold ended with the commit.
     let found = sweeper.garbage(&Grace::default(), now()).await?;
     assert_eq!(found.spared, []);
+    Ok(())
+}
+
+/// Rule 2: what a forget names is computed anew for every number.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forget_that_loses_its_number_spares_what_was_protected_meanwhile() -> Tested {
+    let stage = Stage::new().await?;
+    let (other, first) = (stage.open("other").await?, stage.first);
+    let act = move || async move { Ok(other.protect(&[first], true, now()).await?) };
+    let storage = Meanwhile::new(stage.memory.clone(), Request::Create, "log/", act);
+    let forgetting = stage.open_through(storage.clone(), "forgetting").await?;
+    let done = forgetting.forget(&[first], "a test", now()).await?;
+    assert!(storage.happened());
+    assert_eq!(done.forgotten, []);
+    assert_eq!(done.held, [(first, Held::Protected)]);
+    let live = stage.open("the next one").await?.history().await?;
+    assert!(live.iter().any(|record| record.id == first));
+    Ok(())
+}
+
+/// Rule 10: a store that takes a second create of a name is refused, by `init` and before a sweep.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_overwrites_is_refused_by_init_and_before_a_sweep() -> Tested {
+    let memory = Arc::new(Memory::new(now()));
+    memory.overwrite(true);
+    let refused = Repository::init(memory.clone(), options(None, 1 << 20)).await;
+    assert!(
+        matches!(refused, Err(Error::CreateNotExclusive { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(memory.names("log/"), []);
+    // One that was sound when the repository was made, and is no more: behind another gateway.
+    let stage = Stage::new().await?;
+    let sweeper = stage.open("sweeper").await?;
+    sweeper.forget(&[stage.first], "a test", now()).await?;
+    let before = (stage.memory.names("log/"), stage.memory.names("packs/"));
+    stage.memory.overwrite(true);
+    let refused = sweeper.sweep(&Grace::default(), now(), &mut |_| {}).await;
+    assert!(
+        matches!(refused, Err(Error::CreateNotExclusive { .. })),
+        "{refused:?}"
+    );
+    let after = (stage.memory.names("log/"), stage.memory.names("packs/"));
+    assert_eq!(after, before);
     Ok(())
 }

@@ -382,7 +382,7 @@ async fn a_refused_signature_of_azurite_is_named_and_not_shown() -> Tested {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repository_in_each_store_gives_back_what_went_in() -> Tested {
+async fn a_repository_in_each_store_azurite_too_gives_back_what_went_in() -> Tested {
     for backend in crate::stores::Backend::at_hand() {
         let world = World::on(backend, true, 1 << 20).await?;
         let things = [

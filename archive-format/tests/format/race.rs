@@ -2,14 +2,28 @@
 
 use std::sync::Arc;
 
-use archive_format::{Depth, Error, check};
+use archive_format::{Depth, Error, Outcome, check};
+use futures::TryStreamExt;
 use serde_json::json;
 
+use crate::stores::{Backend, azurite};
 use crate::world::{Tested, Thing, World, backup, complete, model, noise, now, put, restore};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn four_writers_at_once_all_commit() -> Tested {
-    let world = Arc::new(World::with_packs(true, 1 << 20).await?);
+    four_writers(Backend::Local).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn four_writers_at_once_on_azurite_all_commit() -> Tested {
+    match azurite() {
+        Some(_) => four_writers(Backend::Azurite).await,
+        None => Ok(()),
+    }
+}
+
+async fn four_writers(backend: Backend) -> Tested {
+    let world = Arc::new(World::on(backend, true, 1 << 20).await?);
     let mut writers = tokio::task::JoinSet::new();
     for number in 0..4_u64 {
         let world = Arc::clone(&world);
@@ -35,9 +49,16 @@ async fn four_writers_at_once_all_commit() -> Tested {
     while let Some(done) = writers.join_next().await {
         done??;
     }
-    assert_eq!(world.files("log").len(), 13);
+    let entries: Vec<_> = world.storage().list("log/").try_collect().await?;
+    assert_eq!(entries.len(), 13);
+    // Whoever comes next finds each of them complete.
     let repository = world.open().await?;
-    assert_eq!(repository.history().await?.len(), 12);
+    let history = repository.history().await?;
+    assert_eq!(history.len(), 12);
+    for record in &history {
+        assert_eq!(record.outcome, Outcome::Complete);
+        assert_eq!(restore(&repository, record).await?.len(), 5);
+    }
     let report = check(&repository, Depth::ReadData, &mut |_| {}).await?;
     assert_eq!(report.damages, []);
     assert_eq!(report.entries, 13);
