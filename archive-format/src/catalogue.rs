@@ -138,6 +138,30 @@ impl Catalogue {
             })?
     }
 
+    /// What a machine remembers in a repository's folder of the cache, for looking something up while the repository does
+    /// not open. None where there is no catalogue, or one that cannot be used: that is moved aside when the repository is
+    /// opened, and said then.
+    pub(crate) async fn remembered(folder: &Path) -> Result<Option<Self>, Error> {
+        let path = folder.join("catalogue.sqlite");
+        let opened = tokio::task::spawn_blocking(move || {
+            if !path.exists() {
+                return Ok(None);
+            }
+            match prepared(&path) {
+                Ok(connection) => Ok(Some(Self {
+                    database: Database::start(connection)?,
+                })),
+                Err(reason) => {
+                    tracing::debug!(path = %path.display(), %reason, "nothing is remembered");
+                    Ok(None)
+                }
+            }
+        });
+        opened.await.map_err(|_| Error::Worker {
+            what: "the database thread",
+        })?
+    }
+
     /// Empties the catalogue in a repository's folder of the cache, so that opening the repository makes it anew. The
     /// history of runs and gaps, which no repository holds, stays. Nothing happens where there is none.
     pub async fn clear(folder: &Path) -> Result<(), Error> {
@@ -176,12 +200,13 @@ impl Catalogue {
     }
 }
 
+fn prepared(path: &Path) -> Result<rusqlite::Connection, schema::Unusable> {
+    let mut connection = database::open_file(path)?;
+    schema::prepare(&mut connection)?;
+    Ok(connection)
+}
+
 fn open_blocking(path: &Path) -> Result<(Catalogue, Option<MovedAside>), Error> {
-    let prepared = |path: &Path| -> Result<rusqlite::Connection, schema::Unusable> {
-        let mut connection = database::open_file(path)?;
-        schema::prepare(&mut connection)?;
-        Ok(connection)
-    };
     let (connection, moved) = match prepared(path) {
         Ok(connection) => (connection, None),
         Err(schema::Unusable::Sqlite(source)) if is_busy(&source) => {

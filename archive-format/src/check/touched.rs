@@ -14,15 +14,14 @@ use crate::{
 };
 
 /// What this machine remembers of a repository in its folder of the cache: the snapshots, newest first, and the items of
-/// the newest, at most 1,000. For the day when the repository does not open; nothing where there is no catalogue.
+/// the newest, at most 1,000. For the day when the repository does not open; nothing where there is no catalogue that can be used, which
+/// stays as it is.
 pub async fn remembered(
     folder: &Path,
 ) -> Result<(Vec<SnapshotId>, Vec<(SnapshotId, LineKey)>), Error> {
-    let path = folder.join("catalogue.sqlite");
-    if !tokio::fs::try_exists(&path).await.unwrap_or(false) {
+    let Some(catalogue) = Catalogue::remembered(folder).await? else {
         return Ok(Default::default());
-    }
-    let (catalogue, _) = Catalogue::open(path).await?;
+    };
     let snapshots = catalogue.snapshots().await?;
     let ids: Vec<SnapshotId> = snapshots.iter().rev().map(|record| record.id).collect();
     let items = match ids.first() {

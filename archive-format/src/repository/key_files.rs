@@ -19,11 +19,9 @@ pub(super) async fn why_none_fits(
     keys: &KeyChain,
 ) -> Result<Error, Error> {
     let none_fits = Error::NoKey(KeyLack::NoneFits);
-    let path = folder.join("catalogue.sqlite");
-    if !tokio::fs::try_exists(&path).await.unwrap_or(false) {
+    let Some(catalogue) = Catalogue::remembered(folder).await? else {
         return Ok(none_fits);
-    }
-    let (catalogue, _) = Catalogue::open(path).await?;
+    };
     let seen = entries(&catalogue).await?;
     let own = keys.public_texts();
     let holds = |entry: &Keys| {

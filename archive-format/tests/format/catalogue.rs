@@ -1,6 +1,10 @@
 //! The catalogue is a cache: its loss, its corruption and its future do no harm. What only it knows, it keeps.
 
-use archive_format::{Depth, Error, GapEntry, LineKey, Notice, Outcome, RunOutcome, SnapshotId};
+use archive_format::check::remembered;
+use archive_format::{
+    Depth, Error, GapEntry, KeyChain, KeyLack, LineKey, Notice, Outcome, Pair, Repository,
+    RunOutcome, SnapshotId,
+};
 
 use crate::world::{Tested, World, backup, model, noise, now, restore};
 
@@ -83,6 +87,36 @@ async fn a_foreign_catalogue_is_moved_aside() -> Tested {
         true,
     )
     .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_catalogue_stays_until_the_repository_opens_and_it_is_said() -> Tested {
+    let world = World::new(true).await?;
+    backup(&world.open().await?, &[model("a", noise(1000, 1))]).await?;
+    let path = catalogue_of(&world);
+    closed(&path);
+    let text = b"this is no database, it is text of some length";
+    std::fs::write(&path, text)?;
+    // What was remembered would say why no key fits, and what a damage touches: neither moves the file.
+    let stranger = KeyChain {
+        machine: None,
+        owners: vec![Pair::generate().into()],
+    };
+    let refused = Repository::open(world.storage(), stranger, world.options("cache")).await;
+    assert!(
+        matches!(refused, Err(Error::NoKey(KeyLack::NoneFits))),
+        "{refused:?}"
+    );
+    let folder = path.parent().ok_or("no folder")?;
+    let (snapshots, items) = remembered(folder).await?;
+    assert_eq!((snapshots.len(), items.len()), (0, 0));
+    assert_eq!(std::fs::read(&path)?, text);
+    let opened = world.open().await?;
+    let [Notice::CatalogueRebuilt { moved_to, .. }] = opened.notices() else {
+        return Err(format!("{:?}", opened.notices()).into());
+    };
+    assert_eq!(std::fs::read(moved_to)?, text);
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
