@@ -67,10 +67,17 @@ impl Catalogue {
 
     /// The same in a state; a pack that was swept or that a repair found damaged never becomes usable by it.
     pub(crate) async fn add_pack_as(&self, index: Index, state: i64) -> Result<(), Error> {
+        self.add_packs(vec![(index, state)]).await
+    }
+
+    /// The same for many packs at once, each in its state: much faster than one by one, since objects of all of them
+    /// are put in by the order of their addresses, so that no page of the database is written twice.
+    pub(crate) async fn add_packs(&self, packs: Vec<(Index, i64)>) -> Result<(), Error> {
+        if packs.is_empty() {
+            return Ok(());
+        }
         self.database
-            .call("add a pack", move |connection| {
-                add_pack(connection, &index, state)
-            })
+            .call("add packs", move |connection| add_packs(connection, &packs))
             .await
     }
 
@@ -205,10 +212,14 @@ impl Catalogue {
     ) -> Result<Vec<Option<PackId>>, Error> {
         self.database
             .call("look objects up", move |connection| {
-                let packs = addresses.iter();
-                packs
-                    .map(|address| usable_pack(connection, address))
-                    .collect()
+                // By their order in the database, so that none of its pages is read twice.
+                let mut order: Vec<usize> = (0..addresses.len()).collect();
+                order.sort_unstable_by_key(|place| addresses[*place]);
+                let mut packs = vec![None; addresses.len()];
+                for place in order {
+                    packs[place] = usable_pack(connection, &addresses[place])?;
+                }
+                Ok(packs)
             })
             .await
     }
@@ -281,59 +292,20 @@ impl Catalogue {
     }
 }
 
-fn add_pack(connection: &mut Connection, index: &Index, state: i64) -> rusqlite::Result<()> {
+fn add_packs(connection: &mut Connection, packs: &[(Index, i64)]) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
-    let name = index.pack.as_bytes();
-    let swept: i64 = transaction
-        .prepare_cached("SELECT count(*) FROM swept WHERE name = ?1")?
-        .query_row([name], |row| row.get(0))?;
-    let damaged = state == USABLE && repairs::has(&transaction, "damaged", &index.pack)?;
-    let state = match (swept > 0, damaged) {
-        (true, _) => SWEPT,
-        (false, true) => READ_ONLY,
-        (false, false) => state,
-    };
-    let known: Option<PackId> = transaction
-        .prepare_cached("SELECT id FROM pack WHERE name = ?1")?
-        .query_row([name], |row| row.get(0))
-        .optional()?;
-    if let Some(id) = known {
-        transaction.execute(
-            "UPDATE pack SET state = ?2 WHERE id = ?1",
-            params![id, state],
-        )?;
-        return transaction.commit();
-    }
-    transaction.execute(
-        "INSERT INTO pack (name, class, stored_bytes, plain_bytes, header, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![
-            name,
-            index.table.class.code(),
-            signed(index.stored_bytes),
-            signed(index.plain_bytes),
-            index.header,
-            state
-        ],
-    )?;
-    let id = transaction.last_insert_rowid();
-    {
-        let mut frames =
-            transaction.prepare_cached("INSERT INTO frame VALUES (?1, ?2, ?3, ?4, ?5)")?;
-        let mut at = 0_u64;
-        for (number, frame) in index.table.frames.iter().enumerate() {
-            frames.execute(params![
-                id,
-                number as i64,
-                signed(at),
-                frame.stored_bytes,
-                frame.plain_bytes
-            ])?;
-            at += u64::from(frame.stored_bytes);
+    let mut objects: Vec<(&ObjectRow, PackId)> = Vec::new();
+    for (index, state) in packs {
+        if let Some(id) = add_pack(&transaction, index, *state)? {
+            objects.extend(index.table.objects.iter().map(|row| (row, id)));
         }
-        let mut objects = transaction
+    }
+    objects.sort_unstable_by_key(|(row, id)| (row.address, *id));
+    {
+        let mut insert = transaction
             .prepare_cached("INSERT OR IGNORE INTO object VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
-        for row in &index.table.objects {
-            objects.execute(params![
+        for (row, id) in objects {
+            insert.execute(params![
                 row.address.as_bytes(),
                 id,
                 row.frame,
@@ -344,6 +316,60 @@ fn add_pack(connection: &mut Connection, index: &Index, state: i64) -> rusqlite:
         }
     }
     transaction.commit()
+}
+
+/// Adds a pack and its frames; gives its row where its objects are still to be added.
+fn add_pack(
+    transaction: &Connection,
+    index: &Index,
+    state: i64,
+) -> rusqlite::Result<Option<PackId>> {
+    let name = index.pack.as_bytes();
+    let swept: i64 = transaction
+        .prepare_cached("SELECT count(*) FROM swept WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))?;
+    let damaged = state == USABLE && repairs::has(transaction, "damaged", &index.pack)?;
+    let state = match (swept > 0, damaged) {
+        (true, _) => SWEPT,
+        (false, true) => READ_ONLY,
+        (false, false) => state,
+    };
+    let known: Option<PackId> = transaction
+        .prepare_cached("SELECT id FROM pack WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()?;
+    if let Some(id) = known {
+        transaction
+            .prepare_cached("UPDATE pack SET state = ?2 WHERE id = ?1")?
+            .execute(params![id, state])?;
+        return Ok(None);
+    }
+    transaction
+        .prepare_cached(
+            "INSERT INTO pack (name, class, stored_bytes, plain_bytes, header, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            name,
+            index.table.class.code(),
+            signed(index.stored_bytes),
+            signed(index.plain_bytes),
+            index.header,
+            state
+        ])?;
+    let id = transaction.last_insert_rowid();
+    let mut frames = transaction.prepare_cached("INSERT INTO frame VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    let mut at = 0_u64;
+    for (number, frame) in index.table.frames.iter().enumerate() {
+        frames.execute(params![
+            id,
+            number as i64,
+            signed(at),
+            frame.stored_bytes,
+            frame.plain_bytes
+        ])?;
+        at += u64::from(frame.stored_bytes);
+    }
+    Ok(Some(id))
 }
 
 pub(crate) fn usable_pack(

@@ -13,6 +13,10 @@ use crate::{Error, FileName, PackName};
 /// Index files that are read at once.
 const INDEXES_AT_ONCE: usize = 8;
 
+/// Index files are added to the catalogue together once they have so many objects and frames: up to 64 MiB. Each time
+/// most pages of a large catalogue are written, so fewer at once would cost much.
+const ROWS_AT_ONCE: usize = 1_000_000;
+
 /// Packs or index files of a listing, sorted by name, with their sizes.
 type Listed = [(PackName, u64)];
 
@@ -40,7 +44,7 @@ impl Inner {
         let is_left =
             |name: &PackName| swept.binary_search(name).is_ok() && size_in(&packs, name).is_none();
         let new: Vec<PackName> = new.into_iter().filter(|name| !is_left(name)).collect();
-        let mut broken = Vec::new();
+        let (mut broken, mut added, mut rows) = (Vec::new(), Vec::new(), 0);
         let mut read = futures::stream::iter(new)
             .map(|name| async move { (name, self.read_index(&name).await) })
             .buffer_unordered(INDEXES_AT_ONCE);
@@ -48,7 +52,12 @@ impl Inner {
             let there = size_in(&packs, &name);
             let reason = match index {
                 Ok(index) if there == Some(index.stored_bytes) => {
-                    self.catalogue.add_pack(index).await?;
+                    rows += index.table.objects.len() + index.table.frames.len();
+                    added.push((index, USABLE));
+                    if rows >= ROWS_AT_ONCE {
+                        self.catalogue.add_packs(std::mem::take(&mut added)).await?;
+                        rows = 0;
+                    }
                     continue;
                 }
                 Ok(index) => {
@@ -69,6 +78,7 @@ impl Inner {
             self.add_by_own_table(&name, there, true).await?;
             broken.push((FileName::index(&name), name, reason));
         }
+        self.catalogue.add_packs(added).await?;
         self.tell_broken(broken, notices).await?;
         let without = |name: &PackName| size_in(&indexes, name).is_none() && is_new(name);
         for (name, size) in packs.iter().filter(|(name, _)| without(name)) {

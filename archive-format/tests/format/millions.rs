@@ -83,7 +83,7 @@ fn table(first: u64) -> Table {
         }
     };
     let mut objects: Vec<ObjectRow> = (0..SMALL + LARGE).map(row).collect();
-    objects.sort_by(|left, right| left.address.cmp(&right.address));
+    objects.sort_by_key(|row| row.address);
     let mut random = [0; 16];
     random[..8].copy_from_slice(&first.to_le_bytes());
     Table {
