@@ -285,7 +285,7 @@ pub enum DatastoreAccess {
     /// mlark's own identity.
     #[default]
     Entra,
-    /// The datastore's own secret: not served.
+    /// The datastore's own secret, which the workspace is asked for.
     Datastore,
 }
 

@@ -221,7 +221,10 @@ fn read_options(entry: &config::Workspace) -> ReadOptions {
             DataPolicy::DefaultDatastore => DataBytes::DefaultDatastore,
             DataPolicy::All => DataBytes::All,
         },
-        datastore_access: DatastoreAccess::Entra,
+        datastore_access: match entry.datastore_access {
+            config::DatastoreAccess::Entra => DatastoreAccess::Entra,
+            config::DatastoreAccess::Datastore => DatastoreAccess::Datastore,
+        },
     }
 }
 

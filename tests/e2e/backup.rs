@@ -2,7 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod cloud;
-mod cost;
+pub(crate) mod cost;
 mod folder;
 mod gaps;
 mod memory;

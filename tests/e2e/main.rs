@@ -10,4 +10,5 @@ mod backup;
 mod faults;
 mod layers;
 mod restore;
+mod size;
 mod stores;

@@ -1,6 +1,6 @@
 //! What a restore plans, does, and finds when it looks again.
 
-mod bench;
+pub(crate) mod bench;
 mod conflict;
 mod crash;
 mod damaged;

@@ -19,6 +19,8 @@ mod code;
 pub mod connection;
 pub mod credential;
 mod datastore;
+mod door;
+mod doors;
 mod files;
 mod history;
 mod hold;

@@ -188,11 +188,9 @@ pub const KEYS: &[Key] = &[
         "workspace.secrets",
         "store credentials, in an encrypted repository only",
     ),
-    only(
+    key(
         "workspace.datastore_access",
-        "what opens datastores",
-        &["entra"],
-        "give mlark's identity a data role on the storage account and leave the key out",
+        "what opens datastores: \"entra\" (mlark's identity), \"datastore\" (each one's own secret)",
     ),
     key("workspace.azure.cloud", "overrides azure.cloud"),
     key("workspace.azure.ca_file", "overrides azure.ca_file"),

@@ -8,8 +8,9 @@ use serde_json::json;
 use simulator::documents::Resource;
 use simulator::history::Run;
 use simulator::metric::{Metric, Point};
-use simulator::workspace::Workspace;
-use simulator::world::storage_pages;
+use simulator::state::State;
+use simulator::workspace::{Workspace, WorkspaceKey};
+use simulator::world::{Census, storage_pages};
 
 use super::bench::pass;
 use super::cloud::Cloud;
@@ -26,7 +27,7 @@ async fn an_unchanged_workspace_costs_its_listings_and_its_unsettled_jobs_and_no
     assert_eq!(report.items_total().count(Counted::Saved), 0);
     let requests = cloud.take_requests();
     let census = cloud.census();
-    let expected = Expected::of(&cloud, asked);
+    let expected = Expected::of(&cloud.simulator.state(), &cloud.key, asked);
 
     let mut rest = requests.clone();
     let mut take = |of: &str| -> u64 {
@@ -71,11 +72,12 @@ async fn an_unchanged_workspace_costs_its_listings_and_its_unsettled_jobs_and_no
     );
     assert!(rest.is_empty(), "{rest:#?}");
     assert_eq!(report.requests, requests.values().sum::<u64>());
+    assert_eq!(report.requests, expected.total(&census));
 }
 
 /// What the listings of an unchanged workspace take, counted from what the simulated cloud holds.
 #[derive(Debug, Default)]
-struct Expected {
+pub(crate) struct Expected {
     job_lookups: u64,
     blob_pages: u64,
     unsettled_jobs: u64,
@@ -88,11 +90,20 @@ struct Expected {
 const POINTS_PER_ROW: usize = 8;
 
 impl Expected {
-    fn of(cloud: &Cloud, asked: Timestamp) -> Self {
+    /// All requests, with the lists of kinds and of the share, the tokens and the addresses.
+    pub(crate) fn total(&self, census: &Census) -> u64 {
+        let lists = census.list_requests.values().sum::<usize>() + census.share_requests;
+        // A token for each audience, the cloud's description, discovery, the workspace itself.
+        let opening = 3 + 1 + 1 + 1;
+        let runs = self.unsettled_jobs + self.unsettled_runs + self.parents + self.metric_pages;
+        opening + lists as u64 + self.job_lookups + self.blob_pages + runs
+    }
+
+    /// What they take in a workspace whose jobs were last asked about then.
+    pub(crate) fn of(state: &State, key: &WorkspaceKey, asked: Timestamp) -> Self {
         let mut expected = Self::default();
-        let state = cloud.simulator.state();
         let page = state.settings.page;
-        let workspace = state.workspace(&cloud.key).unwrap();
+        let workspace = state.workspace(key).unwrap();
         let blobs = &state.accounts[&workspace.account].blobs;
         let listing = |container: &str, prefix: &str| {
             let held = blobs.container(container).unwrap();

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::call::{Call, Service};
 use crate::clock::later;
 use crate::faults::key;
-use crate::reply::Reply;
+use crate::reply::{Reply, WireFault};
 
 /// Arrivals that are remembered one by one at most.
 const KEPT: usize = 200_000;
@@ -53,6 +53,8 @@ pub struct Arrivals {
     log: Vec<Arrival>,
     not_before: HashMap<String, Timestamp>,
     early: Vec<String>,
+    received: BTreeMap<Service, u64>,
+    sent: BTreeMap<Service, u64>,
 }
 
 impl Arrivals {
@@ -70,7 +72,7 @@ impl Arrivals {
 
     /// Notes the answer to a call.
     pub(crate) fn answered(&mut self, call: &Call, route: &str, reply: &Reply) {
-        let reset = matches!(reply.fault, crate::reply::WireFault::Reset);
+        let reset = matches!(reply.fault, WireFault::Reset);
         let status = if reset { 0 } else { reply.status.as_u16() };
         let throttled = matches!(
             reply.status,
@@ -83,6 +85,8 @@ impl Arrivals {
         if call.service == Service::Control {
             return;
         }
+        *self.received.entry(call.service).or_default() += call.body.len() as u64;
+        *self.sent.entry(call.service).or_default() += sent(call, reply);
         let method = call.method.to_string();
         let counted = Route {
             service: call.service,
@@ -121,6 +125,16 @@ impl Arrivals {
             .sum()
     }
 
+    /// Bytes of bodies that a service received since the last reset.
+    pub fn received(&self, service: Service) -> u64 {
+        self.received.get(&service).copied().unwrap_or_default()
+    }
+
+    /// Bytes of bodies that a service sent since the last reset; of one that was cut short, those before the cut.
+    pub fn sent(&self, service: Service) -> u64 {
+        self.sent.get(&service).copied().unwrap_or_default()
+    }
+
     /// All calls in their order, up to a bound.
     pub fn log(&self) -> &[Arrival] {
         &self.log
@@ -136,7 +150,19 @@ impl Arrivals {
         self.counts.clear();
         self.log.clear();
         self.early.clear();
+        self.received.clear();
+        self.sent.clear();
     }
+}
+
+fn sent(call: &Call, reply: &Reply) -> u64 {
+    let bytes = match reply.fault {
+        _ if call.method == http::Method::HEAD => 0,
+        WireFault::Reset => 0,
+        WireFault::Truncate(at) => at.min(reply.body.len()),
+        _ => reply.body.len(),
+    };
+    bytes as u64
 }
 
 /// The first moment that a `Retry-After` allows. A date in it is by the clock of the answer's own `Date`.

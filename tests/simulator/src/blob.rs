@@ -10,6 +10,7 @@ mod content;
 mod copy;
 mod error;
 pub(crate) mod headers;
+mod known;
 mod lease;
 pub(crate) mod list;
 mod read;

@@ -10,6 +10,7 @@ mod components;
 mod data;
 mod decoys;
 mod jobs;
+mod large;
 mod models;
 mod notebooks;
 mod runs;
@@ -23,6 +24,7 @@ use crate::workspace::WorkspaceKey;
 
 pub use census::{Census, storage_pages};
 pub use decoys::{DECOYS, Decoy};
+pub use large::Large;
 
 /// Subscription of the workspace that is lost.
 pub const SOURCE_SUBSCRIPTION: &str = "a0000000-0000-4000-8000-00000000000a";

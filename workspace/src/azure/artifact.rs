@@ -27,7 +27,7 @@ impl AzureWorkspace {
     ) -> Result<Written, Error> {
         let place = self.artifact_place(&run.id).await?;
         let at = self.inside(place.clone(), path.as_str())?;
-        let there = upload::size(self.connection(), &at).await?;
+        let there = upload::size(&self.way_to(&at).await?, &at).await?;
         let unfinished = there == Some(0) && meta.size > 0;
         if there.is_some() && !unfinished && !meta.overwrite {
             return Ok(Written::Present);

@@ -27,7 +27,7 @@ use super::pager::Names;
 use super::place::Place;
 use super::range::{Piece, RANGE_BYTES_MAX, Ranged};
 use super::traffic::Service;
-use super::wire::BodyLimit;
+use super::wire::{BodyLimit, Partial};
 use crate::{Entry, Error, FilePath, Location, SourceFile, Validators};
 
 /// A blob as a listing shows it.
@@ -245,7 +245,7 @@ impl Ranged for BlobReader {
         etag: Option<&str>,
     ) -> Result<Option<Piece>, Error> {
         let limit = BodyLimit(RANGE_BYTES_MAX);
-        let context = Context::new().with_value(limit);
+        let context = Context::new().with_value(limit).with_value(Partial);
         let one = NonZero::<usize>::MIN;
         let options = BlobClientDownloadOptions {
             range: Some(HttpRange::new(start, length)),

@@ -8,6 +8,7 @@ use azure_core::http::{
     ClientOptions, Context, Method, Pipeline, PipelineSendOptions, Request, RetryOptions, Transport,
 };
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use url::Url;
 
 use super::answer::{Answer, act_of, from_core};
@@ -18,9 +19,12 @@ use super::cloud::Cloud;
 use super::credential::explain::Explain;
 use super::credential::metadata::{MetadataService, NOT_YET};
 use super::credential::source::Source;
+use super::credential::{ClientSecret, CredentialSource};
+use super::door::Door;
 use super::http;
 use super::name::WorkspaceName;
 use super::pace::Pace;
+use super::range::AHEAD_OF_ALL;
 use super::retry::{Retry, Shared};
 use super::settings::Settings;
 use super::token::Tokens;
@@ -33,6 +37,8 @@ use crate::{Clock, Error};
 #[derive(Clone, Debug)]
 pub struct Connection {
     inner: Arc<Inner>,
+    /// What opens a storage account in place of a token.
+    door: Option<Arc<Door>>,
 }
 
 #[derive(Debug)]
@@ -41,12 +47,14 @@ struct Inner {
     base: Base,
     trust: Arc<Trust>,
     tokens: Arc<Tokens>,
+    /// Bounds the ranges that are read ahead.
+    ahead: Arc<Semaphore>,
 }
 
 /// How a request is let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// By a token, which only trusted hosts get.
+    /// By a token, which only trusted hosts get, or by the secret of the connection's storage account.
     Token,
     /// By nothing, or by a signature that the address carries.
     Open,
@@ -91,6 +99,17 @@ impl Base {
         }
     }
 
+    fn tokens(&self, credential: CredentialSource, cloud: &Cloud) -> Tokens {
+        let login = self.options(Service::Login, &[], Some(Arc::new(Explain)));
+        let machine = self.pipeline(Service::Login, NOT_YET);
+        Tokens::new(Source::new(
+            credential,
+            cloud.login.clone(),
+            login,
+            |identity| MetadataService::new(identity, machine.clone(), self.shared.clock.clone()),
+        ))
+    }
+
     fn pipeline(&self, service: Service, also: &'static [u16]) -> Pipeline {
         pipeline(self.options(service, also, None))
     }
@@ -119,22 +138,41 @@ impl Connection {
         )
         .await?;
         let cloud = Cloud::from_metadata(&settings.cloud, &success(described)?.json()?)?;
-        let login = base.options(Service::Login, &[], Some(Arc::new(Explain)));
-        let machine = base.pipeline(Service::Login, NOT_YET);
-        let source = Source::new(
-            settings.credential,
-            cloud.login.clone(),
-            login,
-            |identity| MetadataService::new(identity, machine.clone(), base.shared.clock.clone()),
-        );
+        let tokens = Arc::new(base.tokens(settings.credential, &cloud));
         Ok(Self {
             inner: Arc::new(Inner {
                 trust: Arc::new(Trust::new(cloud.clone())),
-                tokens: Arc::new(Tokens::new(source)),
+                tokens,
                 cloud,
                 base,
+                ahead: Arc::new(Semaphore::new(AHEAD_OF_ALL)),
             }),
+            door: None,
         })
+    }
+
+    /// The same connection, which opens one storage account by its own secret.
+    pub(crate) fn with_door(&self, door: Door) -> Self {
+        Self {
+            door: Some(Arc::new(door)),
+            ..self.clone()
+        }
+    }
+
+    /// The same connection as another application.
+    pub(crate) fn with_application(&self, application: ClientSecret) -> Self {
+        let inner = &self.inner;
+        let source = CredentialSource::ClientSecret(application);
+        Self {
+            inner: Arc::new(Inner {
+                cloud: inner.cloud.clone(),
+                base: inner.base.clone(),
+                trust: inner.trust.clone(),
+                tokens: Arc::new(inner.base.tokens(source, &inner.cloud)),
+                ahead: inner.ahead.clone(),
+            }),
+            door: None,
+        }
     }
 
     /// The cloud.
@@ -177,15 +215,21 @@ impl Connection {
         &self.inner.base.shared.clock
     }
 
+    /// What bounds the ranges that all readers of this connection have under way.
+    pub(crate) fn ahead(&self) -> Arc<Semaphore> {
+        self.inner.ahead.clone()
+    }
+
     pub(crate) fn trust(&self) -> &Trust {
         &self.inner.trust
     }
 
     /// The options that a client of Microsoft's is made with, so that it runs on this pipeline.
     pub(crate) fn options(&self, service: Service, access: Access) -> ClientOptions {
-        let authorization: Option<Arc<dyn Policy>> = match access {
-            Access::Open => None,
-            Access::Token => Some(Arc::new(Authorization {
+        let authorization: Option<Arc<dyn Policy>> = match (access, &self.door) {
+            (Access::Open, _) => None,
+            (Access::Token, Some(door)) => Some(door.clone()),
+            (Access::Token, None) => Some(Arc::new(Authorization {
                 trust: self.inner.trust.clone(),
                 tokens: self.inner.tokens.clone(),
             })),

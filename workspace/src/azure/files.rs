@@ -7,6 +7,7 @@ use futures::{FutureExt, StreamExt, TryStreamExt};
 use serde_json::Value;
 
 use super::blob;
+use super::connection::Connection;
 use super::locate;
 use super::place::{Place, Store};
 use super::settings::{DataBytes, JobOutputs};
@@ -73,16 +74,18 @@ impl AzureWorkspace {
     /// Everything at a place: blobs by the run's shared listings, shares by a walk.
     fn files_at(&self, place: Place) -> Files<'_> {
         if place.store == Store::Share {
-            let walk = share::walk(self.connection(), &place);
-            let files = walk.try_filter(|file| {
-                let is_file = file.entry == Entry::File;
-                async move { is_file }
+            return flattened(async move {
+                let walk = share::walk(&self.way_to(&place).await?, &place);
+                let files = walk.try_filter(|file| {
+                    let is_file = file.entry == Entry::File;
+                    async move { is_file }
+                });
+                Ok(files.boxed())
             });
-            return files.boxed();
         }
         let batches = stream::try_unfold((place, None), async move |(place, behind)| {
-            let found = self.inventory().next(self.connection(), &place, behind);
-            let found = found.await?;
+            let way = self.way_to(&place).await?;
+            let found = self.inventory().next(&way, &place, behind).await?;
             let Some(last) = found.last().map(|last| last.name.clone()) else {
                 return Ok(None);
             };
@@ -99,7 +102,8 @@ impl AzureWorkspace {
         }
         let artifacts = flattened(async move {
             let place = self.run_place(&item.id.name, "").await?;
-            Ok(self.below(place, "artifacts"))
+            let way = self.way_to(&place).await?;
+            Ok(below(&way, place, "artifacts"))
         });
         if wanted == JobOutputs::Logs {
             return artifacts
@@ -110,20 +114,6 @@ impl AzureWorkspace {
                 .boxed();
         }
         artifacts.chain(self.named_outputs(item)).boxed()
-    }
-
-    /// All blobs below a place, by a listing of its own, as files below a path.
-    fn below(&self, place: Place, path: &str) -> Files<'static> {
-        let path = path.to_owned();
-        blob::list(self.connection(), &place)
-            .map(move |entry| {
-                let file = entry?.file(&place)?;
-                Ok(SourceFile {
-                    path: FilePath::new(format!("{path}/{}", file.path))?,
-                    ..file
-                })
-            })
-            .boxed()
     }
 
     /// Named outputs that lie on the default datastore. Those where the service puts them by itself share one listing.
@@ -141,6 +131,8 @@ impl AzureWorkspace {
             let own = self
                 .datastore_place(None, &format!("azureml/{run}"))
                 .await?;
+            // All of them lie on the default datastore.
+            let way = self.way_to(&own).await?;
             let mut inside: Vec<String> = Vec::new();
             let mut streams: Vec<Files<'a>> = Vec::new();
             for (name, uri) in outputs {
@@ -152,7 +144,7 @@ impl AzureWorkspace {
                 match place {
                     Ok(place) if place == usual => inside.push(name),
                     Ok(place) if place.is_default && place.store == Store::Blob => {
-                        streams.push(self.below(place, &format!("outputs/{name}")));
+                        streams.push(below(&way, place, &format!("outputs/{name}")));
                     }
                     // On another datastore: its document says where, its bytes are not the workspace's own.
                     Ok(_) => {}
@@ -160,7 +152,7 @@ impl AzureWorkspace {
                 }
             }
             if !inside.is_empty() {
-                let listed = self.below(own, "outputs");
+                let listed = below(&way, own, "outputs");
                 let mine = listed.try_filter(move |file| {
                     let name = file.path.as_str().split('/').nth(1).unwrap_or_default();
                     let is_mine = inside.iter().any(|one| one == name);
@@ -171,6 +163,20 @@ impl AzureWorkspace {
             Ok(stream::iter(streams).flatten().boxed())
         })
     }
+}
+
+/// All blobs below a place, by a listing of its own, as files below a path.
+fn below(connection: &Connection, place: Place, path: &str) -> Files<'static> {
+    let path = path.to_owned();
+    blob::list(connection, &place)
+        .map(move |entry| {
+            let file = entry?.file(&place)?;
+            Ok(SourceFile {
+                path: FilePath::new(format!("{path}/{}", file.path))?,
+                ..file
+            })
+        })
+        .boxed()
 }
 
 /// The named outputs of a job, with the place that its document states.

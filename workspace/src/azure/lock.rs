@@ -190,7 +190,7 @@ impl AzureWorkspace {
         };
         let reader = BlobReader::new(self.connection(), &place.url, None)?;
         let mut bytes = Vec::new();
-        let mut stream = range::read(reader, &file);
+        let mut stream = range::read(reader, &file, self.connection().ahead());
         while let Some(piece) = match stream.try_next().await {
             Err(Error::NotFound(_) | Error::Changed { .. }) => return Ok(None),
             piece => piece?,

@@ -17,7 +17,7 @@ use super::pager::Names;
 use super::place::Place;
 use super::range::{Piece, RANGE_BYTES_MAX, Ranged, total};
 use super::share_xml::{self, RawEntry, RawPage};
-use super::wire::BodyLimit;
+use super::wire::{BodyLimit, Partial};
 use crate::{Attributes, Entry, Error, FilePath, Location, SourceFile, Validators};
 
 /// The REST version of Azure Files that is spoken.
@@ -254,7 +254,8 @@ impl Ranged for ShareReader {
         let mut request = request(&self.connection, Method::Get, self.url.clone());
         let last = start + length.max(1) - 1;
         request.insert_header("x-ms-range", format!("bytes={start}-{last}"));
-        let ctx = Context::new().with_value(BodyLimit(RANGE_BYTES_MAX));
+        let limit = BodyLimit(RANGE_BYTES_MAX);
+        let ctx = Context::new().with_value(limit).with_value(Partial);
         let answer = self
             .connection
             .exchange(Access::Token, ctx, request)

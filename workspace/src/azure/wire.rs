@@ -24,6 +24,10 @@ pub(crate) const BODY_BYTES_MAX: u64 = 64 * 1024 * 1024;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BodyLimit(pub(crate) u64);
 
+/// Lets an answer end too early: what came of a range is of use. Put into a request's context.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Partial;
+
 /// Allows plain http, which the metadata service of a machine speaks; put into a request's context.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PlainHttp;
@@ -72,11 +76,16 @@ impl Policy for Wire {
         let limit = ctx
             .value::<BodyLimit>()
             .map_or(BODY_BYTES_MAX, |limit| limit.0);
-        read(response, request, limit).await
+        read(response, request, limit, ctx.value::<Partial>().is_some()).await
     }
 }
 
-async fn read(response: AsyncRawResponse, request: &Request, limit: u64) -> PolicyResult {
+async fn read(
+    response: AsyncRawResponse,
+    request: &Request,
+    limit: u64,
+    partial: bool,
+) -> PolicyResult {
     let (status, headers, mut stream) = response.deconstruct();
     let stated: Option<u64> = headers.get_optional_as(&CONTENT_LENGTH).ok().flatten();
     let bodiless = request.method() == Method::Head || matches!(u16::from(status), 204 | 304);
@@ -89,11 +98,16 @@ async fn read(response: AsyncRawResponse, request: &Request, limit: u64) -> Poli
     if !bodiless && stated.is_some_and(|stated| stated > limit) {
         return Err(too_long());
     }
+    let partial = partial && (200..300).contains(&u16::from(status));
     let mut body = BytesMut::new();
     let mut only: Option<Bytes> = None;
     while let Some(piece) = stream.next().await {
-        let piece = piece.map_err(without_address)?;
         let held = body.len() + only.as_ref().map_or(0, Bytes::len);
+        let piece = match piece {
+            Ok(piece) => piece,
+            Err(_) if partial && held > 0 => break,
+            Err(error) => return Err(without_address(error)),
+        };
         if (held + piece.len()) as u64 > limit {
             return Err(too_long());
         }
@@ -108,7 +122,9 @@ async fn read(response: AsyncRawResponse, request: &Request, limit: u64) -> Poli
         body.extend_from_slice(&piece);
     }
     let body = only.unwrap_or_else(|| body.freeze());
-    if !bodiless && stated.is_some_and(|stated| stated != body.len() as u64) {
+    let whole = stated.is_none_or(|stated| stated == body.len() as u64);
+    let useful = partial && !body.is_empty();
+    if !(bodiless || whole || useful) {
         return Err(azure_core::Error::with_message(
             ErrorKind::Io,
             "the answer ended too early",

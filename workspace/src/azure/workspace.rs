@@ -9,12 +9,13 @@ use super::arm::Arm;
 use super::blob::BlobReader;
 use super::connection::Connection;
 use super::datastore::{DatastoreCache, NOTEBOOK_STORE};
+use super::doors::Doors;
 use super::history::{History, MetricName};
 use super::inventory::Inventory;
 use super::mlflow::KnownExperiments;
 use super::name::WorkspaceName;
 use super::place::Place;
-use super::settings::{DatastoreAccess, ReadOptions};
+use super::settings::ReadOptions;
 use super::share::{self, ShareReader};
 use super::write::MayWrite;
 use super::{listing, metric, range, secrets};
@@ -33,6 +34,7 @@ pub struct AzureWorkspace {
     arm: Arm,
     history: History,
     datastores: DatastoreCache,
+    doors: Doors,
     inventory: Inventory,
     may_write: MayWrite,
     experiments: KnownExperiments,
@@ -45,11 +47,6 @@ impl AzureWorkspace {
         name: &WorkspaceName,
         options: ReadOptions,
     ) -> Result<Self, Error> {
-        if options.datastore_access == DatastoreAccess::Datastore {
-            return Err(Error::Unsupported {
-                what: "opening bytes by a datastore's own secret".to_owned(),
-            });
-        }
         let arm = Arm::new(connection.clone(), name.clone());
         let document = arm.workspace().await?;
         let history = History::new(&arm, &document.value);
@@ -64,6 +61,7 @@ impl AzureWorkspace {
             arm,
             history,
             datastores: DatastoreCache::default(),
+            doors: Doors::default(),
             inventory: Inventory::open()?,
             may_write: MayWrite::default(),
             experiments: KnownExperiments::default(),
@@ -108,6 +106,10 @@ impl AzureWorkspace {
         &self.may_write
     }
 
+    pub(crate) fn doors(&self) -> &Doors {
+        &self.doors
+    }
+
     pub(crate) fn datastore_cache(&self) -> &DatastoreCache {
         &self.datastores
     }
@@ -120,7 +122,7 @@ impl AzureWorkspace {
     fn list_notebooks(&self, kind: &'static Kind) -> BoxStream<'_, Result<Listed, Error>> {
         let start = async move {
             let place = self.notebooks().await?;
-            let files = share::walk(self.connection(), &place);
+            let files = share::walk(&self.way_to(&place).await?, &place);
             Ok::<_, Error>(files.map_ok(move |file| entry_of_share(kind, file)))
         };
         start.into_stream().try_flatten().boxed()
@@ -252,7 +254,7 @@ impl Workspace for AzureWorkspace {
         if kind.content == Content::Share {
             let path = FilePath::new(&id.name)?;
             let place = self.notebooks().await?;
-            let file = share::entry(self.connection(), &place, &path).await?;
+            let file = share::entry(&self.way_to(&place).await?, &place, &path).await?;
             return Ok(file.map(|file| entry_of_share(kind, file)));
         }
         let document = self.arm.item(kind, id).await?;
@@ -295,15 +297,15 @@ impl Workspace for AzureWorkspace {
         }
         match &file.location {
             Location::Blob(url) => {
-                let reader = BlobReader::new(self.connection(), url, None)?;
-                Ok(range::read(reader, file))
+                let connection = self.way_to_url(url).await?;
+                let reader = BlobReader::new(&connection, url, None)?;
+                Ok(range::read(reader, file, connection.ahead()))
             }
             Location::Share(url) => {
-                let reader = ShareReader {
-                    connection: self.connection().clone(),
-                    url: url.clone(),
-                };
-                Ok(range::read(reader, file))
+                let connection = self.way_to_url(url).await?;
+                let ahead = connection.ahead();
+                let url = url.clone();
+                Ok(range::read(ShareReader { connection, url }, file, ahead))
             }
             Location::Metric {
                 run,

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use md5::{Digest, Md5};
 
 use super::place::{FileMeta, Place, Store, Written};
@@ -31,12 +31,16 @@ impl AzureWorkspace {
 
     /// What lies at a place now, by a listing of its own; a place that is not there is empty.
     pub fn list_place<'a>(&'a self, place: &'a Place) -> BoxStream<'a, Result<SourceFile, Error>> {
-        match place.store {
-            Store::Share => share::walk(self.connection(), place),
-            Store::Blob => blob::list(self.connection(), place)
-                .and_then(move |entry| async move { entry.file(place) })
-                .boxed(),
-        }
+        let start = async move {
+            let way = self.way_to(place).await?;
+            Ok::<_, Error>(match place.store {
+                Store::Share => share::walk(&way, place),
+                Store::Blob => blob::list(&way, place)
+                    .and_then(move |entry| async move { entry.file(place) })
+                    .boxed(),
+            })
+        };
+        start.into_stream().try_flatten().boxed()
     }
 
     /// Writes one file below a place: uploads go on at the block where an earlier one stopped, an existing file is left
@@ -52,11 +56,10 @@ impl AzureWorkspace {
         self.check_account(place).await?;
         let at = self.inside(place.clone(), path.as_str())?;
         let content = Content::new(path, meta, content);
+        let way = self.way_to(place).await?;
         match place.store {
-            Store::Blob => upload::write(self.connection(), &at, meta, content).await,
-            Store::Share => {
-                share_upload::write(self.connection(), place, path, meta, content).await
-            }
+            Store::Blob => upload::write(&way, &at, meta, content).await,
+            Store::Share => share_upload::write(&way, place, path, meta, content).await,
         }
     }
 

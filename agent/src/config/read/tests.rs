@@ -60,10 +60,6 @@ fn a_key_that_is_not_served_is_refused_by_name_with_what_to_do_instead() {
         ),
         ("[daemon]\nping_url_file = \"/x\"", "daemon.ping_url_file"),
         (
-            "[[workspace]]\nname = \"a\"\nurl = \"/x\"\ndatastore_access = \"datastore\"",
-            "datastore_access",
-        ),
-        (
             "[[workspace]]\nname = \"a\"\nurl = \"azureml://subscriptions/s/resourceGroups/*/workspaces/*\"",
             "patterns are not served",
         ),

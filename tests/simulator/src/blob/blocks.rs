@@ -31,14 +31,14 @@ pub(super) fn stage(call: &Call, state: &mut State, container: &str, name: &str)
     if call.body.is_empty() {
         return Err(StorageError::invalid_header("Content-Length", "0").into());
     }
-    let container = access::account_mut(call, state)?
-        .blobs
-        .container_mut(container)?;
+    let blobs = &mut access::account_mut(call, state)?.blobs;
+    let content = blobs.keep(call.body.clone());
+    let container = blobs.container_mut(container)?;
     let staged = container.staged.entry(name.to_owned()).or_default();
     if staged.keys().any(|other| other.len() != id.len()) {
         return Err(invalid_block_id().into());
     }
-    staged.insert(id.to_owned(), call.body.clone().into());
+    staged.insert(id.to_owned(), content);
     Ok(Reply::empty(StatusCode::CREATED)
         .with("content-md5", base64(&headers::md5_of(&call.body)))
         .with("x-ms-request-server-encrypted", "true"))

@@ -5,10 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::content::Content;
 use super::error::StorageError;
+use super::known::Known;
 use super::lease::Leases;
 
 /// Metadata of a blob, file or container, its names in lower case.
@@ -21,6 +23,7 @@ pub struct BlobStore {
     writes: u64,
     /// Who may write which blob.
     pub(super) leases: Leases,
+    known: Known,
 }
 
 /// A container.
@@ -96,7 +99,19 @@ impl BlobStore {
             all: BTreeMap::new(),
             writes: first_write,
             leases: Leases::default(),
+            known: Known::default(),
         }
+    }
+
+    /// Recognises generated content that is written in blocks, each beginning at a multiple of 1 MiB of it, and keeps it
+    /// as what it is generated from.
+    pub fn recognise(&mut self, content: Content) {
+        self.known.add(content);
+    }
+
+    /// A block's bytes as they are to be kept.
+    pub(super) fn keep(&self, bytes: Bytes) -> Content {
+        self.known.keep(bytes)
     }
 
     /// Makes a container; 409 where there is one of that name.

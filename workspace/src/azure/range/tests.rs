@@ -1,8 +1,9 @@
 //! Reading ranges from a file that is whole, changed, cut or damaged.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use futures::TryStreamExt;
+use tokio::sync::Semaphore;
 
 use super::{Piece, RANGE_BYTES_MAX, Ranged, read};
 use crate::{Entry, Error, FilePath, Location, SourceFile, Validators};
@@ -10,7 +11,9 @@ use crate::{Entry, Error, FilePath, Location, SourceFile, Validators};
 struct Held {
     bytes: Vec<u8>,
     etags: Mutex<Vec<&'static str>>,
+    /// The longest piece that comes before the connection is cut.
     cut: u64,
+    asked: Arc<Mutex<Vec<(u64, u64)>>>,
 }
 
 impl Ranged for Held {
@@ -24,7 +27,11 @@ impl Ranged for Held {
         if start >= whole {
             return Ok(None);
         }
-        let end = (start + length).min(whole) - self.cut;
+        self.asked
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .push((start, length));
+        let end = (start + length.min(self.cut)).min(whole);
         let part =
             usize::try_from(start).unwrap_or_default()..usize::try_from(end).unwrap_or_default();
         let mut etags = self
@@ -61,12 +68,13 @@ fn held(bytes: Vec<u8>, etags: &[&'static str]) -> Held {
     Held {
         bytes,
         etags: Mutex::new(etags.to_vec()),
-        cut: 0,
+        cut: u64::MAX,
+        asked: Arc::default(),
     }
 }
 
 async fn all(held: Held, file: &SourceFile) -> Result<Vec<u8>, Error> {
-    read(held, file)
+    read(held, file, Arc::new(Semaphore::new(3)))
         .try_fold(Vec::new(), |mut all, piece| async move {
             all.extend_from_slice(&piece);
             Ok(all)
@@ -115,11 +123,44 @@ async fn a_wrong_digest_or_length_is_damage() -> Result<(), Error> {
     assert!(matches!(wrong, Err(Error::Damaged { .. })), "{wrong:?}");
     let right = file(Some(3), Some("kAFQmDzST7DWlj99KOF/cg=="))?;
     assert_eq!(all(held(b"abc".to_vec(), &[]), &right).await?, b"abc");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cut_range_goes_on_at_the_byte_and_no_byte_is_asked_for_twice() -> Result<(), Error> {
+    let bytes: Vec<u8> = (0..=250).cycle().take(9 * 1024 * 1024).collect();
+    let size = bytes.len() as u64;
     let cut = Held {
-        cut: 1,
-        ..held(b"abc".to_vec(), &[])
+        cut: 3_000_000,
+        ..held(bytes.clone(), &[])
     };
-    let cut = all(cut, &right).await;
-    assert!(matches!(cut, Err(Error::Damaged { .. })), "{cut:?}");
+    let asked = cut.asked.clone();
+    assert!(all(cut, &file(Some(size), None)?).await? == bytes);
+    let asked = asked
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let got: u64 = asked
+        .iter()
+        .map(|(_, length)| (*length).min(3_000_000))
+        .sum();
+    assert_eq!(got, size, "{asked:?}");
+    assert_eq!(asked.len(), 5, "{asked:?}");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_cut_again_and_again_is_given_up() -> Result<(), Error> {
+    let drip = Held {
+        cut: 1,
+        ..held(vec![1; 100], &[])
+    };
+    let ended = all(drip, &file(Some(100), None)?).await;
+    assert!(matches!(ended, Err(Error::Broken { .. })), "{ended:?}");
+    let nothing = Held {
+        cut: 0,
+        ..held(vec![1; 100], &[])
+    };
+    let ended = all(nothing, &file(Some(100), None)?).await;
+    assert!(matches!(ended, Err(Error::Damaged { .. })), "{ended:?}");
     Ok(())
 }

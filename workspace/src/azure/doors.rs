@@ -1,0 +1,125 @@
+//! Which way each datastore's bytes are reached: by the connection's own identity, or by what the datastore itself says
+//! that opens it (`credentialsType`): a key, a signature, an application, or nothing, which means the identity again.
+
+use std::collections::HashMap;
+
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use tokio::sync::Mutex;
+use url::Url;
+
+use super::connection::Connection;
+use super::credential::ClientSecret;
+use super::datastore::Datastore;
+use super::door::{Door, StoreSecret};
+use super::place::{Place, Store};
+use super::secrets;
+use super::settings::DatastoreAccess;
+use super::traffic::Service;
+use super::workspace::AzureWorkspace;
+use crate::{Error, Listed, Secret};
+
+/// The ways that were found, by datastore. A datastore is asked for its secret once in a run.
+#[derive(Debug, Default)]
+pub(crate) struct Doors(Mutex<HashMap<String, Connection>>);
+
+impl AzureWorkspace {
+    /// The connection that opens a place.
+    pub(crate) async fn way_to(&self, place: &Place) -> Result<Connection, Error> {
+        if place.sas.is_some() {
+            return Ok(self.connection().clone());
+        }
+        self.way(place.store, &place.account, &place.container)
+            .await
+    }
+
+    /// The connection that opens an address of a store.
+    pub(crate) async fn way_to_url(&self, url: &Url) -> Result<Connection, Error> {
+        let container = url.path_segments().and_then(|mut parts| parts.next());
+        match (self.connection().cloud().storage_host(url), container) {
+            (Some((account, service)), Some(container)) => {
+                let store = match service {
+                    Service::File => Store::Share,
+                    _ => Store::Blob,
+                };
+                self.way(store, &account, container).await
+            }
+            _ => Ok(self.connection().clone()),
+        }
+    }
+
+    async fn way(&self, store: Store, account: &str, container: &str) -> Result<Connection, Error> {
+        let own = self.connection();
+        if self.options().datastore_access == DatastoreAccess::Entra {
+            return Ok(own.clone());
+        }
+        let stores = self.datastores().await?;
+        let Some(datastore) = stores.of(store, account, container) else {
+            return Ok(own.clone());
+        };
+        let mut ways = self.doors().0.lock().await;
+        if let Some(way) = ways.get(&datastore.name) {
+            return Ok(way.clone());
+        }
+        let named = |one: &&Listed| one.id.name == datastore.name;
+        let way = match stores.listed.iter().find(named) {
+            Some(listed) => self.ask_way(datastore, listed).await?,
+            None => own.clone(),
+        };
+        ways.insert(datastore.name.clone(), way.clone());
+        Ok(way)
+    }
+
+    /// Asks a datastore for its secret, if it has one.
+    async fn ask_way(&self, datastore: &Datastore, listed: &Listed) -> Result<Connection, Error> {
+        let own = self.connection();
+        let credentials = listed
+            .document
+            .as_ref()
+            .and_then(|document| document.value.pointer("/properties/credentials"));
+        let text = |name: &str| {
+            credentials
+                .and_then(|of| of.get(name))
+                .and_then(Value::as_str)
+        };
+        let sort = text("credentialsType").unwrap_or("None");
+        if sort == "None" {
+            return Ok(own.clone());
+        }
+        let secrets = secrets::of(self.arm(), listed).await?;
+        let door = |secret| {
+            own.with_door(Door {
+                cloud: own.cloud().clone(),
+                account: datastore.account.clone(),
+                secret,
+                clock: own.clock().clone(),
+            })
+        };
+        match sort {
+            "AccountKey" => member(&secrets, "key").map(|key| door(StoreSecret::Key(key.into()))),
+            "Sas" => member(&secrets, "sasToken")
+                .map(|token| token.trim_start_matches('?').to_owned())
+                .map(|token| door(StoreSecret::Signature(token.into()))),
+            "ServicePrincipal" => member(&secrets, "clientSecret").and_then(|secret| {
+                Some(own.with_application(ClientSecret {
+                    tenant_id: text("tenantId")?.to_owned(),
+                    client_id: text("clientId")?.to_owned(),
+                    secret: secret.into(),
+                }))
+            }),
+            _ => None,
+        }
+        .ok_or_else(|| Error::Place {
+            uri: format!("azureml://datastores/{}", datastore.name),
+            reason: format!("its own secret ({sort}) is none that mlark can use"),
+        })
+    }
+}
+
+/// A member of a datastore's secret. Each is the text of a JSON value.
+fn member(secrets: &[Secret], name: &str) -> Option<String> {
+    let found = secrets
+        .iter()
+        .find(|secret| secret.pointer.rsplit('/').next() == Some(name))?;
+    serde_json::from_str(found.value.expose_secret()).ok()
+}
