@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod cloud;
 pub(crate) mod cost;
+mod datastores;
 mod folder;
 mod gaps;
 mod memory;

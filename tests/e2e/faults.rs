@@ -1,5 +1,5 @@
 //! Backups through mixed faults: whatever one request in five meets, what is stored is what would have been stored.
 
-mod manifest;
+pub(crate) mod manifest;
 mod storm;
 mod wire;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// All lines of the manifest as JSON, without times of reading. Files stand there by their SHA-256, documents by that of
 /// what is not volatile: a running job's record says how long it has run.
-pub(super) async fn lines(snapshot: &SnapshotReader) -> Vec<Value> {
+pub(crate) async fn lines(snapshot: &SnapshotReader) -> Vec<Value> {
     let lines: Vec<_> = snapshot.lines().try_collect().await.unwrap();
     let plain = lines.iter().map(|line| {
         let mut line = serde_json::to_value(line).unwrap();
@@ -27,7 +27,7 @@ fn forget_times(line: &mut Value) {
 }
 
 /// Fails with the first line that differs.
-pub(super) fn assert_equal(found: &[Value], expected: &[Value], of: &str) {
+pub(crate) fn assert_equal(found: &[Value], expected: &[Value], of: &str) {
     for (found, expected) in found.iter().zip(expected) {
         assert_eq!(found, expected, "{of}: {}", expected["name"]);
     }

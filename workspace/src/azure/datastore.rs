@@ -80,13 +80,25 @@ impl Datastores {
 
     /// The one that names an account and container; the default one first.
     pub(crate) fn of(&self, store: Store, account: &str, container: &str) -> Option<&Datastore> {
-        let is = |one: &&Datastore| {
-            one.store == store && one.account == account && one.container == container
-        };
-        self.stores
-            .iter()
-            .filter(is)
+        self.all_of(store, account, container)
             .max_by_key(|one| one.is_default)
+    }
+
+    /// All that name an account and container.
+    pub(crate) fn all_of(
+        &self,
+        store: Store,
+        account: &str,
+        container: &str,
+    ) -> impl Iterator<Item = &Datastore> {
+        self.stores.iter().filter(move |one| {
+            one.store == store && one.account == account && one.container == container
+        })
+    }
+
+    /// All that name an account.
+    pub(crate) fn of_account(&self, account: &str) -> impl Iterator<Item = &Datastore> {
+        self.stores.iter().filter(move |one| one.account == account)
     }
 
     /// Whether any datastore names the account.

@@ -19,6 +19,11 @@ use super::traffic::Service;
 use super::workspace::AzureWorkspace;
 use crate::{Error, Listed, Secret};
 
+/// The `credentialsType` of a datastore that the caller's own identity opens.
+const NO_SECRET: &str = "None";
+/// That of one that an account key opens.
+const KEY: &str = "AccountKey";
+
 /// The ways that were found, by datastore. A datastore is asked for its secret once in a run.
 #[derive(Debug, Default)]
 pub(crate) struct Doors(Mutex<HashMap<String, Connection>>);
@@ -54,38 +59,39 @@ impl AzureWorkspace {
             return Ok(own.clone());
         }
         let stores = self.datastores().await?;
-        let Some(datastore) = stores.of(store, account, container) else {
+        let document = |datastore: &&Datastore| {
+            let mut listed = stores.listed.iter();
+            listed.find(|one| one.id.name == datastore.name)
+        };
+        // Several datastores may lead to one container; one with a secret opens it where the others have none.
+        let found = stores
+            .all_of(store, account, container)
+            .filter_map(|datastore| Some((datastore, document(&datastore)?)))
+            .find(|(_, listed)| sort(listed) != NO_SECRET)
+            // Code lies in containers that no datastore names; a key opens the whole account.
+            .or_else(|| {
+                stores
+                    .of_account(account)
+                    .filter_map(|datastore| Some((datastore, document(&datastore)?)))
+                    .find(|(_, listed)| sort(listed) == KEY)
+            });
+        let Some((datastore, listed)) = found else {
             return Ok(own.clone());
         };
         let mut ways = self.doors().0.lock().await;
         if let Some(way) = ways.get(&datastore.name) {
             return Ok(way.clone());
         }
-        let named = |one: &&Listed| one.id.name == datastore.name;
-        let way = match stores.listed.iter().find(named) {
-            Some(listed) => self.ask_way(datastore, listed).await?,
-            None => own.clone(),
-        };
+        let way = self.ask_way(datastore, listed).await?;
         ways.insert(datastore.name.clone(), way.clone());
         Ok(way)
     }
 
-    /// Asks a datastore for its secret, if it has one.
+    /// Asks a datastore for its secret.
     async fn ask_way(&self, datastore: &Datastore, listed: &Listed) -> Result<Connection, Error> {
         let own = self.connection();
-        let credentials = listed
-            .document
-            .as_ref()
-            .and_then(|document| document.value.pointer("/properties/credentials"));
-        let text = |name: &str| {
-            credentials
-                .and_then(|of| of.get(name))
-                .and_then(Value::as_str)
-        };
-        let sort = text("credentialsType").unwrap_or("None");
-        if sort == "None" {
-            return Ok(own.clone());
-        }
+        let text = |name: &str| credentials(listed)?.get(name)?.as_str();
+        let sort = sort(listed);
         let secrets = secrets::of(self.arm(), listed).await?;
         let door = |secret| {
             own.with_door(Door {
@@ -96,7 +102,7 @@ impl AzureWorkspace {
             })
         };
         match sort {
-            "AccountKey" => member(&secrets, "key").map(|key| door(StoreSecret::Key(key.into()))),
+            KEY => member(&secrets, "key").map(|key| door(StoreSecret::Key(key.into()))),
             "Sas" => member(&secrets, "sasToken")
                 .map(|token| token.trim_start_matches('?').to_owned())
                 .map(|token| door(StoreSecret::Signature(token.into()))),
@@ -114,6 +120,17 @@ impl AzureWorkspace {
             reason: format!("its own secret ({sort}) is none that mlark can use"),
         })
     }
+}
+
+fn credentials(listed: &Listed) -> Option<&Value> {
+    let document = listed.document.as_ref()?;
+    document.value.pointer("/properties/credentials")
+}
+
+/// The `credentialsType` of a datastore.
+fn sort(listed: &Listed) -> &str {
+    let sort = credentials(listed).and_then(|of| of.get("credentialsType"));
+    sort.and_then(Value::as_str).unwrap_or(NO_SECRET)
 }
 
 /// A member of a datastore's secret. Each is the text of a JSON value.
