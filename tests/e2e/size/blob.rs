@@ -42,7 +42,7 @@ fn size() -> u64 {
     let wanted = if is_long() { LONG_BYTES } else { SHORT_BYTES };
     let free = free_bytes(&std::env::temp_dir()).saturating_sub(SPARE_BYTES);
     let size = if free < wanted {
-        free / 2 >> 30 << 30
+        ((free / 2) >> 30) << 30
     } else {
         wanted
     };
