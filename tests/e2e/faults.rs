@@ -1,5 +1,6 @@
 //! Backups through mixed faults: whatever one request in five meets, what is stored is what would have been stored.
 
 pub(crate) mod manifest;
+mod secrets;
 mod storm;
 mod wire;
