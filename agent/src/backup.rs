@@ -50,15 +50,18 @@ pub async fn back_up(
         }
     };
     let (workspace, stop) = (source.workspace.as_ref(), &session.context.shutdown);
-    match capture::back_up(workspace, repository, &policy, observer, stop).await {
+    let done = match capture::back_up(workspace, repository, &policy, observer, stop).await {
         // The catalogue broke under the run: opened again it is made anew, which is said, and what was stored is found.
         Err(capture::Error::Repository { source, .. }) if source.is_broken_catalogue() => {
             let repository = session.open_repository().await?;
-            capture::back_up(workspace, &repository, &policy, observer, stop).await
+            let done = capture::back_up(workspace, &repository, &policy, observer, stop).await;
+            session.tell_late_notices(&repository);
+            done
         }
         done => done,
-    }
-    .map_err(|error| Failure::of_capture(&error))
+    };
+    session.tell_late_notices(repository);
+    done.map_err(|error| Failure::of_capture(&error))
 }
 
 /// Writes the failed run into the catalogue. A catalogue that fails as well must not hide why the run failed.

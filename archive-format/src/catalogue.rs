@@ -170,13 +170,22 @@ impl Catalogue {
             return Ok(());
         }
         let (catalogue, _) = Self::open(path).await?;
+        catalogue.forget().await?;
         catalogue
             .database
             .call("empty it", |connection| {
+                connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")
+            })
+            .await
+    }
+
+    /// Forgets everything that the repository can give back.
+    pub(crate) async fn forget(&self) -> Result<(), Error> {
+        self.database
+            .call("empty it", |connection| {
                 let transaction = connection.transaction()?;
                 transaction.execute_batch(schema::FORGET)?;
-                transaction.commit()?;
-                connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")
+                transaction.commit()
             })
             .await
     }

@@ -1,6 +1,7 @@
 //! Checks a repository: its log, signatures, manifests and packs, and on demand every object; and repairs what can be
 //! repaired by adding alone. It never changes, moves or deletes a file of the repository.
 
+mod checkpoints;
 mod cover;
 mod finding;
 mod index;

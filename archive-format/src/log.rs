@@ -3,11 +3,11 @@
 pub(crate) mod append;
 mod body;
 pub(crate) mod chain;
-mod checkpoint;
+pub(crate) mod checkpoint;
 pub(crate) mod entry;
+pub(crate) mod line;
 
 pub use body::{
     Accept, Body, EntryBody, Erase, Forget, Hold, HolderSort, KeyFile, KeyHolder, Keys, Protect,
     Repair, Revoked, Sweep,
 };
-pub use checkpoint::Checkpoint;

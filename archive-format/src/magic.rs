@@ -32,6 +32,9 @@ pub const SEEK_TABLE_MAGIC: u32 = 0x8F92_EAB1;
 /// Put in front of what a log entry's signature covers.
 pub const ENTRY_CONTEXT: &[u8] = b"mlark log entry v1\n";
 
+/// Put in front of what a checkpoint's signature covers.
+pub const CHECKPOINT_CONTEXT: &[u8] = b"mlark checkpoint v1\n";
+
 /// Put in front of what the signature of `repository.json` covers.
 pub const RECORD_CONTEXT: &[u8] = b"mlark repository v1\n";
 
@@ -67,6 +70,18 @@ pub const INDEX_BYTES_MAX: u64 = 64 << 20;
 
 /// The largest log entry, stored.
 pub const ENTRY_BYTES_MAX: u64 = 4 << 20;
+
+/// The largest checkpoint, stored.
+pub const CHECKPOINT_BYTES_MAX: u64 = 16 << 20;
+
+/// A checkpoint is written once the newest one ends so many entries before the log's end.
+pub const CHECKPOINT_ENTRIES: u64 = 100;
+
+/// Whether one is due is looked at by whoever adds an entry whose number this divides.
+pub const CHECKPOINT_LOOK: u64 = 10;
+
+/// The largest first line of a log entry and of a checkpoint.
+pub const SIGNED_LINE_BYTES_MAX: usize = 4 << 10;
 
 /// The largest `repository.json` and key file.
 pub const RECORD_BYTES_MAX: u64 = 1 << 20;

@@ -1,6 +1,7 @@
 //! A repository: made by `init`, opened with keys, and from then on the place from which snapshots are written and read.
 
 mod append;
+mod checkpoints;
 mod editions;
 pub(crate) mod history;
 mod holders;
@@ -98,6 +99,13 @@ pub enum Notice {
         /// What is wrong with it; none where its signer was revoked before it.
         reason: Option<String>,
     },
+    /// A checkpoint was due and could not be written: who opens the repository anew has more of the log to read.
+    NoCheckpoint {
+        /// The entry at which it was due.
+        entry: u64,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// What this process can do with the repository, by the keys that it has.
@@ -126,6 +134,8 @@ pub(crate) struct Inner {
     pub(crate) objects: Objects,
     pub(crate) chain: tokio::sync::Mutex<Chain>,
     notices: Vec<Notice>,
+    /// What is to be told since it was opened.
+    late: std::sync::Mutex<Vec<Notice>>,
     /// This repository's folder in the cache.
     pub(crate) folder: PathBuf,
     pub(crate) program: String,
@@ -224,6 +234,7 @@ impl Repository {
         self.inner.read_log(false, &mut notices).await?;
         self.inner.write_head().await?;
         self.inner.sync_packs(&mut notices).await?;
+        notices.extend(self.late_notices());
         Ok(notices)
     }
 

@@ -70,7 +70,7 @@ impl Session {
             .map_err(|error| Failure::of_archive(&error))?;
         progress.finish();
         self.remember_place(storage.as_ref(), &id)?;
-        self.tell_notices(&repository);
+        self.tell_notices(repository.notices());
         Ok(repository)
     }
 
@@ -79,8 +79,13 @@ impl Session {
         Ok(self.cache_root()?.join(repository.id().to_string()))
     }
 
-    fn tell_notices(&self, repository: &Repository) {
-        for notice in repository.notices() {
+    /// Tells what happened since the repository was opened.
+    pub fn tell_late_notices(&self, repository: &Repository) {
+        self.tell_notices(&repository.late_notices());
+    }
+
+    fn tell_notices(&self, notices: &[Notice]) {
+        for notice in notices {
             match notice {
                 Notice::CatalogueRebuilt { moved_to, reason } => self.ui.warn(&format!(
                     "The catalogue was broken ({reason}) and was made anew; the broken one is {}",
@@ -100,6 +105,9 @@ impl Session {
                 )),
                 Notice::PassedOver { entry, signer, .. } => self.ui.detail(&format!(
                     "Log entry {entry} counts for nothing: its signer {signer} was revoked"
+                )),
+                Notice::NoCheckpoint { entry, reason } => self.ui.warn(&format!(
+                    "No checkpoint could be written at log entry {entry}: {reason}; a later run tries again"
                 )),
                 _ => {}
             }

@@ -220,6 +220,36 @@ impl Catalogue {
     }
 }
 
+#[cfg(test)]
+impl Catalogue {
+    /// What the log gave, as text.
+    pub(crate) async fn dump(&self) -> Result<String, Error> {
+        self.database
+            .call("show the log", |connection| {
+                let mut text = String::new();
+                for table in [
+                    "log", "snapshot", "swept", "damaged", "tabled", "lost", "gap",
+                ] {
+                    let mut query = connection
+                        .prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2"))
+                        .or_else(|_| {
+                            connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1"))
+                        })?;
+                    let columns = query.column_count();
+                    let mut rows = query.query([])?;
+                    while let Some(row) = rows.next()? {
+                        for column in 0..columns {
+                            text.push_str(&format!("{:?} ", row.get_ref(column)?));
+                        }
+                        text.push('\n');
+                    }
+                }
+                Ok(text)
+            })
+            .await
+    }
+}
+
 /// What an entry changes. Swept names are kept for ever.
 fn apply(transaction: &Transaction<'_>, entry: &ReadEntry) -> rusqlite::Result<()> {
     match &entry.body.body {

@@ -1,5 +1,7 @@
 //! The record, the key files and the log, read again from the first entry on as a stranger would.
 
+use std::collections::BTreeMap;
+
 use futures::TryStreamExt;
 
 use super::finding::{Finding, Touches};
@@ -11,6 +13,7 @@ use crate::{Digest, Error, FileName, Record, Signer};
 
 impl Checking<'_> {
     pub(super) async fn log(&mut self) -> Result<(), Error> {
+        let checkpoints = self.list_checkpoints().await?;
         let mut last = 0;
         let mut files = self.inner.storage.list("log/");
         while let Some(file) = files.try_next().await? {
@@ -30,12 +33,14 @@ impl Checking<'_> {
         let mut chain = Chain::new(&self.inner.record, pinned)?;
         let mut keys = None;
         let (mut passed_over, mut signers) = (Vec::new(), Vec::new());
+        let mut hashes = BTreeMap::new();
         while chain.number < last {
             let number = chain.number + 1;
             match self.inner.next_entry(&chain).await {
                 Ok(Some(Next::Passed(passed))) => {
                     self.same_as_remembered(number, passed.hash).await?;
                     chain.pass(&passed);
+                    hashes.insert(number, passed.hash);
                     passed_over.push(passed);
                     self.report.entries += 1;
                     self.done(0);
@@ -46,6 +51,7 @@ impl Checking<'_> {
                         keys = Some(body.clone());
                     }
                     chain.advance(&entry)?;
+                    hashes.insert(number, entry.hash);
                     signers.push((number, entry.signer));
                     self.report.entries += 1;
                     self.done(0);
@@ -64,6 +70,7 @@ impl Checking<'_> {
             let number = chain.number + 1;
             self.lost_entry(number, "it is missing", &mut chain).await?;
         }
+        self.checkpoints(checkpoints, &chain, &hashes).await?;
         self.passed_over(&chain, passed_over, signers);
         for file in keys.map(|keys| keys.files).unwrap_or_default() {
             self.key_file(&file.name, &file.sha256).await?;

@@ -15,8 +15,6 @@ use super::entry::{self, Header, NOTHING_BEFORE};
 use super::{Body, EntryBody, Keys};
 use crate::keys::Recipient;
 use crate::keys::ring::Ring;
-use crate::magic::ENTRY_BYTES_MAX;
-use crate::storage::{Storage, StorageFault};
 use crate::{EntryHash, Error, FileName, KeyLack, Record, Signer};
 
 /// Where the log is known to end, and who may sign what comes next.
@@ -220,30 +218,20 @@ impl Chain {
         }
     }
 
-    /// Reads the next entry; none where the log ends. On an error the chain stays where it is.
-    pub(crate) async fn next(
-        &self,
-        storage: &dyn Storage,
-        ring: &Ring,
-        record: &Record,
-    ) -> Result<Option<Next>, Error> {
+    /// Judges the next entry by its stored bytes. The chain stays where it is.
+    pub(crate) fn judge(&self, bytes: &[u8], ring: &Ring, record: &Record) -> Result<Next, Error> {
         let number = self.number + 1;
-        let name = FileName::log(number);
-        let bytes = match storage.read(&name, ENTRY_BYTES_MAX).await {
-            Err(error) if error.fault == StorageFault::NotFound => return Ok(None),
-            bytes => bytes?,
-        };
-        let (header, body) = entry::verify(&bytes, record.id, number)?;
+        let (header, body) = entry::verify(bytes, record.id, number)?;
         self.follows(&header)?;
-        let hash = EntryHash::of(&bytes);
+        let hash = EntryHash::of(bytes);
         let signer = header.signer;
         let passed = |unfit| {
-            Ok(Some(Next::Passed(Passed {
+            Ok(Next::Passed(Passed {
                 number,
                 hash,
                 signer,
                 unfit,
-            })))
+            }))
         };
         if covers(&self.revoked, number, &signer) {
             return passed(None);
@@ -266,39 +254,50 @@ impl Chain {
         }
         if number == 1 && !matches!(body.body, Body::Keys(_)) {
             return Err(Error::Forged {
-                what: name.to_string(),
+                what: FileName::log(number).to_string(),
                 reason: "the first entry introduces nobody".to_owned(),
             });
         }
-        Ok(Some(Next::Believed(Believed {
+        Ok(Next::Believed(Believed {
             number,
             hash,
             signer,
             body,
-        })))
+        }))
     }
 
     /// The next entry, where no key of the repository opens its body: a machine's own doing is passed over.
-    pub(crate) async fn unopened(
+    pub(crate) fn unopened(
         &self,
-        storage: &dyn Storage,
+        bytes: &[u8],
         record: &Record,
         lack: KeyLack,
-    ) -> Result<Option<Next>, Error> {
+    ) -> Result<Next, Error> {
         let number = self.number + 1;
-        let bytes = storage
-            .read(&FileName::log(number), ENTRY_BYTES_MAX)
-            .await?;
-        let (header, _) = entry::verify(&bytes, record.id, number)?;
+        let (header, _) = entry::verify(bytes, record.id, number)?;
         if header.signer == self.owners {
             return Err(Error::NoKey(lack));
         }
-        Ok(Some(Next::Passed(Passed {
+        Ok(Next::Passed(Passed {
             number,
-            hash: EntryHash::of(&bytes),
+            hash: EntryHash::of(bytes),
             signer: header.signer,
             unfit: Some("no key of the repository opens it".to_owned()),
-        })))
+        }))
+    }
+
+    /// Why this signer's checkpoint at a number is not believed, where it is not: by the same rules as his entries.
+    pub(crate) fn refuses_checkpoint(&self, number: u64, signer: &Signer) -> Option<&'static str> {
+        if *signer != self.owners && !self.introduced.contains_key(signer) {
+            return Some("the owners did not introduce its signer");
+        }
+        if covers(&self.revoked, number, signer) {
+            return Some("its signer was revoked");
+        }
+        let pinned = self.pinned.is_empty()
+            || self.pinned.contains(&self.owners)
+            || self.pinned.contains(signer);
+        (!pinned).then_some("its signer is not among those that are trusted")
     }
 
     fn follows(&self, header: &Header) -> Result<(), Error> {

@@ -3,12 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::line::{self, Signed, Stands};
 use super::{Body, EntryBody};
-use crate::keys::envelope::{self, Unopened};
-use crate::keys::signing::{SigningSecret, verifies};
+use crate::keys::envelope;
+use crate::keys::signing::SigningSecret;
 use crate::keys::{Pair, Recipient};
 use crate::magic::{ENTRY_BYTES_MAX, ENTRY_CONTEXT, FORMAT_VERSION};
-use crate::{Digest, EntryHash, Error, FileName, KeyLack, RepositoryId, Signer, json};
+use crate::{Digest, EntryHash, Error, FileName, RepositoryId, Signer, json};
 
 /// The line outside the encryption.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,15 +34,22 @@ pub(crate) struct Header {
 /// What an entry follows: nothing, for the first.
 pub(crate) const NOTHING_BEFORE: EntryHash = EntryHash::from_bytes([0; 32]);
 
-impl Header {
-    fn signed_bytes(&self) -> Result<Vec<u8>, Error> {
-        let unsigned = Self {
-            signature: String::new(),
-            ..self.clone()
-        };
-        let mut bytes = ENTRY_CONTEXT.to_vec();
-        bytes.extend(json::to_canonical(&unsigned, "a log entry")?);
-        Ok(bytes)
+impl Signed for Header {
+    const CONTEXT: &'static [u8] = ENTRY_CONTEXT;
+    const WHAT: &'static str = "a log entry";
+
+    fn stands(&self) -> Stands {
+        Stands {
+            format: self.format,
+            repository: self.repository,
+            entry: self.entry,
+            body: self.body,
+            signer: self.signer,
+        }
+    }
+
+    fn signature(&mut self) -> &mut String {
+        &mut self.signature
     }
 }
 
@@ -58,7 +66,7 @@ pub(crate) fn seal(
     if let Some(recipient) = recipient {
         stored_body = envelope::seal(&[recipient], &stored_body)?;
     }
-    let mut header = Header {
+    let header = Header {
         format: FORMAT_VERSION,
         repository,
         entry: number,
@@ -67,10 +75,7 @@ pub(crate) fn seal(
         signer: signing.signer(),
         signature: String::new(),
     };
-    header.signature = hex::encode(signing.sign(&header.signed_bytes()?));
-    let mut bytes = json::to_canonical(&header, "a log entry")?;
-    bytes.push(b'\n');
-    bytes.extend(stored_body);
+    let bytes = line::seal(header, signing, &stored_body)?;
     let found = bytes.len() as u64;
     if found > ENTRY_BYTES_MAX {
         return Err(Error::Limit {
@@ -89,42 +94,7 @@ pub(crate) fn verify(
     repository: RepositoryId,
     number: u64,
 ) -> Result<(Header, &[u8]), Error> {
-    let name = FileName::log(number);
-    let forged = |reason: &str| Error::Forged {
-        what: name.to_string(),
-        reason: reason.to_owned(),
-    };
-    let end = bytes
-        .iter()
-        .take(4096)
-        .position(|byte| *byte == b'\n')
-        .ok_or_else(|| forged("it has no first line"))?;
-    let (line, body) = (&bytes[..end], &bytes[end + 1..]);
-    let header: Header = json::from_canonical(line, 4096, name.as_str())
-        .map_err(|error| forged(&error.to_string()))?;
-    if header.format != FORMAT_VERSION {
-        return Err(Error::UnknownVersion {
-            what: format!("Log entry {number}"),
-            found: header.format,
-            known: FORMAT_VERSION,
-        });
-    }
-    if header.repository != repository {
-        return Err(forged("it belongs to another repository"));
-    }
-    if header.entry != number {
-        return Err(forged("it is another entry"));
-    }
-    let mut signature = [0; 64];
-    hex::decode_to_slice(&header.signature, &mut signature)
-        .map_err(|_| forged("it has no signature"))?;
-    if !verifies(&header.signer, &header.signed_bytes()?, &signature) {
-        return Err(forged("its signature does not fit"));
-    }
-    if Digest::of(body) != header.body {
-        return Err(forged("its body is not the one that was signed"));
-    }
-    Ok((header, body))
+    line::verify(bytes, &FileName::log(number), repository, number)
 }
 
 /// Reads the body of a verified entry.
@@ -135,19 +105,8 @@ pub(crate) fn open_body(
     meta: &[Pair],
 ) -> Result<EntryBody, Error> {
     let name = FileName::log(number);
-    let opened;
-    let plain = if encrypted {
-        opened = envelope::open(body, meta.iter()).map_err(|unopened| match unopened {
-            Unopened::NoKeyFits => Error::NoKey(KeyLack::NoneFits),
-            Unopened::Damaged(reason) => Error::Damaged {
-                name: name.clone(),
-                reason,
-            },
-        })?;
-        opened.as_slice()
-    } else {
-        body
-    };
+    let plain = line::open_body(&name, body, encrypted, meta)?;
+    let plain = plain.as_ref();
     let limit = usize::try_from(ENTRY_BYTES_MAX).unwrap_or(usize::MAX);
     let value = json::parse(plain, limit, name.as_str())?;
     let sort = value["body"]

@@ -232,8 +232,12 @@ impl Politeness {
             }
             polite.holder = Some((run, hold.until));
         }
-        let stored = entry_times(inner).await?;
-        for (record, entry, said) in inner.catalogue.forgotten().await? {
+        let forgotten = inner.catalogue.forgotten().await?;
+        let stored = match forgotten.is_empty() {
+            true => BTreeMap::new(),
+            false => entry_times(inner).await?,
+        };
+        for (record, entry, said) in forgotten {
             let grace = grace.of(&record.workspace);
             let until = if grace.is_zero() {
                 now

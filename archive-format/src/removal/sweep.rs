@@ -93,6 +93,7 @@ impl Repository {
         let after = garbage(inner, &stock, grace, now, &lists).await?;
         swept.undeleted = after.left.len() as u64;
         delete(inner, &stock, after.left, &mut swept, events).await;
+        inner.drop_superseded_checkpoints().await;
         Ok(swept)
     }
 }

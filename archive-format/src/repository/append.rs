@@ -83,13 +83,17 @@ impl Inner {
                     signer: signing.signer(),
                     body,
                 };
-                return self.remember_own(believed).await.map(|()| Some(number));
+                self.remember_own(believed).await?;
+                if author == Author::Machine {
+                    self.write_due_checkpoint(number).await;
+                }
+                return Ok(Some(number));
             }
         }
     }
 
     /// The key that signs, where it is at hand.
-    fn signing(&self, author: Author) -> Result<SigningSecret, Error> {
+    pub(super) fn signing(&self, author: Author) -> Result<SigningSecret, Error> {
         let ring = self.ring();
         match author {
             Author::Machine => ring.machine.clone().ok_or(Error::NoSigner {

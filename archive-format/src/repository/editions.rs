@@ -7,7 +7,9 @@ use super::{Inner, Notice};
 use crate::keys::ring::Ring;
 use crate::log::Keys;
 use crate::log::chain::{Chain, Next};
-use crate::{Error, Identity, KeyLack};
+use crate::magic::ENTRY_BYTES_MAX;
+use crate::storage::StorageFault;
+use crate::{Error, FileName, Identity, KeyLack};
 
 /// How often the log is read on because key files that it named were superseded meanwhile.
 const ROUNDS: u32 = 8;
@@ -16,8 +18,16 @@ impl Inner {
     /// The next entry. Where the keys at hand do not open it, those of a newer edition may. An honest entry is encrypted to
     /// the meta recipient that the `keys` entries before it name, so one that does not open with that key is unfit.
     pub(crate) async fn next_entry(&self, chain: &Chain) -> Result<Option<Next>, Error> {
-        let storage = self.storage.as_ref();
-        let lack = match chain.next(storage, &self.ring(), &self.record).await {
+        let name = FileName::log(chain.number + 1);
+        match self.storage.read(&name, ENTRY_BYTES_MAX).await {
+            Err(error) if error.fault == StorageFault::NotFound => Ok(None),
+            bytes => self.judge_entry(chain, &bytes?).await.map(Some),
+        }
+    }
+
+    /// The same of an entry whose stored bytes are at hand.
+    pub(crate) async fn judge_entry(&self, chain: &Chain, bytes: &[u8]) -> Result<Next, Error> {
+        let lack = match chain.judge(bytes, &self.ring(), &self.record) {
             Err(Error::NoKey(lack)) => lack,
             next => return next,
         };
@@ -28,12 +38,12 @@ impl Inner {
                 return Err(Error::NoKey(lack));
             }
             self.ring.set(ring);
-            match chain.next(storage, &self.ring(), &self.record).await {
+            match chain.judge(bytes, &self.ring(), &self.record) {
                 Err(Error::NoKey(_)) => {}
                 next => return next,
             }
         }
-        chain.unopened(storage, &self.record, lack).await
+        chain.unopened(bytes, &self.record, lack)
     }
 
     /// A newer edition of the keys than the one that was opened: whatever opens, else what the log names.
@@ -94,7 +104,7 @@ impl Inner {
                 Err(failed) => failed,
             };
             // Superseded while it was read?
-            self.read_entries(chain, false, notices).await?;
+            self.read_entries(chain, None, notices).await?;
             if chain.keys.as_ref().map(|(number, _)| *number) == Some(number) {
                 return Err(failed);
             }

@@ -2,10 +2,11 @@
 
 use futures::TryStreamExt;
 
+use super::checkpoints::Checkpoints;
 use super::{Inner, Notice};
 use crate::catalogue::entries::ReadEntry;
 use crate::log::Body;
-use crate::log::chain::{Believed, Chain, Next};
+use crate::log::chain::{Believed, Chain, Next, Passed};
 use crate::manifest::piece;
 use crate::{Error, FileName, KeyLack, LineKey, Outcome, SnapshotReader, SnapshotRecord};
 
@@ -18,7 +19,10 @@ impl Inner {
         notices: &mut Vec<Notice>,
     ) -> Result<(), Error> {
         let mut chain = self.chain.lock().await;
-        self.read_entries(&mut chain, whole, notices).await?;
+        match whole {
+            true => self.read_from_checkpoints(&mut chain, notices).await?,
+            false => self.read_entries(&mut chain, None, notices).await?,
+        }
         self.settle_keys(&mut chain, notices).await?;
         if chain.damaged.is_none() && chain.number == 0 {
             return Err(Error::Damaged {
@@ -32,14 +36,46 @@ impl Inner {
         }
     }
 
+    /// Reads the log of which nothing is known yet. What a checkpoint brought is read again without it where an entry
+    /// behind it revokes who signed it.
+    async fn read_from_checkpoints(
+        &self,
+        chain: &mut Chain,
+        notices: &mut Vec<Notice>,
+    ) -> Result<(), Error> {
+        let mut checkpoints = Checkpoints::list(self).await;
+        loop {
+            let (before, told) = (chain.clone(), notices.len());
+            self.read_entries(chain, Some(&mut checkpoints), notices)
+                .await?;
+            if !checkpoints.disown(chain) {
+                notices.extend(checkpoints.into_notices());
+                return Ok(());
+            }
+            self.catalogue.forget().await?;
+            *chain = before;
+            notices.truncate(told);
+        }
+    }
+
+    /// Reads on to the head; with checkpoints from the beginning, so that a missing number is looked for.
     pub(super) async fn read_entries(
         &self,
         chain: &mut Chain,
-        whole: bool,
+        mut checkpoints: Option<&mut Checkpoints>,
         notices: &mut Vec<Notice>,
     ) -> Result<(), Error> {
-        let last = if whole { self.last_entry().await? } else { 0 };
+        let listed = match &checkpoints {
+            Some(_) => self.listed_entries().await?,
+            None => Vec::new(),
+        };
+        let last = listed.last().copied().unwrap_or(0);
         loop {
+            if let Some(checkpoints) = checkpoints.as_deref_mut()
+                && self.leap(chain, checkpoints, &listed, notices).await?
+            {
+                continue;
+            }
             let number = chain.number + 1;
             let damage = match self.next_entry(chain).await {
                 Ok(Some(Next::Believed(believed))) => {
@@ -49,12 +85,7 @@ impl Inner {
                 }
                 Ok(Some(Next::Passed(passed))) => {
                     chain.pass(&passed);
-                    notices.push(Notice::PassedOver {
-                        entry: passed.number,
-                        signer: passed.signer,
-                        reason: passed.unfit.clone(),
-                    });
-                    self.catalogue.add_passed(&passed).await?;
+                    self.remember_passed(&passed, notices).await?;
                     continue;
                 }
                 Ok(None) if number > last => return Ok(()),
@@ -69,29 +100,46 @@ impl Inner {
                 },
                 Err(error) => return Err(error),
             };
-            if !self.tolerate_damage {
-                return Err(damage);
-            }
-            notices.push(Notice::Damaged {
-                name: FileName::log(number).to_string(),
-                reason: damage.to_string(),
-            });
+            notices.push(self.tolerated(damage, number)?);
             chain.skip();
         }
     }
 
-    async fn last_entry(&self) -> Result<u64, Error> {
-        let mut files = self.storage.list("log/");
-        let mut last = 0;
-        while let Some(file) = files.try_next().await? {
-            let number = file
-                .name
-                .as_str()
-                .strip_prefix("log/")
-                .and_then(|number| number.parse().ok());
-            last = last.max(number.unwrap_or(0));
+    /// What is told of a damaged entry, where that is no reason to stop.
+    pub(super) fn tolerated(&self, damage: Error, number: u64) -> Result<Notice, Error> {
+        if !self.tolerate_damage {
+            return Err(damage);
         }
-        Ok(last)
+        Ok(Notice::Damaged {
+            name: FileName::log(number).to_string(),
+            reason: damage.to_string(),
+        })
+    }
+
+    /// The numbers that are there, sorted.
+    async fn listed_entries(&self) -> Result<Vec<u64>, Error> {
+        let mut files = self.storage.list("log/");
+        let mut numbers = Vec::new();
+        while let Some(file) = files.try_next().await? {
+            let number = file.name.as_str().strip_prefix("log/");
+            numbers.extend(number.and_then(|number| number.parse::<u64>().ok()));
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// Takes note of an entry that counts for nothing.
+    pub(super) async fn remember_passed(
+        &self,
+        passed: &Passed,
+        notices: &mut Vec<Notice>,
+    ) -> Result<(), Error> {
+        notices.push(Notice::PassedOver {
+            entry: passed.number,
+            signer: passed.signer,
+            reason: passed.unfit.clone(),
+        });
+        self.catalogue.add_passed(passed).await
     }
 
     /// Keeps a believed entry, with all packs that it sweeps.

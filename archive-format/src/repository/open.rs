@@ -83,6 +83,7 @@ pub(super) async fn open(
         objects,
         chain: tokio::sync::Mutex::new(chain),
         notices: Vec::new(),
+        late: std::sync::Mutex::default(),
         folder,
         program: options.program.clone(),
         tolerate_damage: options.tolerate_damage,

@@ -27,6 +27,7 @@ fn the_page_has_the_magics_and_limits_of_the_code() -> Tested {
         text(&magic::CHUNK_LIST_MAGIC),
         text(&magic::PACK_LIST_MAGIC),
         text(magic::ENTRY_CONTEXT),
+        text(magic::CHECKPOINT_CONTEXT),
         text(magic::RECORD_CONTEXT),
         text(magic::SECRET_CONTEXT),
         format!("{:#010X}", magic::TABLE_FRAME_MAGIC).replace("0X", "0x"),
@@ -34,6 +35,17 @@ fn the_page_has_the_magics_and_limits_of_the_code() -> Tested {
         format!("{:#010X}", magic::SEEK_TABLE_MAGIC).replace("0X", "0x"),
         format!("at most {} MiB", magic::OBJECT_BYTES_MAX >> 20),
         format!("a log entry over {} MiB", magic::ENTRY_BYTES_MAX >> 20),
+        format!(
+            "a checkpoint over {} MiB",
+            magic::CHECKPOINT_BYTES_MAX >> 20
+        ),
+        format!("fit into {} MiB", magic::CHECKPOINT_BYTES_MAX >> 20),
+        format!(
+            "first line of either over {} KiB",
+            magic::SIGNED_LINE_BYTES_MAX >> 10
+        ),
+        format!("whose number {} divides", magic::CHECKPOINT_LOOK),
+        format!("of the last\n{} entries", magic::CHECKPOINT_ENTRIES),
         format!("an index over {} MiB", magic::INDEX_BYTES_MAX >> 20),
         format!("key files over {} MiB", magic::RECORD_BYTES_MAX >> 20),
         format!("a line over {} KiB", magic::LINE_BYTES_MAX >> 10),
