@@ -48,7 +48,10 @@ pub const SECRET_SALT_BYTES: usize = 32;
 pub const OBJECT_BYTES_MAX: u64 = 16 << 20;
 
 /// The largest frame, decompressed: an object, its header and padding.
-pub const FRAME_BYTES_MAX: u64 = OBJECT_BYTES_MAX + (64 << 10);
+pub const FRAME_BYTES_MAX: u64 = OBJECT_BYTES_MAX + 1024;
+
+/// The largest frame as it is stored: more than zstd makes of what it cannot compress.
+pub const STORED_FRAME_BYTES_MAX: u64 = FRAME_BYTES_MAX + (128 << 10);
 
 /// A shared frame is closed once it holds this much tar.
 pub const SHARED_FRAME_BYTES: usize = 256 << 10;

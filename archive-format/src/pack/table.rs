@@ -2,7 +2,7 @@
 
 use crate::magic::{
     FORMAT_VERSION, FRAME_BYTES_MAX, OBJECT_BYTES_MAX, PACK_FRAMES_MAX, PACK_OBJECTS_MAX,
-    TABLE_MAGIC,
+    STORED_FRAME_BYTES_MAX, TABLE_MAGIC,
 };
 use crate::pack::Class;
 use crate::planes::Encoding;
@@ -211,11 +211,14 @@ impl Reader<'_> {
     fn frame(&mut self) -> Result<Frame, Error> {
         let stored_bytes = u32::from_le_bytes(self.array()?);
         let plain_bytes = u32::from_le_bytes(self.array()?);
-        for size in [stored_bytes, plain_bytes] {
-            if u64::from(size) > FRAME_BYTES_MAX + (64 << 10) {
+        for (what, size, limit) in [
+            ("A frame as stored", stored_bytes, STORED_FRAME_BYTES_MAX),
+            ("A frame", plain_bytes, FRAME_BYTES_MAX),
+        ] {
+            if u64::from(size) > limit {
                 return Err(Error::Limit {
-                    what: "A frame".to_owned(),
-                    limit: FRAME_BYTES_MAX,
+                    what: what.to_owned(),
+                    limit,
                     found: size.into(),
                 });
             }

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::index::Index;
 use super::{Class, Codec, Frame, ObjectRow, Table, member};
+use crate::magic::{FRAME_BYTES_MAX, OBJECT_BYTES_MAX, STORED_FRAME_BYTES_MAX};
 use crate::planes::Encoding;
 use crate::{Address, Error, PackName};
 
@@ -63,6 +64,49 @@ fn tables_that_lie_are_refused() {
     assert!(matches!(large, Error::Limit { .. }), "{large:?}");
     let bomb = refused(|table| table.frames[0].plain_bytes = u32::MAX);
     assert!(matches!(bomb, Error::Limit { .. }), "{bomb:?}");
+}
+
+#[test]
+fn a_table_at_the_limits_is_read_and_one_byte_more_is_refused_by_name() {
+    let with = |stored_bytes: u64, plain_bytes: u64, length: u64| {
+        let mut table = table();
+        table.frames[0].stored_bytes = stored_bytes as u32;
+        table.frames[0].plain_bytes = plain_bytes as u32;
+        table.objects[0].length = length as u32;
+        Table::from_bytes(&table.to_bytes())
+    };
+    let most = [STORED_FRAME_BYTES_MAX, FRAME_BYTES_MAX, OBJECT_BYTES_MAX];
+    let [stored, plain, length] = most;
+    assert!(with(stored, plain, length).is_ok());
+    for over in 0..3 {
+        let [stored, plain, length] = std::array::from_fn(|n| most[n] + u64::from(n == over));
+        let refused = with(stored, plain, length);
+        let limit = most[over];
+        assert!(
+            matches!(refused, Err(Error::Limit { limit: named, found, .. }) if named == limit && found == limit + 1),
+            "{refused:?}"
+        );
+    }
+    // The largest object that is written stays below them.
+    let mut codec = Codec::new().unwrap();
+    let bytes = noise(OBJECT_BYTES_MAX as usize);
+    let encoded = codec.encode_large(&Address::of(&bytes), &bytes).unwrap();
+    for frame in &encoded.frames {
+        assert!(u64::from(frame.plain_bytes) <= FRAME_BYTES_MAX);
+        assert!(u64::from(frame.stored_bytes) <= STORED_FRAME_BYTES_MAX);
+    }
+}
+
+/// Bytes that do not compress.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let step = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[3]
+    };
+    std::iter::repeat_with(step).take(length).collect()
 }
 
 #[test]

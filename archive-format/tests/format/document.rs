@@ -34,6 +34,11 @@ fn the_page_has_the_magics_and_limits_of_the_code() -> Tested {
         format!("{:#010X}", magic::SEEK_FRAME_MAGIC).replace("0X", "0x"),
         format!("{:#010X}", magic::SEEK_TABLE_MAGIC).replace("0X", "0x"),
         format!("at most {} MiB", magic::OBJECT_BYTES_MAX >> 20),
+        format!(
+            "16 MiB + {}\ndecompressed, or over {} KiB more",
+            grouped(magic::FRAME_BYTES_MAX - magic::OBJECT_BYTES_MAX),
+            (magic::STORED_FRAME_BYTES_MAX - magic::FRAME_BYTES_MAX) >> 10
+        ),
         format!("a log entry over {} MiB", magic::ENTRY_BYTES_MAX >> 20),
         format!(
             "a checkpoint over {} MiB",
