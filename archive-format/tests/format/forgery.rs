@@ -149,6 +149,23 @@ impl Scene {
     }
 }
 
+impl Scene {
+    /// Takes each of the true packs away in turn: what was planted beside it is refused in its place, and it is missed.
+    async fn in_the_place_of_each(&self, packs: Vec<PathBuf>, planted: &Path) -> Tested {
+        for pack in packs {
+            let name = pack.file_name().ok_or("no name")?;
+            let index = self.victim.root().join("index").join(name);
+            let kept = (std::fs::read(&pack)?, std::fs::read(&index)?);
+            remove(&self.victim, &pack)?;
+            self.refused(planted, false).await?;
+            self.refused(&pack, false).await?;
+            std::fs::write(&pack, kept.0)?;
+            std::fs::write(&index, kept.1)?;
+        }
+        Ok(())
+    }
+}
+
 fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     let mut out = bytes.to_vec();
     if from.is_empty() {
@@ -208,20 +225,7 @@ async fn a_forged_pack_gives_nothing_out_under_a_true_address() -> Tested {
     // Beside the true one it changes nothing, and is named.
     scene.refused(&planted, true).await?;
     // In its place it is refused. Which of the packs is the true one is found by trying: the names say nothing.
-    for pack in before {
-        let index = scene
-            .victim
-            .root()
-            .join("index")
-            .join(pack.file_name().ok_or("no name")?);
-        let kept = (std::fs::read(&pack)?, std::fs::read(&index)?);
-        remove(&scene.victim, &pack)?;
-        scene.refused(&planted, false).await?;
-        scene.refused(&pack, false).await?;
-        std::fs::write(&pack, kept.0)?;
-        std::fs::write(&index, kept.1)?;
-    }
-    Ok(())
+    scene.in_the_place_of_each(before, &planted).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -232,19 +236,7 @@ async fn a_forged_manifest_gives_nothing_out_under_a_true_address() -> Tested {
     let before = scene.victim.files("packs");
     let planted = scene.plant(&forged, "meta", lie.as_bytes(), truth.as_bytes())?;
     scene.refused(&planted, true).await?;
-    for pack in before {
-        let index = scene
-            .victim
-            .root()
-            .join("index")
-            .join(pack.file_name().ok_or("no name")?);
-        let kept = (std::fs::read(&pack)?, std::fs::read(&index)?);
-        remove(&scene.victim, &pack)?;
-        scene.refused(&planted, false).await?;
-        std::fs::write(&pack, kept.0)?;
-        std::fs::write(&index, kept.1)?;
-    }
-    Ok(())
+    scene.in_the_place_of_each(before, &planted).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
