@@ -23,6 +23,7 @@ import urllib.parse
 
 from second.age import header_of
 from second.canonical import Refused, each, need, sha256, text
+from second.checkpoint import checkpoints
 from second.limits import PATH
 from second.manifest import Manifest, swept
 from second.pack import PLANES
@@ -171,15 +172,22 @@ def do_list(repository, _):
 
 
 def do_log(repository, _):
-    """Checks the log: its chain, its signatures, who was introduced and revoked, the keys."""
-    log = repository.log
+    """Checks the log: its chain, its signatures, who was introduced and revoked, the keys, its checkpoints."""
+    log, refused = repository.log, 0
     for entry in log.entries:
         print(f"{entry['entry']:010}", entry["time"], entry["sort"], "by", entry["signer"], *(["counts for nothing:", entry["why not"]] if entry["why not"] else []))
     print("owners", log.owners)
     for signer, place in log.introduced.items():
         print("machine", signer, f"introduced by entry {place}" + (f", revoked after entry {log.revoked[signer]}" if signer in log.revoked else ""))
     print(f"edition {log.edition} of the keys, {len(log.files)} files")
+    for name, checkpoint, why in checkpoints(repository.folder, log):
+        if checkpoint:
+            print(f"checkpoint {name} holds the entries from {checkpoint.first} on, by", checkpoint.signer, *(["counts for nothing:", why] if why else []))
+        else:
+            print(f"refused: {why}", file=sys.stderr)
+            refused += 1
     print(f"the chain and every signature hold; the head is {len(log.entries)}:{log.head}")
+    return 4 if refused else 0
 
 
 def do_restore(repository, arguments):
@@ -197,7 +205,7 @@ def do_restore(repository, arguments):
 
 
 def do_verify(repository, _):
-    """Verifies every pack from its name to the last byte of its tar, its index, and that no snapshot lacks a pack."""
+    """Verifies every pack from its name to the last byte of its tar, its index, that no snapshot lacks a pack, and the checkpoints."""
     done = collections.Counter()
     stored, gone = {name for name in names_in(repository.folder / "packs") if repository.pack_path(name).exists()}, swept(repository)
     indexed = names_in(repository.folder / "index")
@@ -207,6 +215,12 @@ def do_verify(repository, _):
         try:
             check(repository, *what, done)
         except (Refused, OSError) as refusal:
+            print(f"refused: {refusal}", file=sys.stderr)
+            done["refused"] += 1
+    for _, checkpoint, refusal in checkpoints(repository.folder, repository.log):
+        if checkpoint:
+            done["checkpoints"] += 1
+        else:
             print(f"refused: {refusal}", file=sys.stderr)
             done["refused"] += 1
     done["indexes without a pack"], done["swept packs still there"] = len(indexed - stored), len(stored & gone)

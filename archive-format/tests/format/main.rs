@@ -4,6 +4,7 @@
 
 mod by_hand;
 mod catalogue;
+mod checkpoints;
 mod conformance;
 mod copy;
 mod crash;

@@ -27,6 +27,9 @@ struct State {
     undated: bool,
     log_closed: bool,
     overwrites: bool,
+    checkpoints_closed: bool,
+    /// What was asked for: the act and the name.
+    requests: Vec<(&'static str, String)>,
 }
 
 impl Memory {
@@ -64,6 +67,20 @@ impl Memory {
     /// Says no more when files were written.
     pub(crate) fn forget_times(&self) {
         self.state().undated = true;
+    }
+
+    /// Refuses new checkpoints, or does so no more.
+    pub(crate) fn close_checkpoints(&self, closed: bool) {
+        self.state().checkpoints_closed = closed;
+    }
+
+    /// What was asked for since this was asked before: the act and the name or prefix.
+    pub(crate) fn take_requests(&self) -> Vec<(&'static str, String)> {
+        std::mem::take(&mut self.state().requests)
+    }
+
+    fn ask(&self, act: &'static str, name: &str) {
+        self.state().requests.push((act, name.to_owned()));
     }
 
     /// What was deleted so far.
@@ -121,7 +138,11 @@ impl Storage for Memory {
     }
 
     async fn create(&self, name: &FileName, bytes: Bytes) -> Result<Created, StorageError> {
+        self.ask("create", name.as_str());
         let mut state = self.state();
+        if state.checkpoints_closed && name.as_str().starts_with("checkpoints/") {
+            return Err(error("create", name, StorageFault::Denied));
+        }
         if state.log_closed && name.as_str().starts_with("log/") {
             return Err(error("create", name, StorageFault::Denied));
         }
@@ -145,6 +166,7 @@ impl Storage for Memory {
     }
 
     async fn read(&self, name: &FileName, limit: u64) -> Result<Bytes, StorageError> {
+        self.ask("read", name.as_str());
         let bytes = self.bytes(name);
         let bytes = bytes.ok_or_else(|| error("read", name, StorageFault::NotFound))?;
         if bytes.len() as u64 > limit {
@@ -167,6 +189,7 @@ impl Storage for Memory {
     }
 
     fn list(&self, prefix: &str) -> BoxStream<'_, Result<StoredFile, StorageError>> {
+        self.ask("list", prefix);
         let state = self.state();
         let files: Vec<_> = state
             .files

@@ -4,7 +4,7 @@ import re
 import tempfile
 
 from second.canonical import Refused, check_signature, digits, each, need, number, parse, record_of, sha256, text
-from second.limits import ENTRY
+from second.limits import ENTRY, SIGNED_LINE
 
 SORTS = {"snapshot", "keys", "forget", "sweep", "hold", "accept", "protect", "repair", "erase"}
 
@@ -27,7 +27,7 @@ class Log:
     def read(self, place, stored):
         """One entry: what holds of it whoever wrote it, which is its place in the chain and its signature; and its body, if it can be read."""
         line, newline, body = stored.partition(b"\n")
-        need(newline, f"entry {place} has no body")
+        need(newline and len(line) < SIGNED_LINE, f"entry {place} has no body")
         record = parse(line, f"entry {place}")
         stands = (record.get("format"), record.get("repository"), record.get("entry"))
         need(stands == ("1", self.repository, str(place)), f"entry {place} is of another format, repository or place")
