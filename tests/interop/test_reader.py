@@ -207,6 +207,32 @@ class Folder(unittest.TestCase):
             self.assertGreater(flips, 30)
             print(f"\n{name}: {flips} flips", end=" ")
 
+    def test_a_checkpoint_that_a_run_of_the_program_left_holds_the_logs_entries(self):
+        words = ["--identity", self.owner]
+        (self.work / "long.toml").write_text(f'[repository]\nurl = "{self.work}/long"\ncache = "{self.work}/long.cache"\nkey_file = "{self.work}/long.key"\n')
+        self.mlark("long", "init", "--recipient", re.search("age1[a-z0-9]+", self.owner.read_text())[0])
+        snapshot = re.search(r"\b[0-9A-HJKMNP-TV-Z]{26}\b", self.mlark("long", "backup", self.source / "notes"))[0]
+        for entry in range(3, 104):
+            self.mlark("long", "snapshots", "protect" if entry % 2 else "unprotect", snapshot)
+        self.assertEqual([path.name for path in (self.work / "long/checkpoints").iterdir()], ["0000000100"])
+        self.assertIn("checkpoint 0000000100 holds the entries from 1 on, by ", reader("log", self.work / "long", *words))
+        self.assertIn(" 1 checkpoints,", reader("verify", self.work / "long", *words))
+        # Who knows nothing of the log and cannot read an entry in the middle begins at the checkpoint.
+        shutil.rmtree(self.work / "long.cache")
+        entry = self.work / "long/log/0000000050"
+        data = entry.read_bytes()
+        entry.write_bytes(b"lost")
+        self.assertIn(snapshot, self.mlark("long", "snapshots"))
+        entry.write_bytes(data)
+        copy = self.copy("long")
+        path = copy / "checkpoints/0000000100"
+        line, body = path.read_bytes().split(b"\n", 1)
+        for harmed, refusal in ((line + b"\n" + body[:-1], "the body of checkpoint 0000000100 is another"), (line[:-2] + b"\n", "refused: "),
+                                (line.replace(b'"first":1', b'"first":2') + b"\n" + body, "the signature of checkpoint 0000000100 is wrong")):
+            path.write_bytes(harmed)
+            self.assertIn(refusal, reader("log", copy, *words, codes=(REFUSED,)))
+            self.assertIn(refusal, reader("verify", copy, *words, codes=(REFUSED,)))
+
     def test_a_log_that_lacks_an_entry_is_refused_unless_it_is_the_last(self):
         copy = self.copy("plain")
         (copy / "log/0000000003").unlink()
