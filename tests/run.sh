@@ -97,7 +97,8 @@ area_bench() {
   fi
 }
 
-build_bins() { cargo build --workspace --bins --locked; }
+# With all targets, as the rust area builds them: dependencies with other features would be compiled once more.
+build_bins() { cargo build --workspace --all-targets --locked; }
 
 # --- running and the table ----------------------------------------------------------------------------------------
 

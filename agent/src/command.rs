@@ -20,6 +20,9 @@ pub mod show;
 pub mod snapshots;
 pub mod status;
 
+use std::future::ready;
+use std::pin::Pin;
+
 use clap::Subcommand;
 
 use crate::exit::ExitStatus;
@@ -69,27 +72,33 @@ pub enum Command {
     Completions(completions::Args),
 }
 
-/// Does it.
+/// Does it. What a command keeps while it waits lies on the heap, so that none of them pays for the largest.
 pub async fn run(command: Command, session: &Session) -> Result<ExitStatus, Failure> {
+    begin(&command, session).await
+}
+
+type Work<'a> = Pin<Box<dyn Future<Output = Result<ExitStatus, Failure>> + 'a>>;
+
+fn begin<'a>(command: &'a Command, session: &'a Session) -> Work<'a> {
     match command {
-        Command::Init(args) => init::run(&args, session).await,
-        Command::Backup(args) => backup::run(&args, session).await,
-        Command::Daemon(_) => daemon::run(session).await,
-        Command::Status(_) => status::run(session).await,
-        Command::Snapshots(args) => snapshots::run(&args, session).await,
-        Command::Ls(args) => ls::run(&args, session).await,
-        Command::Show(args) => show::run(&args, session).await,
-        Command::Restore(args) => restore::run(&args, session).await,
-        Command::Check(args) => check::run(&args, session).await,
-        Command::Catalogue(args) => catalogue::run(&args, session).await,
-        Command::Find(args) => find::run(&args, session).await,
-        Command::Diff(args) => diff::run(&args, session).await,
-        Command::Gaps(args) => gaps::run(&args, session).await,
-        Command::Copy(args) => copy::run(&args, session).await,
-        Command::Forget(args) => forget::run(&args, session).await,
-        Command::Prune(args) => prune::run(&args, session).await,
-        Command::Key(args) => key::run(&args, session).await,
-        Command::Config(args) => config::run(&args, session),
-        Command::Completions(args) => Ok(completions::run(&args, session)),
+        Command::Init(args) => Box::pin(init::run(args, session)),
+        Command::Backup(args) => Box::pin(backup::run(args, session)),
+        Command::Daemon(_) => Box::pin(daemon::run(session)),
+        Command::Status(_) => Box::pin(status::run(session)),
+        Command::Snapshots(args) => Box::pin(snapshots::run(args, session)),
+        Command::Ls(args) => Box::pin(ls::run(args, session)),
+        Command::Show(args) => Box::pin(show::run(args, session)),
+        Command::Restore(args) => Box::pin(restore::run(args, session)),
+        Command::Check(args) => Box::pin(check::run(args, session)),
+        Command::Catalogue(args) => Box::pin(catalogue::run(args, session)),
+        Command::Find(args) => Box::pin(find::run(args, session)),
+        Command::Diff(args) => Box::pin(diff::run(args, session)),
+        Command::Gaps(args) => Box::pin(gaps::run(args, session)),
+        Command::Copy(args) => Box::pin(copy::run(args, session)),
+        Command::Forget(args) => Box::pin(forget::run(args, session)),
+        Command::Prune(args) => Box::pin(prune::run(args, session)),
+        Command::Key(args) => Box::pin(key::run(args, session)),
+        Command::Config(args) => Box::pin(ready(config::run(args, session))),
+        Command::Completions(args) => Box::pin(ready(Ok(completions::run(args, session)))),
     }
 }

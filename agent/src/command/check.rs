@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
+use crate::held;
 use crate::session::Session;
 use crate::ui::amount;
 use crate::ui::progress::Counters;
@@ -202,7 +203,7 @@ fn show_damage(session: &Session, damage: &Damage) {
         ui.line(&format!("  touches {}", ids.join(", ")));
     }
     for (snapshot, item) in damage.items.iter().take(ITEMS_SHOWN) {
-        ui.line(&format!("  touches {item} of {snapshot}"));
+        ui.line(&format!("  touches {} of {snapshot}", held::id(item)));
     }
     if let Some(more) = damage
         .items
@@ -216,7 +217,7 @@ fn show_damage(session: &Session, damage: &Damage) {
 
 fn damage_row(damage: &Damage) -> Value {
     let items = damage.items.iter().map(
-        |(snapshot, item)| json!({ "snapshot": snapshot.to_string(), "item": item.to_string() }),
+        |(snapshot, item)| json!({ "snapshot": snapshot.to_string(), "item": held::id(item).to_string() }),
     );
     json!({
         "name": damage.name,
@@ -225,4 +226,31 @@ fn damage_row(damage: &Damage) -> Value {
         "items": items.collect::<Vec<Value>>(),
         "known": damage.known,
     })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed test says where")]
+mod tests {
+    use archive_format::{LineKey, SnapshotId};
+
+    use super::*;
+
+    #[test]
+    fn hurt_items_are_named_as_selectors_name_them() {
+        let snapshot = SnapshotId::new(jiff::Timestamp::UNIX_EPOCH).unwrap();
+        let item = LineKey {
+            kind: "files".to_owned(),
+            name: "[two].bin".to_owned(),
+            version: None,
+            part: 0,
+        };
+        let row = damage_row(&Damage {
+            name: "packs/00".to_owned(),
+            reason: "is lost".to_owned(),
+            snapshots: vec![snapshot],
+            items: vec![(snapshot, item)],
+            known: false,
+        });
+        assert_eq!(row["items"][0]["item"], r"files/\[two].bin");
+    }
 }

@@ -4,7 +4,7 @@
 //! compressed files in their plain form. The repository is unencrypted, so that nothing hides in it.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -176,9 +176,13 @@ impl Scene {
     }
 }
 
-/// The bytes of a file in its plain form: a pack is zstd, whose frames come one after the other.
+/// The bytes of a file in its plain form: a pack is zstd, whose frames come one after the other. A catalogue that is
+/// being closed takes the files beside it away.
 fn plain(path: &Path) -> Vec<u8> {
-    let bytes = std::fs::read(path).unwrap();
+    let bytes = match std::fs::read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Vec::new(),
+        read => read.unwrap(),
+    };
     let unpacked = std::process::Command::new("zstd")
         .args(["-dcq"])
         .arg(path)
