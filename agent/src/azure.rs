@@ -7,12 +7,14 @@ use std::path::Path;
 use secrecy::SecretString;
 use url::Url;
 use workspace::azure::credential::{
-    ClientSecret, DefaultSources, ManagedIdentity, ManagedIdentityEndpoint, WorkloadIdentity,
+    ClientCertificate, ClientSecret, DefaultSources, ManagedIdentity, ManagedIdentityEndpoint,
+    WorkloadIdentity,
 };
 use workspace::azure::{CloudName, CredentialSource, Observer, Settings};
 
 use crate::config::environment::Environment;
-use crate::config::{Azure, CredentialKind};
+use crate::config::read::proxy_address;
+use crate::config::{Azure, CredentialKind, Hosts};
 use crate::context::Context;
 use crate::failure::Failure;
 
@@ -25,13 +27,18 @@ pub fn settings(
     context: &Context,
     observer: Option<Observer>,
 ) -> Result<Settings, Failure> {
+    let network = &context.network;
     Ok(Settings {
         cloud: cloud(azure, &context.environment)?,
         credential: credential(azure, &context.environment)?,
+        authority: authority(&context.environment)?,
         ca_file: azure.ca_file.clone(),
+        proxy: network.proxy.as_deref().and_then(proxy_address),
+        no_proxy: network.no_proxy.as_ref().map(Hosts::line),
         transport: context.transport.clone(),
         observer,
         clock: context.clock.clone(),
+        quota: context.quota.clone(),
         ..Settings::default()
     })
 }
@@ -64,14 +71,36 @@ fn cloud(azure: &Azure, environment: &Environment) -> Result<CloudName, Failure>
     }
 }
 
+/// `AZURE_AUTHORITY_HOST`: an https address, or a bare host name as the SDKs take it.
+fn authority(environment: &Environment) -> Result<Option<Url>, Failure> {
+    let Some(text) = environment.get("AZURE_AUTHORITY_HOST") else {
+        return Ok(None);
+    };
+    let address = if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("https://{text}")
+    };
+    let url = Url::parse(&address)
+        .ok()
+        .filter(|url| url.scheme() == "https" && url.host_str().is_some());
+    url.map(Some).ok_or_else(|| {
+        Failure::usage("The login endpoint is refused")
+            .on("AZURE_AUTHORITY_HOST")
+            .why("it is no https address")
+            .next("write it like https://login.microsoftonline.com, or unset it: the cloud names its own")
+    })
+}
+
 fn credential(azure: &Azure, environment: &Environment) -> Result<CredentialSource, Failure> {
     match azure.credential.unwrap_or(CredentialKind::Default) {
-        CredentialKind::Default => Ok(CredentialSource::Default(DefaultSources {
+        CredentialKind::Default => Ok(CredentialSource::Default(Box::new(DefaultSources {
             client_secret: client_secret(azure, environment)?,
+            client_certificate: client_certificate(azure, environment),
             workload_identity: workload_identity(azure, environment),
             managed_identity: managed_identity(azure, environment)?,
             azure_cli: true,
-        })),
+        }))),
         CredentialKind::ClientSecret => match client_secret(azure, environment)? {
             Some(secret) => Ok(CredentialSource::ClientSecret(secret)),
             None => Err(lacks(
@@ -90,10 +119,13 @@ fn credential(azure: &Azure, environment: &Environment) -> Result<CredentialSour
             managed_identity(azure, environment).map(CredentialSource::ManagedIdentity)
         }
         CredentialKind::AzureCli => Ok(CredentialSource::AzureCli),
-        CredentialKind::ClientCertificate => Err(Failure::usage(
-            "The credential `client-certificate` is not served so far",
-        )
-        .next("use \"client-secret\", \"workload-identity\" or \"managed-identity\"")),
+        CredentialKind::ClientCertificate => match client_certificate(azure, environment) {
+            Some(certificate) => Ok(CredentialSource::ClientCertificate(certificate)),
+            None => Err(lacks(
+                "client-certificate",
+                "tenant_id, client_id and client_certificate_file (or AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_CERTIFICATE_PATH)",
+            )),
+        },
     }
 }
 
@@ -143,6 +175,17 @@ pub(crate) fn read_secret(file: &Path) -> Result<SecretString, Failure> {
     }
     let text = fs::read_to_string(file).map_err(|error| refused(&error))?;
     Ok(text.trim_end_matches(['\r', '\n']).into())
+}
+
+fn client_certificate(azure: &Azure, environment: &Environment) -> Option<ClientCertificate> {
+    Some(ClientCertificate {
+        tenant_id: setting(azure.tenant_id.as_ref(), environment, "AZURE_TENANT_ID")?,
+        client_id: setting(azure.client_id.as_ref(), environment, "AZURE_CLIENT_ID")?,
+        file: azure
+            .client_certificate_file
+            .clone()
+            .or_else(|| environment.path("AZURE_CLIENT_CERTIFICATE_PATH"))?,
+    })
 }
 
 fn workload_identity(azure: &Azure, environment: &Environment) -> Option<WorkloadIdentity> {
@@ -231,6 +274,47 @@ mod tests {
             lines.contains("client_secret_file") && lines.contains("AZURE_CLIENT_SECRET"),
             "{lines}"
         );
+    }
+
+    #[test]
+    fn a_certificate_is_found_by_configuration_or_variable() {
+        let azure = Azure {
+            credential: Some(CredentialKind::ClientCertificate),
+            tenant_id: Some("t".to_owned()),
+            client_id: Some("c".to_owned()),
+            ..Azure::default()
+        };
+        let file = |azure: &Azure, variables: &[(&str, &str)]| match credential(
+            azure,
+            &environment(variables),
+        ) {
+            Ok(CredentialSource::ClientCertificate(found)) => found.file.display().to_string(),
+            other => format!("{other:?}"),
+        };
+        let variables = [("AZURE_CLIENT_CERTIFICATE_PATH", "/a.pem")];
+        assert_eq!(file(&azure, &variables), "/a.pem");
+        let own = Azure {
+            client_certificate_file: Some("/b.pem".into()),
+            ..azure.clone()
+        };
+        assert_eq!(file(&own, &variables), "/b.pem");
+        assert!(file(&azure, &[]).contains("client_certificate_file"));
+    }
+
+    #[test]
+    fn the_login_endpoint_of_the_variable_is_https() {
+        let found = |text| {
+            let environment = environment(&[("AZURE_AUTHORITY_HOST", text)]);
+            authority(&environment)
+                .ok()
+                .flatten()
+                .map(|url| url.to_string())
+        };
+        let login = Some("https://login.x/".to_owned());
+        assert_eq!(found("https://login.x"), login);
+        assert_eq!(found("login.x"), login);
+        assert_eq!(found("http://login.x"), None);
+        assert!(authority(&environment(&[("AZURE_AUTHORITY_HOST", "http://x")])).is_err());
     }
 
     #[test]

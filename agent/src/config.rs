@@ -124,7 +124,7 @@ pub struct Azure {
     /// File with the application's secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_secret_file: Option<PathBuf>,
-    /// Not served.
+    /// PEM file with the application's certificate and its key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_certificate_file: Option<PathBuf>,
 }
@@ -162,7 +162,7 @@ pub enum CredentialKind {
     WorkloadIdentity,
     /// An application's secret.
     ClientSecret,
-    /// An application's certificate: not served.
+    /// An application's certificate.
     ClientCertificate,
     /// Whoever is signed in with `az`.
     AzureCli,
@@ -389,16 +389,36 @@ impl Default for Limits {
     }
 }
 
-/// `[network]`: not served.
+/// `[network]`: for everything but loopback names and the metadata service.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Network {
-    /// Not served.
+    /// The proxy's address, http or https; absent: as HTTPS_PROXY and NO_PROXY say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy: Option<String>,
-    /// Not served.
+    /// Hosts that are reached without it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub no_proxy: Option<toml::Value>,
+    pub no_proxy: Option<Hosts>,
+}
+
+/// Host names, as NO_PROXY writes them: separated by commas, or a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Hosts {
+    /// `"a,b"`
+    Line(String),
+    /// `["a", "b"]`
+    List(Vec<String>),
+}
+
+impl Hosts {
+    /// Separated by commas.
+    pub fn line(&self) -> String {
+        match self {
+            Self::Line(line) => line.clone(),
+            Self::List(list) => list.join(","),
+        }
+    }
 }
 
 /// `[daemon]`

@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use azure_core::http::HttpClient;
 
+use crate::config::Network;
 use crate::config::environment::Environment;
 use crate::shutdown::Shutdown;
 use workspace::Clock;
+use workspace::azure::Quota;
 
 /// Where output goes, shared by everyone who writes.
 #[derive(Clone)]
@@ -56,6 +58,10 @@ pub struct Context {
     pub clock: Clock,
     /// A transport in place of the one that would be built; tests reach the simulator in-process through it.
     pub transport: Option<Arc<dyn HttpClient>>,
+    /// The proxy of the configuration.
+    pub network: Network,
+    /// What Resource Manager allows all workspaces of this process together.
+    pub quota: Quota,
     /// Standard output.
     pub stdout: Sink,
     /// Standard error.
@@ -73,6 +79,8 @@ impl Context {
             environment: Environment::of_process(),
             clock: Clock::system(),
             transport: None,
+            network: Network::default(),
+            quota: Quota::default(),
             stdout: Sink::new(io::stdout()),
             stderr: Sink::new(io::stderr()),
             terminals: Terminals {

@@ -39,6 +39,10 @@ impl Session {
             &context.environment,
             context.clock.now(),
         )?;
+        let context = Context {
+            network: config.network.clone(),
+            ..context
+        };
         Ok(Self {
             config,
             config_file: file,

@@ -52,16 +52,6 @@ const fn only(
     }
 }
 
-const CERTIFICATE: &str =
-    "use credential = \"client-secret\", \"workload-identity\" or \"managed-identity\"";
-const CREDENTIALS: &[&str] = &[
-    "default",
-    "managed-identity",
-    "workload-identity",
-    "client-secret",
-    "azure-cli",
-];
-
 /// The table, by section, in the order of the documentation.
 pub const KEYS: &[Key] = &[
     key(
@@ -94,11 +84,9 @@ pub const KEYS: &[Key] = &[
     ),
     key("repository.credential.cloud", "overrides azure.cloud"),
     key("repository.credential.ca_file", "overrides azure.ca_file"),
-    only(
+    key(
         "repository.credential.credential",
         "overrides azure.credential",
-        CREDENTIALS,
-        CERTIFICATE,
     ),
     key(
         "repository.credential.tenant_id",
@@ -112,10 +100,9 @@ pub const KEYS: &[Key] = &[
         "repository.credential.client_secret_file",
         "overrides azure.client_secret_file",
     ),
-    no(
+    key(
         "repository.credential.client_certificate_file",
         "overrides azure.client_certificate_file",
-        CERTIFICATE,
     ),
     key(
         "repository.sas_file",
@@ -141,12 +128,7 @@ pub const KEYS: &[Key] = &[
         "azure.ca_file",
         "PEM file of root certificates that are trusted besides the system's",
     ),
-    only(
-        "azure.credential",
-        "how to sign in",
-        CREDENTIALS,
-        CERTIFICATE,
-    ),
+    key("azure.credential", "how to sign in"),
     key("azure.tenant_id", "tenant of the application or identity"),
     key(
         "azure.client_id",
@@ -156,10 +138,9 @@ pub const KEYS: &[Key] = &[
         "azure.client_secret_file",
         "file with the application's secret",
     ),
-    no(
+    key(
         "azure.client_certificate_file",
         "file with the application's certificate and key",
-        CERTIFICATE,
     ),
     key("workspace.name", "the name in snapshots and commands"),
     key(
@@ -194,22 +175,16 @@ pub const KEYS: &[Key] = &[
     ),
     key("workspace.azure.cloud", "overrides azure.cloud"),
     key("workspace.azure.ca_file", "overrides azure.ca_file"),
-    only(
-        "workspace.azure.credential",
-        "overrides azure.credential",
-        CREDENTIALS,
-        CERTIFICATE,
-    ),
+    key("workspace.azure.credential", "overrides azure.credential"),
     key("workspace.azure.tenant_id", "overrides azure.tenant_id"),
     key("workspace.azure.client_id", "overrides azure.client_id"),
     key(
         "workspace.azure.client_secret_file",
         "overrides azure.client_secret_file",
     ),
-    no(
+    key(
         "workspace.azure.client_certificate_file",
         "overrides azure.client_certificate_file",
-        CERTIFICATE,
     ),
     key(
         "workspace.full_every",
@@ -266,22 +241,16 @@ pub const KEYS: &[Key] = &[
     ),
     key("target.azure.cloud", "overrides azure.cloud"),
     key("target.azure.ca_file", "overrides azure.ca_file"),
-    only(
-        "target.azure.credential",
-        "overrides azure.credential",
-        CREDENTIALS,
-        CERTIFICATE,
-    ),
+    key("target.azure.credential", "overrides azure.credential"),
     key("target.azure.tenant_id", "overrides azure.tenant_id"),
     key("target.azure.client_id", "overrides azure.client_id"),
     key(
         "target.azure.client_secret_file",
         "overrides azure.client_secret_file",
     ),
-    no(
+    key(
         "target.azure.client_certificate_file",
         "overrides azure.client_certificate_file",
-        CERTIFICATE,
     ),
     key(
         "retention.keep_last",
@@ -327,15 +296,13 @@ pub const KEYS: &[Key] = &[
         &["auto"],
         "mlark steers the pace by what the service says; leave the key out",
     ),
-    no(
+    key(
         "network.proxy",
         "proxy for everything but the metadata service",
-        "set HTTPS_PROXY in the unit's environment",
     ),
-    no(
+    key(
         "network.no_proxy",
         "hosts that are reached without the proxy",
-        "set NO_PROXY in the unit's environment",
     ),
     key("daemon.listen", "address of /metrics and /healthz"),
     no(

@@ -10,12 +10,13 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use url::Url;
 use workspace::Selection;
 
 use crate::config::environment::Environment;
 use crate::config::keys::{self, Place, Served};
 use crate::config::value::Schedule;
-use crate::config::{Azure, Config, CredentialKind, KnownGap, Workspace};
+use crate::config::{Config, KnownGap, Workspace};
 use crate::failure::{Failure, chain};
 use crate::store::Address;
 
@@ -180,25 +181,12 @@ impl Page<'_> {
                     .why(why)
             })?;
         }
-        let of_workspaces = config.workspace.iter().map(|workspace| &workspace.azure);
-        let of_targets = config.target.iter().map(|target| &target.azure);
-        for overrides in [&Azure::default(), &config.repository.credential]
-            .into_iter()
-            .chain(of_workspaces)
-            .chain(of_targets)
+        if let Some(proxy) = &config.network.proxy
+            && proxy_address(proxy).is_none()
         {
-            self.check_azure(&overrides.over(&config.azure))?;
-        }
-        Ok(())
-    }
-
-    fn check_azure(&self, azure: &Azure) -> Result<(), Failure> {
-        if azure.credential == Some(CredentialKind::ClientCertificate) {
-            return Err(self.bad(
-                "azure.credential",
-                "client-certificate",
-                "it is not served so far",
-            ));
+            // The address is not repeated: it may hold a password.
+            let why = "it is no http:// or https:// address";
+            return Err(self.bad("network.proxy", "(hidden)", why));
         }
         Ok(())
     }
@@ -233,6 +221,13 @@ impl Page<'_> {
             .on(format!("`{value}` in {}", self.file.display()))
             .why(why)
     }
+}
+
+/// The address of a proxy.
+pub fn proxy_address(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let good = matches!(url.scheme(), "http" | "https") && url.host_str().is_some();
+    good.then_some(url)
 }
 
 fn check_served(key: &keys::Key, value: &DeValue<'_>, at: &str) -> Result<(), Failure> {

@@ -39,7 +39,7 @@ pub(crate) fn handle(call: &Call, state: &mut State) -> Answer {
     if call.parts() == ["metadata", "endpoints"] {
         return crate::metadata::endpoints(call, state);
     }
-    version::check(call)?;
+    version::check(call, &state.settings.newest)?;
     match WorkspaceKey::of_segments(&call.segments) {
         Some((key, rest)) => below_workspace(call, state, &key, rest),
         None => above_workspace(call, state),

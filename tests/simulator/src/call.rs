@@ -99,6 +99,8 @@ pub struct Call {
     pub identity: Identity,
     /// When it arrived.
     pub now: Timestamp,
+    /// What was left of the subscription's allowance for this sort of call, where it is counted.
+    pub left: Option<u64>,
     /// How far lists lag behind writes for this call; zero unless a fault says more.
     pub lag: Duration,
 }
@@ -127,6 +129,7 @@ impl Call {
             body,
             identity: Identity::Anonymous,
             now,
+            left: None,
             lag: Duration::ZERO,
         })
     }

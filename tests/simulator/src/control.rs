@@ -16,6 +16,7 @@
 //! | `POST /operations` `{failing: n}` | lets the next n long-running operations fail |
 //! | `GET /clock`, `POST /clock` `{advance_seconds}` | the simulator's time |
 //! | `GET /principals`, `PUT /principals/CLIENT_ID` `{secret, denied: […], subject, managed}` | who may ask, and what they may not do |
+//! | `POST /principals/CLIENT_ID/certificates` | makes a certificate for a principal: `{pem}`, with its key |
 //! | `PUT\|GET\|DELETE /blobs/ACCOUNT/CONTAINER/PATH` | a blob's bytes; `DELETE` with `?prefix=true` all below |
 //! | `PUT\|GET\|DELETE /files/ACCOUNT/SHARE/PATH` | the same of a share |
 //! | `POST /unreadable/blobs\|files/ACCOUNT/CONTAINER/PATH` `{status}` | every read fails with it; `null` mends |
@@ -29,6 +30,7 @@ use serde_json::{Value, json};
 
 use crate::arm::WorkspaceSpec;
 use crate::call::Call;
+use crate::certificate::Certificate;
 use crate::directory::Principal;
 use crate::dump;
 use crate::faults::Rule;
@@ -58,6 +60,9 @@ pub(crate) fn handle(simulator: &Simulator, call: &Call) -> Answer {
         }
         (_, ["clock"]) => clock(simulator, call),
         (&Method::GET, ["principals"]) => Ok(principals(simulator)),
+        (&Method::POST, ["principals", client_id, "certificates"]) => {
+            certificate(simulator, client_id)
+        }
         (&Method::PUT, ["principals", client_id]) => principal(simulator, call, client_id),
         (_, ["blobs", account, container, ..]) => bytes::blob(simulator, call, account, container),
         (_, ["files", account, share, ..]) => bytes::file(simulator, call, account, share),
@@ -287,6 +292,21 @@ fn principal(simulator: &Simulator, call: &Call, client_id: &str) -> Answer {
         known.managed = asked.managed.unwrap_or(known.managed);
     }
     done()
+}
+
+/// Makes a certificate for a principal; the answer has it with its key, as PEM.
+fn certificate(simulator: &Simulator, client_id: &str) -> Answer {
+    let failed = |error: crate::Error| refuse(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
+    let (made, pem) = Certificate::generate(client_id).map_err(failed)?;
+    let mut state = simulator.state();
+    let known = state.directory.principal_mut(client_id).ok_or_else(|| {
+        refuse(
+            StatusCode::NOT_FOUND,
+            format!("There is no principal {client_id}"),
+        )
+    })?;
+    known.certificates.push(made);
+    Ok(Reply::json(StatusCode::OK, &json!({"pem": pem})))
 }
 
 impl Simulator {

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
+use crate::certificate::Certificate;
 use crate::clock::later;
 use crate::identity::Claims;
 
@@ -30,6 +31,10 @@ pub struct Principal {
     pub assertion: bool,
     /// Subject of its federated assertions; the client id where none is said.
     pub subject: Option<String>,
+    /// Certificates with which it may sign assertions.
+    pub certificates: Vec<Certificate>,
+    /// Tokens from before this moment are taken back: services that evaluate access continuously refuse them.
+    pub revoked: Option<Timestamp>,
     /// Whether the metadata service of the machine hands out its tokens.
     pub managed: bool,
     /// Patterns of actions it lacks: `schedules/read`, `Microsoft.MachineLearningServices/workspaces/jobs/read`, `*/write`.
@@ -49,6 +54,8 @@ impl Principal {
             secret: Some(secret.into()),
             assertion: true,
             subject: None,
+            certificates: Vec::new(),
+            revoked: None,
             managed: true,
             denied: Vec::new(),
         }
@@ -62,6 +69,8 @@ pub struct Directory {
     pub tenant: String,
     /// Who is known, by client id.
     pub principals: Vec<Principal>,
+    /// The `claims` that token requests carried, in their order.
+    pub claims: Vec<String>,
     key: [u8; 32],
 }
 
@@ -71,6 +80,7 @@ impl Directory {
         Self {
             tenant: tenant.into(),
             principals: Vec::new(),
+            claims: Vec::new(),
             key,
         }
     }
@@ -87,6 +97,13 @@ impl Directory {
         self.principals
             .iter_mut()
             .find(|known| known.client_id.eq_ignore_ascii_case(client_id))
+    }
+
+    /// Whether a token was taken back after it was given.
+    pub fn took_back(&self, claims: &Claims) -> bool {
+        self.principal(&claims.client_id)
+            .and_then(|known| known.revoked)
+            .is_some_and(|moment| claims.issued < moment)
     }
 
     /// Whether a principal has `action` (`Microsoft.MachineLearningServices/workspaces/jobs/read`,
@@ -129,6 +146,7 @@ impl Directory {
             client_id: text("appid")?,
             object_id: text("oid")?,
             tenant: text("tid")?,
+            issued: Timestamp::from_second(payload.get("iat")?.as_i64()?).ok()?,
             expires: Timestamp::from_second(payload.get("exp")?.as_i64()?).ok()?,
         })
     }

@@ -3,6 +3,8 @@
 //! Strict as Azure: a token for another audience, an old one or none is refused before any handler looks at the call. The same
 //! is true of a shared access signature that does not cover what is asked.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::{Method, StatusCode};
 
 use crate::call::{Call, Service};
@@ -53,6 +55,9 @@ fn bearer(call: &Call, state: &State) -> Result<Claims, Refusal> {
             &text,
         ));
     }
+    if call.service == Service::Arm && state.directory.took_back(&claims) {
+        return Err(insufficient(call, state));
+    }
     let arm = state.cloud.arm_url();
     let audience = claims.audience.trim_end_matches('/');
     let fits =
@@ -88,6 +93,21 @@ fn unauthorized(call: &Call, state: &State, code: &str, text: &str) -> Refusal {
         _ => Refusal::arm(StatusCode::UNAUTHORIZED, code, text),
     };
     refusal.with("www-authenticate", challenge)
+}
+
+/// Continuous access evaluation: the token is good no longer, and the challenge says what the next one must have.
+fn insufficient(call: &Call, state: &State) -> Refusal {
+    let claims = serde_json::json!({"access_token": {"nbf": {
+        "essential": true, "value": call.now.as_second().to_string(),
+    }}});
+    let challenge = format!(
+        "Bearer realm=\"\", authorization_uri=\"{}/common/oauth2/authorize\", error=\"insufficient_claims\", claims=\"{}\"",
+        state.cloud.login_url(),
+        STANDARD.encode(claims.to_string())
+    );
+    let text = "Continuous access evaluation resulted in challenge with result: InteractionRequired and code: TokenIssuedBeforeRevocationTimestamp";
+    Refusal::arm(StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", text)
+        .with("www-authenticate", challenge)
 }
 
 fn storage(call: &Call, state: &State) -> Result<Identity, Refusal> {

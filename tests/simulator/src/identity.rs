@@ -13,6 +13,8 @@ pub struct Claims {
     pub object_id: String,
     /// `tid`: tenant.
     pub tenant: String,
+    /// `iat`.
+    pub issued: Timestamp,
     /// `exp`.
     pub expires: Timestamp,
 }

@@ -1,13 +1,14 @@
 //! The token endpoint of the tenant and the metadata service of a virtual machine.
 //!
-//! Client secrets are compared; client assertions are checked for form, subject, audience and time, not for their signature:
-//! the simulator knows no certificates.
+//! Client secrets are compared. An assertion of the application itself is checked whole, with the signature of a registered
+//! certificate; a federated one for form, subject, audience and time, since the key of its issuer is not known here.
 
 use http::{Method, StatusCode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::call::{Call, Query};
+use crate::certificate::{self, Wrong};
 use crate::directory::{Principal, TOKEN_LIFE, decode};
 use crate::reply::{Answer, Refusal, Reply};
 use crate::state::State;
@@ -108,6 +109,9 @@ fn token(call: &Call, state: &mut State) -> Answer {
             &text,
         ));
     };
+    if let Some(claims) = form.get("claims") {
+        state.directory.claims.push(claims.to_owned());
+    }
     let token = state.directory.token(&principal, audience, call.now);
     let life = TOKEN_LIFE.as_secs();
     let body = json!({"token_type": "Bearer", "expires_in": life, "ext_expires_in": life, "access_token": token});
@@ -157,7 +161,7 @@ fn authenticate(form: &Query, call: &Call, state: &mut State) -> Result<Principa
                     StatusCode::UNAUTHORIZED,
                     "invalid_client",
                     code,
-                    text,
+                    &text,
                 )),
             }
         }
@@ -182,25 +186,24 @@ fn check_assertion(
     principal: &Principal,
     now: Timestamp,
     state: &State,
-) -> Result<(), (u32, &'static str)> {
+) -> Result<(), (u32, String)> {
     let parts: Vec<&str> = assertion.trim().split('.').collect();
+    let malformed = || (50027, "JWT token is invalid or malformed.".to_owned());
     let [header, payload, _signature] = parts.as_slice() else {
-        return Err((50027, "JWT token is invalid or malformed."));
+        return Err(malformed());
     };
-    let (Some(_), Some(claims)) = (decode(header), decode(payload)) else {
-        return Err((50027, "JWT token is invalid or malformed."));
+    let (Some(header), Some(claims)) = (decode(header), decode(payload)) else {
+        return Err(malformed());
     };
     let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
     let endpoint = format!("{}/{}/", state.cloud.login_url(), state.directory.tenant);
-    let own = text("iss") == principal.client_id
-        && text("sub") == principal.client_id
-        && text("aud").starts_with(&endpoint);
+    let own = text("iss") == principal.client_id && text("sub") == principal.client_id;
     let subject = principal.subject.as_deref().unwrap_or(&principal.client_id);
     let federated = text("sub") == subject && text("aud") == "api://AzureADTokenExchange";
     if !principal.assertion || !(own || federated) {
         return Err((
             70021,
-            "No matching federated identity record found for presented assertion.",
+            "No matching federated identity record found for presented assertion.".to_owned(),
         ));
     }
     if claims
@@ -210,10 +213,29 @@ fn check_assertion(
     {
         return Err((
             700_024,
-            "Client assertion is not within its valid time range.",
+            "Client assertion is not within its valid time range.".to_owned(),
         ));
     }
-    Ok(())
+    if !own {
+        return Ok(());
+    }
+    if !text("aud").starts_with(&endpoint) {
+        let text = "Client assertion audience claim does not match Realm issuer. Review the documentation at https://learn.microsoft.com/entra/identity-platform/certificate-credentials.";
+        return Err((700_023, text.to_owned()));
+    }
+    certificate::check(assertion.trim(), &header, &principal.certificates).map_err(|wrong| {
+        match wrong {
+            Wrong::Header => malformed(),
+            Wrong::Unknown(thumbprint) => (
+                700_027,
+                format!("The certificate with identifier used to sign the client assertion is not registered on application. [Reason - The key was not found., Thumbprint of key used by client: '{thumbprint}']"),
+            ),
+            Wrong::Signature(thumbprint) => (
+                700_027,
+                format!("Client assertion contains an invalid signature. [Reason - The provided signature value did not match the expected signature value., Thumbprint of key used by client: '{thumbprint}']"),
+            ),
+        }
+    })
 }
 
 fn refuse(
@@ -235,16 +257,33 @@ fn refuse(
     Reply::json(status, &body).into()
 }
 
+/// The places whose machines give tokens, each with parameters and answers of its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Host {
+    /// A virtual machine's metadata service.
+    Machine,
+    /// App Service and Container Apps: `IDENTITY_ENDPOINT` and `IDENTITY_HEADER`.
+    AppService,
+    /// Azure ML compute: `MSI_ENDPOINT` and `MSI_SECRET`.
+    Compute,
+}
+
 /// Answers a call to the machine's metadata service, or to the identity endpoint of App Service and Azure ML compute.
 pub(crate) fn imds(call: &Call, state: &mut State) -> Answer {
     let parts = call.parts();
-    let proven = match parts.as_slice() {
-        ["metadata", "identity", "oauth2", "token"] => call
+    let version = call.query.get("api-version");
+    let host = match (parts.as_slice(), version) {
+        (["metadata", "identity", "oauth2", "token"], _) => Host::Machine,
+        (["msi", "token"], Some("2017-09-01")) => Host::Compute,
+        (["msi", "token"], _) => Host::AppService,
+        _ => return Err(Reply::empty(StatusCode::NOT_FOUND).into()),
+    };
+    let proven = match host {
+        Host::Machine => call
             .header("metadata")
             .is_some_and(|value| value.eq_ignore_ascii_case("true")),
-        ["msi", "token"] => [call.header("x-identity-header"), call.header("secret")]
-            .contains(&Some(IDENTITY_HEADER)),
-        _ => return Err(Reply::empty(StatusCode::NOT_FOUND).into()),
+        Host::AppService => call.header("x-identity-header") == Some(IDENTITY_HEADER),
+        Host::Compute => call.header("secret") == Some(IDENTITY_HEADER),
     };
     if call.method != Method::GET {
         return Err(Reply::empty(StatusCode::METHOD_NOT_ALLOWED).into());
@@ -255,11 +294,12 @@ pub(crate) fn imds(call: &Call, state: &mut State) -> Answer {
     if call.header("x-forwarded-for").is_some() {
         return Err(imds_refusal("Request contains an X-Forwarded-For header"));
     }
-    let version = call.query.get("api-version");
-    if !matches!(
-        version,
-        Some("2018-02-01" | "2019-08-01" | "2017-09-01" | "2019-11-01")
-    ) {
+    let versions: &[&str] = match host {
+        Host::Machine => &["2018-02-01", "2019-08-01", "2019-11-01", "2021-02-01"],
+        Host::AppService => &["2019-08-01"],
+        Host::Compute => &["2017-09-01"],
+    };
+    if version.is_none_or(|version| !versions.contains(&version)) {
         return Err(imds_refusal(
             "Required api-version parameter is missing or not supported",
         ));
@@ -273,10 +313,10 @@ pub(crate) fn imds(call: &Call, state: &mut State) -> Answer {
             "Required resource parameter is missing or malformed",
         ));
     };
-    let wanted = call
-        .query
-        .get("client_id")
-        .or_else(|| call.query.get("clientid"));
+    let wanted = call.query.get(match host {
+        Host::Machine | Host::AppService => "client_id",
+        Host::Compute => "clientid",
+    });
     let found = state.directory.principals.iter().find(|known| {
         known.managed && wanted.is_none_or(|id| known.client_id.eq_ignore_ascii_case(id))
     });
@@ -285,14 +325,19 @@ pub(crate) fn imds(call: &Call, state: &mut State) -> Answer {
     };
     let token = state.directory.token(principal, resource, call.now);
     let expires = call.now.as_second() + i64::try_from(TOKEN_LIFE.as_secs()).unwrap_or_default();
-    Ok(Reply::json(
-        StatusCode::OK,
-        &json!({
-            "access_token": token, "client_id": principal.client_id, "expires_in": TOKEN_LIFE.as_secs().to_string(),
-            "expires_on": expires.to_string(), "ext_expires_in": TOKEN_LIFE.as_secs().to_string(),
-            "not_before": call.now.as_second().to_string(), "resource": resource, "token_type": "Bearer",
-        }),
-    ))
+    let mut body = json!({
+        "access_token": token, "client_id": principal.client_id, "expires_on": expires.to_string(),
+        "resource": resource, "token_type": "Bearer",
+    });
+    if host != Host::Compute {
+        body["not_before"] = json!(call.now.as_second().to_string());
+    }
+    if host == Host::Machine {
+        for name in ["expires_in", "ext_expires_in"] {
+            body[name] = json!(TOKEN_LIFE.as_secs().to_string());
+        }
+    }
+    Ok(Reply::json(StatusCode::OK, &body))
 }
 
 fn imds_refusal(text: &str) -> Refusal {

@@ -16,16 +16,23 @@ use crate::reply::{Answer, Refusal, Reply, settle};
 use crate::state::{Settings, State};
 use crate::workspace::WorkspaceKey;
 use crate::{
-    arm, artifact, blob, control, discovery, gate, history, login, metric, mlflow, route, share,
+    arm, artifact, blob, control, discovery, gate, history, limits, login, metric, mlflow, route,
+    share,
 };
 
 /// A stand-in for Azure, whole and in memory. Clones share their state.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Simulator {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
+/// Shows nothing of what is in it: that is a cloud, with the secrets of all.
+impl std::fmt::Debug for Simulator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Simulator").finish_non_exhaustive()
+    }
+}
+
 struct Inner {
     clock: Arc<dyn Clock>,
     ahead_ms: AtomicI64,
@@ -153,15 +160,21 @@ fn stamp(call: &Call, state: &mut State, reply: Reply) -> Reply {
         return reply;
     }
     let correlation = call.header("x-ms-correlation-request-id").unwrap_or(&id);
-    let allowance = match call.method {
-        Method::GET | Method::HEAD => ("x-ms-ratelimit-remaining-subscription-reads", "249"),
-        Method::DELETE => ("x-ms-ratelimit-remaining-subscription-deletes", "199"),
-        _ => ("x-ms-ratelimit-remaining-subscription-writes", "199"),
+    let (name, full) = match call.method {
+        Method::GET | Method::HEAD => ("x-ms-ratelimit-remaining-subscription-reads", 249),
+        Method::DELETE => ("x-ms-ratelimit-remaining-subscription-deletes", 199),
+        _ => ("x-ms-ratelimit-remaining-subscription-writes", 199),
+    };
+    let throttled = reply.status == StatusCode::TOO_MANY_REQUESTS && state.settings.limited;
+    let left = if throttled {
+        0
+    } else {
+        call.left.unwrap_or(full)
     };
     reply
         .with("x-ms-correlation-request-id", correlation)
         .with("x-ms-routing-request-id", format!("SIMULATED:{id}"))
-        .with(allowance.0, allowance.1)
+        .with(name, left.to_string())
         .with(
             "strict-transport-security",
             "max-age=31536000; includeSubDomains",
@@ -170,6 +183,9 @@ fn stamp(call: &Call, state: &mut State, reply: Reply) -> Reply {
 
 fn admit(call: &mut Call, state: &mut State) -> Answer {
     call.identity = gate::identify(call, state)?;
+    if call.service == Service::Arm {
+        call.left = limits::charge(call, state)?;
+    }
     dispatch(call, state)
 }
 

@@ -14,6 +14,7 @@ use crate::cloud::Cloud;
 use crate::directory::{Directory, Principal};
 use crate::faults::Faults;
 use crate::history::outcome;
+use crate::limits::Limits;
 use crate::workspace::{Workspace, WorkspaceKey};
 
 /// How a simulator is made.
@@ -33,6 +34,10 @@ pub struct Settings {
     pub operation: Duration,
     /// Whether `/metadata/endpoints` answers with an object in place of a list of one: Azure does both, by api-version.
     pub metadata_object: bool,
+    /// Whether Resource Manager counts requests of each principal and refuses what is too much.
+    pub limited: bool,
+    /// Api-versions newer than this are not known here, by type below the provider (`workspaces`, `workspaces/jobs`).
+    pub newest: BTreeMap<String, String>,
 }
 
 impl Default for Settings {
@@ -45,6 +50,8 @@ impl Default for Settings {
             pace: Duration::from_secs(20),
             operation: Duration::from_secs(1),
             metadata_object: false,
+            limited: false,
+            newest: BTreeMap::new(),
         }
     }
 }
@@ -72,6 +79,8 @@ pub struct State {
     pub faults: Faults,
     /// What arrived.
     pub arrivals: Arrivals,
+    /// What Resource Manager still allows.
+    pub limits: Limits,
     /// Seeded randomness.
     pub random: StdRng,
 }
@@ -116,6 +125,7 @@ impl State {
             failing_operations: 0,
             faults: Faults::default(),
             arrivals: Arrivals::default(),
+            limits: Limits::default(),
             random,
         }
     }

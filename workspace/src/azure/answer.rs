@@ -12,6 +12,8 @@ use crate::error::{Cause, Refusal};
 use crate::{Error, json};
 
 const MESSAGE_CHARS_MAX: usize = 400;
+/// How many details of an error are told.
+const DETAILS_MAX: usize = 3;
 const CODE_CHARS_MAX: usize = 80;
 
 /// An answer: status, headers, the whole body.
@@ -174,7 +176,7 @@ fn said(body: &[u8]) -> (Option<String>, Option<String>) {
     if let Ok(value) = serde_json::from_slice::<Value>(body) {
         let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
         return match value.get("error") {
-            Some(Value::Object(error)) => (text(error.get("code")), text(error.get("message"))),
+            Some(error @ Value::Object(_)) => (text(error.get("code")), told(error)),
             Some(Value::String(code)) => (Some(code.clone()), text(value.get("error_description"))),
             _ => (
                 text(value.get("error_code").or(value.get("code"))),
@@ -184,6 +186,24 @@ fn said(body: &[u8]) -> (Option<String>, Option<String>) {
     }
     let text = String::from_utf8_lossy(body);
     (element(&text, "Code"), element(&text, "Message"))
+}
+
+/// The message of an ARM error, with what its `details` say besides (code and message of each).
+pub(crate) fn told(error: &Value) -> Option<String> {
+    let text = |value: &Value, name: &str| {
+        let text = value.get(name).and_then(Value::as_str).unwrap_or_default();
+        shortened(text, MESSAGE_CHARS_MAX)
+    };
+    let mut told = text(error, "message");
+    let details = error.get("details").and_then(Value::as_array);
+    for detail in details.into_iter().flatten().take(DETAILS_MAX) {
+        let (code, message) = (text(detail, "code"), text(detail, "message"));
+        if !message.is_empty() && !told.contains(&message) {
+            let colon = if code.is_empty() { "" } else { ": " };
+            told = format!("{told} ({code}{colon}{message})");
+        }
+    }
+    (!told.is_empty()).then_some(told)
 }
 
 /// The text of an XML element, which storage's error bodies have flat.
@@ -219,7 +239,12 @@ mod tests {
 
     #[test]
     fn each_services_error_body_is_understood() {
-        let cases: [(&str, &str, &str); 4] = [
+        let cases: [(&str, &str, &str); 5] = [
+            (
+                r#"{"error":{"code":"BadRequest","message":"Not valid.","details":[{"code":"X","message":"The field a.\nMore"},{"code":"Y"}]}}"#,
+                "BadRequest",
+                "Not valid. (X: The field a.)",
+            ),
             (
                 r#"{"error":{"code":"AuthorizationFailed","message":"No.\nMore"}}"#,
                 "AuthorizationFailed",

@@ -8,6 +8,7 @@ use azure_core::http::policies::{Policy, PolicyResult};
 use azure_core::http::{Context, Request};
 
 use super::cloud::host_of;
+use super::credential::claims::Claims;
 use super::token::Tokens;
 use super::trust::Trust;
 use super::wire::own;
@@ -39,7 +40,8 @@ impl Policy for Authorization {
         if let Ok(answer) = &answer
             && u16::from(answer.status()) == 401
         {
-            self.tokens.forget(audience, &token).await;
+            let claims = Claims::asked(answer.headers());
+            self.tokens.forget(audience, &token, claims).await;
         }
         answer
     }

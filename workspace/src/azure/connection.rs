@@ -16,9 +16,10 @@ use super::arm;
 use super::authorization::Authorization;
 use super::channel::Channel;
 use super::cloud::Cloud;
+use super::credential::claims::PassClaims;
 use super::credential::explain::Explain;
 use super::credential::metadata::{MetadataService, NOT_YET};
-use super::credential::source::Source;
+use super::credential::source::{Origin, Source};
 use super::credential::{ClientSecret, CredentialSource};
 use super::door::Door;
 use super::http;
@@ -75,6 +76,7 @@ impl Base {
             shared: Arc::new(Shared::new(
                 Counter::new(settings.observer.clone()),
                 Pace::new(settings.concurrency),
+                settings.quota.clone(),
                 settings.clock.clone(),
             )),
         })
@@ -100,13 +102,15 @@ impl Base {
     }
 
     fn tokens(&self, credential: CredentialSource, cloud: &Cloud) -> Tokens {
-        let login = self.options(Service::Login, &[], Some(Arc::new(Explain)));
+        let mut login = self.options(Service::Login, &[], Some(Arc::new(Explain)));
+        login.per_try_policies.insert(0, Arc::new(PassClaims));
         let machine = self.pipeline(Service::Login, NOT_YET);
         Tokens::new(Source::new(
             credential,
             cloud.login.clone(),
             login,
-            |identity| MetadataService::new(identity, machine.clone(), self.shared.clock.clone()),
+            self.shared.clock.clone(),
+            |identity| MetadataService::new(identity, machine.clone(), self.shared.clone()),
         ))
     }
 
@@ -138,6 +142,10 @@ impl Connection {
         )
         .await?;
         let cloud = Cloud::from_metadata(&settings.cloud, &success(described)?.json()?)?;
+        let cloud = match settings.authority {
+            Some(login) => Cloud { login, ..cloud },
+            None => cloud,
+        };
         let tokens = Arc::new(base.tokens(settings.credential, &cloud));
         Ok(Self {
             inner: Arc::new(Inner {
@@ -186,7 +194,7 @@ impl Connection {
     }
 
     /// Which source gave the token, and why those before it did not; `None` before the first token.
-    pub fn credential_origin(&self) -> Option<String> {
+    pub fn credential_origin(&self) -> Option<Origin> {
         self.inner.tokens.origin()
     }
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use url::Url;
 
+pub(crate) mod certificate;
+pub(crate) mod claims;
 pub(crate) mod explain;
 pub(crate) mod metadata;
 pub(crate) mod source;
@@ -12,14 +14,16 @@ pub(crate) mod source;
 /// A source of tokens.
 #[derive(Clone, Debug, Default)]
 pub enum CredentialSource {
-    /// Whichever answers first: a client secret (where tenant, client and secret are given), workload identity, managed
-    /// identity, the `az` command.
+    /// Whichever answers first: a client secret or certificate (where tenant and client are given too), workload
+    /// identity, managed identity, the `az` command.
     #[default]
     Ambient,
     /// The same, with the values that the environment or the configuration gave.
-    Default(DefaultSources),
+    Default(Box<DefaultSources>),
     /// An application's secret.
     ClientSecret(ClientSecret),
+    /// An application's certificate.
+    ClientCertificate(ClientCertificate),
     /// The identity of the VM, App Service or compute instance that this runs on.
     ManagedIdentity(ManagedIdentity),
     /// A federated token in a file (Kubernetes).
@@ -33,6 +37,8 @@ pub enum CredentialSource {
 pub struct DefaultSources {
     /// `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_CLIENT_SECRET`.
     pub client_secret: Option<ClientSecret>,
+    /// `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_CLIENT_CERTIFICATE_PATH`.
+    pub client_certificate: Option<ClientCertificate>,
     /// `AZURE_FEDERATED_TOKEN_FILE` and its company.
     pub workload_identity: Option<WorkloadIdentity>,
     /// The metadata service.
@@ -50,6 +56,17 @@ pub struct ClientSecret {
     pub client_id: String,
     /// Its secret.
     pub secret: SecretString,
+}
+
+/// An application's certificate with its key.
+#[derive(Clone, Debug)]
+pub struct ClientCertificate {
+    /// The tenant's id.
+    pub tenant_id: String,
+    /// The application's id.
+    pub client_id: String,
+    /// A PEM file with the certificate and its RSA key, read again for every token.
+    pub file: PathBuf,
 }
 
 /// A managed identity.

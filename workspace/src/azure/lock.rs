@@ -6,11 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use azure_core::Uuid;
 use azure_core::http::{Etag, Method, NoFormat, RequestContent};
 use azure_storage_blob::BlobClient;
 use azure_storage_blob::models::{
-    BlobClientAcquireLeaseResultHeaders, BlobClientBreakLeaseOptions, BlobClientDeleteOptions,
-    BlockBlobClientUploadOptions,
+    BlobClientAcquireLeaseOptions, BlobClientAcquireLeaseResultHeaders,
+    BlobClientBreakLeaseOptions, BlobClientDeleteOptions, BlockBlobClientUploadOptions,
 };
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -145,9 +146,14 @@ impl AzureWorkspace {
         act: &str,
     ) -> Result<String, Error> {
         let seconds = i32::try_from(LEASE.as_secs()).unwrap_or(i32::MAX);
+        // Named by us: asked for again because the answer was lost, it is given again.
+        let options = BlobClientAcquireLeaseOptions {
+            proposed_lease_id: Some(Uuid::new_v4().to_string()),
+            ..BlobClientAcquireLeaseOptions::default()
+        };
         let mut owner = String::new();
         for look in 0..LOOKS {
-            let answer = client.acquire_lease(seconds, None).await;
+            let answer = client.acquire_lease(seconds, Some(options.clone())).await;
             match answer.map_err(|error| from_core(error, act)) {
                 Ok(answer) => {
                     let lease = answer.lease_id().ok().flatten();

@@ -6,7 +6,7 @@ use azure_core::http::{Context, Method, Request};
 use serde_json::Value;
 use url::Url;
 
-use super::answer::{Answer, shortened};
+use super::answer::{Answer, shortened, told};
 use super::arm::item_parts;
 use super::cloud::host_of;
 use super::connection::{Access, json_request, success};
@@ -119,7 +119,7 @@ impl AzureWorkspace {
                     return Err(Error::Operation {
                         act: started.act.clone(),
                         status: status.to_owned(),
-                        reason: reason_of(&document),
+                        reason: reason_of(&document, &answer),
                     });
                 }
                 // Any other is under way.
@@ -198,11 +198,16 @@ impl Pause {
     }
 }
 
-fn reason_of(document: &Value) -> String {
-    let text = |pointer| document.pointer(pointer).and_then(Value::as_str);
-    let code = text("/error/code").unwrap_or("no code");
-    let message = text("/error/message").unwrap_or_default();
-    format!("{code}: {}", shortened(message, 400))
+/// What a failed operation says of itself: code, message, details, and the id of the answer for Azure's support.
+fn reason_of(document: &Value, answer: &Answer) -> String {
+    let error = document.get("error").unwrap_or(&Value::Null);
+    let code = error.get("code").and_then(Value::as_str);
+    let code = shortened(code.unwrap_or("no code"), 80);
+    let message = shortened(&told(error).unwrap_or_default(), 400);
+    match answer.header("x-ms-request-id") {
+        Some(id) => format!("{code}: {message} (request {})", shortened(id, 80)),
+        None => format!("{code}: {message}"),
+    }
 }
 
 /// A PUT that is answered by 404, or refused because something it names is not there.

@@ -19,6 +19,7 @@ use super::answer::{act_of, cause, reason};
 use super::cloud::host_of;
 use super::hold::Hold;
 use super::pace::Pace;
+use super::quota::Quota;
 use super::traffic::{Counter, Exchange, Service};
 use super::wire::own;
 use crate::{Clock, Error};
@@ -43,23 +44,26 @@ pub(crate) struct Once;
 pub(crate) struct Shared {
     pub(crate) counter: Counter,
     pub(crate) pace: Pace,
+    pub(crate) quota: Quota,
     pub(crate) clock: Clock,
     hold: Hold,
     answered: Mutex<BTreeSet<String>>,
 }
 
 impl Shared {
-    pub(crate) fn new(counter: Counter, pace: Pace, clock: Clock) -> Self {
+    pub(crate) fn new(counter: Counter, pace: Pace, quota: Quota, clock: Clock) -> Self {
         Self {
             counter,
             pace,
+            quota,
             clock,
             hold: Hold::default(),
             answered: Mutex::default(),
         }
     }
 
-    fn knows(&self, host: &str) -> bool {
+    /// Whether a host ever answered.
+    pub(crate) fn knows(&self, host: &str) -> bool {
         self.answered
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -115,6 +119,9 @@ impl Policy for Retry {
                 tokio::time::sleep_until(until).await;
                 continue;
             }
+            if self.service == Service::Arm {
+                self.shared.quota.take(request).await;
+            }
             let result = next[0].send(ctx, request, &next[1..]).await;
             drop(pass);
             let step = match &result {
@@ -141,6 +148,9 @@ impl Retry {
         let status = u16::from(answer.status());
         let headers = answer.headers();
         self.shared.heard_from(&host_of(request.url()));
+        if self.service == Service::Arm {
+            self.shared.quota.learn(request, headers);
+        }
         let asked = retry_after(headers, self.shared.clock.now());
         let throttling = status == 429 || (status == 503 && asked.is_some());
         let step = match status {

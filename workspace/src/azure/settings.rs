@@ -8,6 +8,7 @@ use url::Url;
 
 use super::cloud::CloudName;
 use super::credential::CredentialSource;
+use super::quota::Quota;
 use super::traffic::Observer;
 use crate::clock::Clock;
 
@@ -18,6 +19,8 @@ pub struct Settings {
     pub cloud: CloudName,
     /// Where tokens come from.
     pub credential: CredentialSource,
+    /// The login endpoint in place of the one that the cloud names (`AZURE_AUTHORITY_HOST`); https.
+    pub authority: Option<Url>,
     /// A PEM file of root certificates that are trusted besides the system's.
     pub ca_file: Option<PathBuf>,
     /// A proxy for everything but loopback names and the metadata service; `None`: as the environment says.
@@ -30,6 +33,8 @@ pub struct Settings {
     pub observer: Option<Observer>,
     /// The time of day.
     pub clock: Clock,
+    /// What Resource Manager allows, shared by all connections whose settings hold clones of one.
+    pub quota: Quota,
     /// Most requests to one service at once; `None`: as many as the service bears, at most 32.
     pub concurrency: Option<usize>,
 }

@@ -3,5 +3,9 @@
 mod bench;
 mod credentials;
 mod faults;
+mod identities;
+mod limits;
 mod reading;
+mod spy;
+mod trust;
 mod writing;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use azure_core::credentials::Secret;
 use tokio::time::Instant;
 
-use super::credential::source::Source;
+use super::credential::claims::Claims;
+use super::credential::source::{Origin, Source};
 use crate::Error;
 
 /// A token is renewed this long before it runs out, or at half its life if that is shorter.
@@ -29,6 +30,8 @@ struct Slot(tokio::sync::Mutex<State>);
 enum State {
     #[default]
     Empty,
+    /// A service did not take the one that was held, and said which claims the next one must have.
+    Lacking(Claims),
     Held {
         token: Secret,
         renew: Instant,
@@ -74,7 +77,11 @@ impl Tokens {
             }
             _ => None,
         };
-        match (self.source.token(audience).await, old) {
+        let claims = match &*state {
+            State::Lacking(claims) => Some(claims.clone()),
+            _ => None,
+        };
+        match (self.source.token(audience, claims.as_ref()).await, old) {
             (Ok(fresh), _) => {
                 let life = fresh.lifetime;
                 let early = EARLY.min(life / 2);
@@ -103,17 +110,18 @@ impl Tokens {
         }
     }
 
-    /// Drops a token that a service did not take, if it is still the one that is held.
-    pub(crate) async fn forget(&self, audience: &str, refused: &Secret) {
+    /// Drops a token that a service did not take, if it is still the one that is held; the next one is asked for with the
+    /// claims that the service wants.
+    pub(crate) async fn forget(&self, audience: &str, refused: &Secret, claims: Option<Claims>) {
         let slot = self.slot(audience);
         let mut state = slot.0.lock().await;
         if matches!(&*state, State::Held { token, .. } if token == refused) {
-            *state = State::Empty;
+            *state = claims.map_or(State::Empty, State::Lacking);
         }
     }
 
     /// Which of several sources answered, and why those before it did not.
-    pub(crate) fn origin(&self) -> Option<String> {
+    pub(crate) fn origin(&self) -> Option<Origin> {
         self.source.origin()
     }
 }

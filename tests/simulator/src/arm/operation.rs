@@ -111,7 +111,7 @@ pub(crate) fn poll(call: &Call, state: &mut State, route: &str, id: &str) -> Ans
     if done {
         body["endTime"] = json!(iso(operation.ends));
         if operation.fails {
-            body["error"] = json!({"code": "UserError", "message": "The operation was told to fail.", "details": []});
+            body["error"] = json!({"code": "UserError", "message": "The operation was told to fail.", "details": [{"code": "ToldToFail", "message": "A test wanted it.", "details": []}]});
         } else if let Some(result) = &operation.result {
             body["properties"] = json!({"resourceLocation": format!("{arm}{result}")});
         }

@@ -1,5 +1,7 @@
 //! The api-version that every ARM call must carry, and the versions that the resource provider knows.
 
+use std::collections::BTreeMap;
+
 use http::StatusCode;
 use serde_json::json;
 
@@ -44,7 +46,7 @@ const KNOWN: [&str; 33] = [
 ];
 
 /// Refuses a call without an api-version, or with one that the provider does not know.
-pub(crate) fn check(call: &Call) -> Result<(), Refusal> {
+pub(crate) fn check(call: &Call, newest: &BTreeMap<String, String>) -> Result<(), Refusal> {
     let version = call
         .query
         .get("api-version")
@@ -64,18 +66,54 @@ pub(crate) fn check(call: &Call) -> Result<(), Refusal> {
         .segments
         .iter()
         .any(|segment| segment.eq_ignore_ascii_case(crate::PROVIDER));
-    if !ours || KNOWN.contains(&version) {
+    if !ours {
         return Ok(());
     }
+    let kind = kind_of(call);
+    let lowest = newest.get(&kind).map(String::as_str);
+    let known: Vec<&str> = KNOWN
+        .into_iter()
+        .filter(|known| lowest.is_none_or(|newest| *known <= newest))
+        .collect();
+    if known.contains(&version) {
+        return Ok(());
+    }
+    if kind != "workspaces" && KNOWN.contains(&version) {
+        let text = format!(
+            "The resource type '{kind}' could not be found in the namespace '{}' for api version '{version}'. The supported api-versions are '{}'.",
+            crate::PROVIDER,
+            known.join(",")
+        );
+        return Err(Refusal::arm(
+            StatusCode::NOT_FOUND,
+            "InvalidResourceType",
+            text,
+        ));
+    }
     let text = format!(
-        "No registered resource provider found for location 'westeurope' and API version '{version}' for type 'workspaces'. The supported api-versions are '{}'. The supported locations are 'eastus, westeurope, northeurope'.",
-        KNOWN.join(", ")
+        "No registered resource provider found for location 'westeurope' and API version '{version}' for type '{kind}'. The supported api-versions are '{}'. The supported locations are 'eastus, westeurope, northeurope'.",
+        known.join(", ")
     );
     Err(Refusal::arm(
         StatusCode::BAD_REQUEST,
         "NoRegisteredProviderFound",
         text,
     ))
+}
+
+/// The type that a call is about, as ARM names it: `workspaces`, `workspaces/models/versions`.
+fn kind_of(call: &Call) -> String {
+    let mut parts = call
+        .segments
+        .iter()
+        .skip_while(|segment| !segment.eq_ignore_ascii_case(crate::PROVIDER))
+        .skip(1);
+    let mut types = Vec::new();
+    while let Some(part) = parts.next() {
+        types.push(part.as_str());
+        parts.next();
+    }
+    types.join("/")
 }
 
 fn well_formed(version: &str) -> bool {

@@ -1,12 +1,19 @@
 //! Tokens: given to who proves who they are, refused to others in the tenant's own words.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeyPair;
+use aws_lc_rs::signature::RSA_PSS_SHA256;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use url::form_urlencoded;
 
+use crate::certificate::Certificate;
 use crate::reply::Reply;
 use crate::state::{CLIENT_ID, CLIENT_SECRET, TENANT};
 use crate::{Settings, Simulator};
@@ -102,6 +109,29 @@ fn assertion(claims: &Value) -> String {
     format!("{}.{}.c2ln", part(&json!({"alg": "RS256"})), part(claims))
 }
 
+/// An assertion that names one certificate and is signed with the key of another.
+fn signed(claims: &Value, named: &str, signer: &str) -> String {
+    let certificate = CertificateDer::from_pem_slice(named.as_bytes()).unwrap();
+    let PrivateKeyDer::Pkcs8(key) = PrivateKeyDer::from_pem_slice(signer.as_bytes()).unwrap()
+    else {
+        panic!("a key of another form");
+    };
+    let key = KeyPair::from_pkcs8(key.secret_pkcs8_der()).unwrap();
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let thumbprint = URL_SAFE_NO_PAD.encode(Sha256::digest(&certificate));
+    let header = json!({"alg": "PS256", "typ": "JWT", "x5t#S256": thumbprint});
+    let text = format!("{}.{}", part(&header), part(claims));
+    let mut signature = vec![0; key.public_modulus_len()];
+    key.sign(
+        &RSA_PSS_SHA256,
+        &SystemRandom::new(),
+        text.as_bytes(),
+        &mut signature,
+    )
+    .unwrap();
+    format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
 fn with_assertion(simulator: &Simulator, assertion: &str) -> Reply {
     let form = [
         ("grant_type", "client_credentials"),
@@ -114,12 +144,18 @@ fn with_assertion(simulator: &Simulator, assertion: &str) -> Reply {
 }
 
 #[test]
-fn client_assertion_is_checked_for_subject_audience_and_time() {
+fn client_assertion_is_checked_for_subject_audience_time_and_signature() {
     let simulator = Simulator::new(Settings::default());
+    let (certificate, pem) = Certificate::generate("an application").unwrap();
+    let (_, stranger) = Certificate::generate("another").unwrap();
+    simulator.state().directory.principals[0]
+        .certificates
+        .push(certificate);
     let now = simulator.now().as_second();
     let endpoint = format!("https://login.sim.localhost/{TENANT}/oauth2/v2.0/token");
     let own = |exp: i64, aud: &str| {
-        assertion(&json!({"iss": CLIENT_ID, "sub": CLIENT_ID, "aud": aud, "exp": exp}))
+        let claims = json!({"iss": CLIENT_ID, "sub": CLIENT_ID, "aud": aud, "exp": exp});
+        signed(&claims, &pem, &pem)
     };
     assert_eq!(
         with_assertion(&simulator, &own(now + 300, &endpoint)).status,
@@ -134,7 +170,16 @@ fn client_assertion_is_checked_for_subject_audience_and_time() {
             &simulator,
             &own(now + 300, "https://elsewhere")
         )),
-        (401, 70_021)
+        (401, 700_023)
+    );
+    let claims = json!({"iss": CLIENT_ID, "sub": CLIENT_ID, "aud": endpoint, "exp": now + 300});
+    let of_stranger = with_assertion(&simulator, &signed(&claims, &stranger, &stranger));
+    assert_eq!(code(&of_stranger), (401, 700_027));
+    let forged = with_assertion(&simulator, &signed(&claims, &pem, &stranger));
+    assert_eq!(code(&forged), (401, 700_027));
+    assert_eq!(
+        code(&with_assertion(&simulator, &assertion(&claims))),
+        (401, 50_027)
     );
     assert_eq!(
         code(&with_assertion(&simulator, "no token at all")),
@@ -169,4 +214,5 @@ fn identity_endpoints_of_hosted_machines_want_their_header() {
     );
     assert_eq!(ask(("secret", super::IDENTITY_HEADER), "2017-09-01"), 200);
     assert_eq!(ask(("secret", "guess"), "2017-09-01"), 400);
+    assert_eq!(ask(("secret", super::IDENTITY_HEADER), "2019-08-01"), 400);
 }

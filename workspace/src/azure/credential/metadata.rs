@@ -3,6 +3,7 @@
 //! An own client, since the official one knows neither another address of the metadata service nor Azure ML compute's
 //! `MSI_ENDPOINT`. It speaks plain http, within the machine, and never through a proxy.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use azure_core::credentials::Secret;
@@ -15,30 +16,40 @@ use super::source::Fresh;
 use super::{ManagedIdentity, ManagedIdentityEndpoint};
 use crate::Error;
 use crate::azure::answer::{from_core, shortened};
+use crate::azure::cloud::host_of;
 use crate::azure::http::{METADATA_ADDRESS, is_here};
+use crate::azure::retry::Shared;
 use crate::azure::wire::PlainHttp;
-use crate::{Clock, json};
+use crate::json;
 
-/// Statuses by which the metadata service says "not yet" (seen from azure-identity 1.27.0).
+/// Statuses by which the metadata service says "not yet", besides 429 and 5xx. After a 410 it is back within 70 seconds
+/// (Microsoft's page "How to use managed identities on an Azure VM", retry guidance), for which the pipeline's waits suffice.
 pub(crate) const NOT_YET: &[u16] = &[404, 410];
 /// How long a machine without a metadata service is asked, where other sources are to be tried.
 const PROBE: Duration = Duration::from_secs(3);
+
+type PlaceOf<'a> = (
+    Url,
+    &'static str,
+    &'static str,
+    Option<(&'static str, &'a SecretString)>,
+);
 
 /// A client of one such service.
 #[derive(Debug)]
 pub(crate) struct MetadataService {
     identity: ManagedIdentity,
     pipeline: Pipeline,
-    clock: Clock,
+    shared: Arc<Shared>,
     probing: bool,
 }
 
 impl MetadataService {
-    pub(crate) fn new(identity: ManagedIdentity, pipeline: Pipeline, clock: Clock) -> Self {
+    pub(crate) fn new(identity: ManagedIdentity, pipeline: Pipeline, shared: Arc<Shared>) -> Self {
         Self {
             identity,
             pipeline,
-            clock,
+            shared,
             probing: false,
         }
     }
@@ -56,10 +67,19 @@ impl MetadataService {
         if !self.probing {
             return self.ask(audience).await;
         }
-        match tokio::time::timeout(PROBE, self.ask(audience)).await {
+        let mut asked = std::pin::pin!(self.ask(audience));
+        match tokio::time::timeout(PROBE, &mut asked).await {
             Ok(answer) => answer,
+            // It is there and says "not yet".
+            Err(_) if self.answers()? => asked.await,
             Err(_) => Err(refused("no metadata service answers on this machine")),
         }
+    }
+
+    /// Whether the service answered at all.
+    fn answers(&self) -> Result<bool, Error> {
+        let (url, ..) = self.place()?;
+        Ok(self.shared.knows(&host_of(&url)))
     }
 
     async fn ask(&self, audience: &str) -> Result<Fresh, Error> {
@@ -90,7 +110,19 @@ impl MetadataService {
 
     fn request(&self, audience: &str) -> Result<Request, Error> {
         let client = self.identity.client_id.as_deref();
-        let (url, version, client_key, header) = match &self.identity.endpoint {
+        let (url, version, client_key, header) = self.place()?;
+        build(
+            url,
+            version,
+            audience,
+            client.map(|id| (client_key, id)),
+            header,
+        )
+    }
+
+    /// The address, its api-version, how a client id is named, and the header with the secret.
+    fn place(&self) -> Result<PlaceOf<'_>, Error> {
+        Ok(match &self.identity.endpoint {
             ManagedIdentityEndpoint::Metadata => {
                 let mut url = plain(&format!("http://{METADATA_ADDRESS}/"))?;
                 url.set_path("/metadata/identity/oauth2/token");
@@ -113,14 +145,7 @@ impl MetadataService {
                 "clientid",
                 Some(("secret", secret)),
             ),
-        };
-        build(
-            url,
-            version,
-            audience,
-            client.map(|id| (client_key, id)),
-            header,
-        )
+        })
     }
 
     fn fresh(&self, value: &Value) -> Option<Fresh> {
@@ -129,8 +154,10 @@ impl MetadataService {
             Value::String(text) => text.parse::<i64>().ok(),
             number => number.as_i64(),
         };
-        let left = seconds("expires_in")
-            .or_else(|| Some(seconds("expires_on")? - self.clock.now().as_second()))?;
+        let left = seconds("expires_in").or_else(|| {
+            let end = seconds("expires_on").or_else(|| date(value.get("expires_on")?))?;
+            Some(end - self.shared.clock.now().as_second())
+        })?;
         Some(Fresh {
             token: Secret::new(token),
             lifetime: Duration::from_secs(u64::try_from(left).ok()?.clamp(30, 86_400)),
@@ -173,6 +200,15 @@ fn build(
     Ok(request)
 }
 
+/// A date as the first version of App Service's endpoint writes it: `11/23/2026 09:10:18 +00:00`, in places with AM or PM.
+fn date(value: &Value) -> Option<i64> {
+    let text = value.as_str()?;
+    ["%m/%d/%Y %H:%M:%S %:z", "%m/%d/%Y %I:%M:%S %p %:z"]
+        .into_iter()
+        .find_map(|form| jiff::Timestamp::strptime(form, text).ok())
+        .map(jiff::Timestamp::as_second)
+}
+
 fn plain(text: &str) -> Result<Url, Error> {
     crate::azure::cloud::parse_url(text)
 }
@@ -181,5 +217,18 @@ fn refused(reason: &str) -> Error {
     Error::Credential {
         credential: "managed-identity".to_owned(),
         reason: reason.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_token_is_read_as_a_date_too() {
+        let second = |text: &str| date(&Value::from(text));
+        assert_eq!(second("11/23/2026 09:10:18 +00:00"), Some(1_795_425_018));
+        assert_eq!(second("11/23/2026 9:10:18 AM +00:00"), Some(1_795_425_018));
+        assert_eq!(second("soon"), None);
     }
 }

@@ -4,21 +4,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
-use azure_core::credentials::{Secret, TokenCredential};
-use azure_core::http::ClientOptions;
+use azure_core::credentials::{Secret, TokenCredential, TokenRequestOptions};
+use azure_core::http::{ClientMethodOptions, ClientOptions, Context};
 use azure_core::time::OffsetDateTime;
 use azure_identity::{
-    AzureCliCredential, AzureCliCredentialOptions, ClientAssertionCredentialOptions,
-    ClientSecretCredential, ClientSecretCredentialOptions, WorkloadIdentityCredential,
-    WorkloadIdentityCredentialOptions,
+    AzureCliCredential, AzureCliCredentialOptions, ClientAssertionCredential,
+    ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions,
+    WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
 };
 use secrecy::ExposeSecret;
 use url::Url;
 
+use super::certificate::Assertion;
+use super::claims::Claims;
 use super::metadata::MetadataService;
-use super::{ClientSecret, CredentialSource, DefaultSources, WorkloadIdentity};
-use crate::Error;
+use super::{ClientCertificate, ClientSecret, CredentialSource, DefaultSources, WorkloadIdentity};
 use crate::azure::answer::{from_core, shortened};
+use crate::{Clock, Error};
 
 const REASON_CHARS_MAX: usize = 300;
 const SHORTEST_LIFE: Duration = Duration::from_secs(30);
@@ -34,9 +36,19 @@ pub(crate) struct Fresh {
 #[derive(Debug)]
 enum One {
     ClientSecret(ClientSecret),
+    Certificate(ClientCertificate),
     Workload(WorkloadIdentity),
     Managed(MetadataService),
     Cli,
+}
+
+/// Which source gives the tokens of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Its name, as the configuration writes it: `client-secret`, `managed-identity`, …
+    pub source: &'static str,
+    /// The sources that were asked before it, each with the reason why it gave none.
+    pub passed_over: Vec<(String, String)>,
 }
 
 /// The sources in the order in which they are asked.
@@ -45,8 +57,9 @@ pub(crate) struct Source {
     sources: Vec<One>,
     login: Url,
     options: ClientOptions,
+    clock: Clock,
     /// The source that answered, and why those before it did not.
-    answered: Mutex<Option<(usize, String)>>,
+    answered: Mutex<Option<(usize, Origin)>>,
 }
 
 impl Source {
@@ -55,6 +68,7 @@ impl Source {
         source: CredentialSource,
         login: Url,
         options: ClientOptions,
+        clock: Clock,
         metadata: impl Fn(super::ManagedIdentity) -> MetadataService,
     ) -> Self {
         let sources = match source {
@@ -65,8 +79,9 @@ impl Source {
                 },
                 metadata,
             ),
-            CredentialSource::Default(sources) => chain(sources, metadata),
+            CredentialSource::Default(sources) => chain(*sources, metadata),
             CredentialSource::ClientSecret(secret) => vec![One::ClientSecret(secret)],
+            CredentialSource::ClientCertificate(certificate) => vec![One::Certificate(certificate)],
             CredentialSource::ManagedIdentity(identity) => vec![One::Managed(metadata(identity))],
             CredentialSource::WorkloadIdentity(identity) => vec![One::Workload(identity)],
             CredentialSource::AzureCli => vec![One::Cli],
@@ -81,61 +96,86 @@ impl Source {
             sources,
             login,
             options,
+            clock,
             answered: Mutex::default(),
         }
     }
 
-    pub(crate) fn origin(&self) -> Option<String> {
+    pub(crate) fn origin(&self) -> Option<Origin> {
         let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
-        answered.as_ref().map(|(_, text)| text.clone())
+        answered.as_ref().map(|(_, origin)| origin.clone())
     }
 
-    /// A token for an audience, of the source that answered before, or else of the first that answers.
-    pub(crate) async fn token(&self, audience: &str) -> Result<Fresh, Error> {
+    /// A token for an audience, of the source that answered before, or else of the first that answers; with the claims
+    /// that a service asked for, where one did.
+    pub(crate) async fn token(
+        &self,
+        audience: &str,
+        claims: Option<&Claims>,
+    ) -> Result<Fresh, Error> {
         let winner = {
             let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
             answered.as_ref().map(|(at, _)| *at)
         };
         if let Some(source) = winner.and_then(|at| self.sources.get(at)) {
-            return self.ask(source, audience).await;
+            return self.ask(source, audience, claims).await;
         }
-        let mut refusals: Vec<String> = Vec::new();
+        let mut passed_over: Vec<(String, String)> = Vec::new();
         let alone = self.sources.len() == 1;
         for (at, source) in self.sources.iter().enumerate() {
-            match self.ask(source, audience).await {
+            match self.ask(source, audience, claims).await {
                 Ok(fresh) => {
-                    let mut text = source.name().to_owned();
-                    if !refusals.is_empty() {
-                        text = format!("{text} (not {})", refusals.join("; not "));
-                    }
+                    let origin = Origin {
+                        source: source.name(),
+                        passed_over,
+                    };
                     let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
-                    *answered = Some((at, text));
+                    *answered = Some((at, origin));
                     return Ok(fresh);
                 }
                 Err(error) if alone => return Err(error),
                 Err(Error::Credential { credential, reason }) => {
-                    refusals.push(format!("{credential}: {reason}"));
+                    passed_over.push((credential, reason));
                 }
-                Err(error) => refusals.push(format!("{}: {error}", source.name())),
+                Err(error) => {
+                    passed_over.push((source.name().to_owned(), whole_reason(&error)));
+                }
             }
         }
+        let refusals: Vec<String> = passed_over
+            .iter()
+            .map(|(source, reason)| format!("{source}: {reason}"))
+            .collect();
         Err(Error::Credential {
             credential: "default".to_owned(),
             reason: refusals.join("; "),
         })
     }
 
-    async fn ask(&self, source: &One, audience: &str) -> Result<Fresh, Error> {
+    async fn ask(
+        &self,
+        source: &One,
+        audience: &str,
+        claims: Option<&Claims>,
+    ) -> Result<Fresh, Error> {
         let credential: Arc<dyn TokenCredential> = match source {
             One::ClientSecret(secret) => self.client_secret(secret)?,
+            One::Certificate(certificate) => self.certificate(certificate)?,
             One::Workload(identity) => self.workload(identity).await?,
             One::Cli => AzureCliCredential::new(Some(AzureCliCredentialOptions::default()))
                 .map_err(|error| self.refused(source, error))?,
             One::Managed(service) => return service.token(audience).await,
         };
         let scope = format!("{audience}/.default");
+        let context = match claims {
+            Some(claims) => Context::new().with_value(claims.clone()),
+            None => Context::new(),
+        };
+        let options = TokenRequestOptions {
+            method_options: ClientMethodOptions { context },
+        };
         let token = credential
-            .get_token(&[&scope], None)
+            .get_token(&[&scope], Some(options))
             .await
             .map_err(|error| self.refused(source, error))?;
         let left = token.expires_on - OffsetDateTime::now_utc();
@@ -159,6 +199,30 @@ impl Source {
             }),
         )
         .map_err(|error| refusal("client-secret", error))?;
+        Ok(made)
+    }
+
+    fn certificate(
+        &self,
+        certificate: &ClientCertificate,
+    ) -> Result<Arc<dyn TokenCredential>, Error> {
+        let mut audience = self.login.clone();
+        audience.set_path(&format!("/{}/oauth2/v2.0/token", certificate.tenant_id));
+        let assertion = Assertion {
+            file: certificate.file.clone(),
+            client_id: certificate.client_id.clone(),
+            audience,
+            clock: self.clock.clone(),
+        };
+        let made: Arc<dyn TokenCredential> = ClientAssertionCredential::new(
+            certificate.tenant_id.clone(),
+            certificate.client_id.clone(),
+            assertion,
+            Some(ClientAssertionCredentialOptions {
+                client_options: self.options.clone(),
+            }),
+        )
+        .map_err(|error| refusal("client-certificate", error))?;
         Ok(made)
     }
 
@@ -216,6 +280,7 @@ fn chain(
         .client_secret
         .map(One::ClientSecret)
         .into_iter()
+        .chain(sources.client_certificate.map(One::Certificate))
         .chain(sources.workload_identity.map(One::Workload))
         .chain([One::Managed(managed)])
         .chain(sources.azure_cli.then_some(One::Cli))
@@ -226,6 +291,7 @@ impl One {
     fn name(&self) -> &'static str {
         match self {
             Self::ClientSecret(_) => "client-secret",
+            Self::Certificate(_) => "client-certificate",
             Self::Workload(_) => "workload-identity",
             Self::Managed(_) => "managed-identity",
             Self::Cli => "azure-cli",
@@ -238,6 +304,11 @@ fn refusal(credential: &str, error: azure_core::Error) -> Error {
         credential: credential.to_owned(),
         reason: said(&error.to_string()),
     }
+}
+
+/// An error with what caused it, in one line.
+fn whole_reason(error: &Error) -> String {
+    said(&crate::azure::answer::reason(error))
 }
 
 /// The AADSTS text where there is one, else the first line.

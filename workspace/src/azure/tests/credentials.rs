@@ -57,27 +57,29 @@ async fn the_chain_says_who_answered_and_why_others_did_not() -> Result<(), Erro
         ..DefaultSources::default()
     };
     let settings = Settings {
-        credential: CredentialSource::Default(sources.clone()),
+        credential: CredentialSource::Default(Box::new(sources.clone())),
         ..bench.settings()
     };
     let workspace = open(&bench, settings).await?;
     let origin = workspace
         .connection()
         .credential_origin()
-        .unwrap_or_default();
-    assert!(
-        origin.starts_with("managed-identity (not client-secret: AADSTS7000215"),
-        "{origin}"
-    );
+        .expect("somebody answered");
+    assert_eq!(origin.source, "managed-identity");
+    let [(passed, why)] = origin.passed_over.as_slice() else {
+        panic!("{origin:?}");
+    };
+    assert_eq!(passed, "client-secret");
+    assert!(why.starts_with("AADSTS7000215"), "{why}");
     let nobody = ManagedIdentity {
         client_id: Some("00000000-0000-4000-8000-000000000000".to_owned()),
         ..metadata_service()
     };
     let settings = Settings {
-        credential: CredentialSource::Default(DefaultSources {
+        credential: CredentialSource::Default(Box::new(DefaultSources {
             managed_identity: nobody,
             ..sources
-        }),
+        })),
         ..bench.settings()
     };
     let error = open(&bench, settings).await.expect_err("nobody answers");

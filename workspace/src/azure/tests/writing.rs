@@ -306,6 +306,20 @@ async fn refusals_of_a_put_are_told_apart() -> Result<(), Error> {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_lock_whose_answer_was_lost_is_given_when_asked_for_again() -> Result<(), Error> {
+    let bench = Bench::new();
+    let target = bench.open(&bench.target).await?;
+    let lost = Rule {
+        contains: Some("comp=lease".to_owned()),
+        times: Some(1),
+        ..Rule::always(Fault::Reset { executed: true })
+    };
+    bench.simulator.set_faults(1, vec![lost]);
+    let held = target.lock("plan one").await?;
+    held.release().await
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_second_restore_is_refused_until_the_first_has_ended() -> Result<(), Error> {
     let bench = Bench::new();
     let target = bench.open(&bench.target).await?;
