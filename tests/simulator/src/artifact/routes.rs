@@ -223,6 +223,10 @@ impl Made {
         put(call, state, place, path, Content::default(), None)?;
         let artifact = place.shown(path, place.blob(state, path)?);
         self.artifacts.insert(key.to_owned(), artifact);
+        // Only its record is made here. The bytes come as a blob that must not be there yet: azureml-mlflow 1.62 writes it with
+        // `If-None-Match: *`.
+        let blobs = &mut place.account_mut(state)?.blobs;
+        blobs.delete(ARTIFACTS, &place.blob_name(path))?;
         let information = place.information(state, path, "rcw", call.now)?;
         self.information.insert(key.to_owned(), information);
         Ok(())

@@ -6,10 +6,18 @@ use serde_json::{Map, Value, json};
 use super::document::{self, bad_request};
 use super::run::Run;
 use super::scope::{Scope, caller};
+use super::store::{Experiment, History};
 use crate::artifact;
 use crate::call::Call;
 use crate::reply::{Answer, Refusal, Reply};
 use crate::state::State;
+
+/// Whether a word in an experiment's place means that one: by name, or by id as in the artifact addresses of MLflow runs, which
+/// azureml-mlflow takes apart and asks with.
+fn names(history: &History, word: &str, experiment: &str) -> bool {
+    let id = |found: &Experiment| found.id == word;
+    word == experiment || history.experiment(experiment).is_some_and(id)
+}
 
 /// The run of a path; refused where it is not there, or in another experiment than the path says.
 pub(super) fn find<'a>(
@@ -21,7 +29,7 @@ pub(super) fn find<'a>(
     let history = &scope.workspace(state)?.history;
     history
         .run(run_id)
-        .filter(|run| experiment.is_none_or(|name| name == run.experiment))
+        .filter(|run| experiment.is_none_or(|word| names(history, word, &run.experiment)))
         .ok_or_else(|| {
             Refusal::history(
                 StatusCode::NOT_FOUND,

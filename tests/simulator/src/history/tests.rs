@@ -265,14 +265,23 @@ fn artifacts_are_listed_signed_and_written_through_their_address() {
         "artifacts/ExperimentRun/dcid.r1/batch/metadata",
         &paths,
     );
-    let address = made["artifactContentInformation"]["outputs/a b.txt"]["contentUri"]
-        .as_str()
-        .unwrap();
-    let headers = [("authorization", ""), ("x-ms-blob-type", "BlockBlob")];
-    let put = bench
-        .caller
-        .storage(Method::PUT, address, &headers, "hello");
-    assert_eq!(put.status, 201, "{put:?}");
+    let address = |path: &str| {
+        let found = &made["artifactContentInformation"][path]["contentUri"];
+        found.as_str().unwrap().to_owned()
+    };
+    // As azureml-mlflow writes it: nothing may be there yet.
+    let headers = [
+        ("authorization", ""),
+        ("x-ms-blob-type", "BlockBlob"),
+        ("if-none-match", "*"),
+    ];
+    for path in ["outputs/a b.txt", "user_logs/std_log.txt"] {
+        let put = bench
+            .caller
+            .storage(Method::PUT, &address(path), &headers, "hello");
+        assert_eq!(put.status, 201, "{put:?}");
+    }
+    let address = address("outputs/a b.txt");
     let forged = address.replace("r1", "r2");
     assert_eq!(
         bench
