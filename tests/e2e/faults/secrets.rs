@@ -105,7 +105,7 @@ impl Scene {
             "[repository]\nurl = \"{at}/repository\"\ncache = \"{at}/cache\"\nkey_file = \"{at}/agent.key\"\n\
              [azure]\ncloud = \"{arm}\"\ncredential = \"client-secret\"\n\
              [[workspace]]\nname = \"prod\"\ndata = \"all\"\ndatastore_access = \"datastore\"\n\
-             url = \"azureml://subscriptions/{source}/resourceGroups/rg-prod/workspaces/ws-prod\"\n\
+             url = \"azureml://subscriptions/{source}/resourceGroups/rg-live/workspaces/ws-prod\"\n\
              [[target]]\nname = \"other\"\n\
              url = \"azureml://subscriptions/{target}/resourceGroups/rg-recovery/workspaces/ws-recovery\"\n"
         );

@@ -14,9 +14,9 @@ const ANONYMOUS: [&str; 2] = [
 /// Components of a command, with their versions.
 const COMMANDS: [(&str, &str); 4] = [
     ("prepare_data", "1"),
-    ("train_step", "1"),
-    ("train_step", "2"),
-    ("eval_step", "3"),
+    ("fit_step", "1"),
+    ("fit_step", "2"),
+    ("score_step", "3"),
 ];
 
 /// How a node's input is bound to an input of its pipeline.
@@ -95,7 +95,7 @@ pub(super) fn all(builder: &Builder<'_>, codes: &[String]) -> Result<(), Error> 
     let prepared = "${{parent.jobs.prepare.outputs.model}}";
     let jobs = json!({
         "prepare": node(builder, "prepare", "prepare_data/versions/1", PARENT_DATA),
-        "train": node(builder, "train", "train_step/versions/2", prepared),
+        "train": node(builder, "train", "fit_step/versions/2", prepared),
     });
     put(
         builder,
@@ -108,7 +108,7 @@ pub(super) fn all(builder: &Builder<'_>, codes: &[String]) -> Result<(), Error> 
     let jobs = json!({
         "inner": node(builder, "inner", "train_pipeline/versions/1", PARENT_DATA),
         "inline": node(builder, "inline", &anonymous(0), PARENT_DATA),
-        "evaluate": node(builder, "evaluate", "eval_step/versions/3", trained),
+        "evaluate": node(builder, "evaluate", "score_step/versions/3", trained),
     });
     put(
         builder,
@@ -124,7 +124,7 @@ pub(super) fn pipeline_jobs(builder: &Builder<'_>) -> Value {
     let prepared = "${{parent.jobs.prepare.outputs.model}}";
     json!({
         "prepare": node(builder, "prepare", "prepare_data/versions/1", PARENT_DATA),
-        "train": node(builder, "train", "train_step/versions/1", prepared),
+        "train": node(builder, "train", "fit_step/versions/1", prepared),
         "inline": node(builder, "inline", &anonymous(1), PARENT_DATA),
         "nested": node(builder, "nested", "train_pipeline/versions/1", PARENT_DATA),
     })
