@@ -61,6 +61,11 @@ class Cloud:
             self.tokens[scope] = answer.json()["access_token"]
         return self.tokens[scope]
 
+    def use_token(self, token):
+        """Asks resource manager something with a token that a client got; its answer says whether it is good."""
+        answer = requests.get(f"{self.urls['management']}/subscriptions", params={"api-version": "2022-12-01"}, headers={"Authorization": f"Bearer {token}"})
+        assert answer.status_code == 200, f"the token is not taken: {answer.status_code} {answer.text[:300]}"
+
     def arm(self, method, path, body=None, version=ARM_VERSION, **query):
         """One ARM request; the JSON of its answer."""
         answer = requests.request(

@@ -14,6 +14,7 @@
 //! | `GET /arrivals` | every call in its order, and those that came too early |
 //! | `GET /faults`, `PUT /faults` `{seed, rules}`, `POST /faults` (one rule), `DELETE /faults` | what goes wrong |
 //! | `POST /operations` `{failing: n}` | lets the next n long-running operations fail |
+//! | `POST /recording` `{file}` | records every request from now on, without secrets |
 //! | `GET /clock`, `POST /clock` `{advance_seconds}` | the simulator's time |
 //! | `GET /principals`, `PUT /principals/CLIENT_ID` `{secret, denied: […], subject, managed}` | who may ask, and what they may not do |
 //! | `POST /principals/CLIENT_ID/certificates` | makes a certificate for a principal: `{pem}`, with its key |
@@ -23,6 +24,8 @@
 
 mod bytes;
 mod run;
+
+use std::path::PathBuf;
 
 use http::{Method, StatusCode};
 use serde::Deserialize;
@@ -34,6 +37,7 @@ use crate::certificate::Certificate;
 use crate::directory::Principal;
 use crate::dump;
 use crate::faults::Rule;
+use crate::recorder::Recorder;
 use crate::reply::{Answer, Refusal, Reply};
 use crate::simulator::Simulator;
 use crate::workspace::WorkspaceKey;
@@ -52,6 +56,7 @@ pub(crate) fn handle(simulator: &Simulator, call: &Call) -> Answer {
             run::change(simulator, call, &WorkspaceKey::new(s, g, w), run)
         }
         (_, ["requests" | "arrivals"]) => requests(simulator, call),
+        (&Method::POST, ["recording"]) => recording(simulator, call),
         (_, ["faults"]) => faults(simulator, call),
         (&Method::POST, ["operations"]) => {
             let asked: Failing = body(call)?;
@@ -176,6 +181,23 @@ fn delete(simulator: &Simulator, call: &Call, key: &WorkspaceKey) -> Answer {
     if call.query.is("account", "true") {
         state.accounts.remove(&account);
     }
+    done()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewRecording {
+    file: PathBuf,
+}
+
+/// `POST /recording {"file"}`: every request from now on is written there.
+fn recording(simulator: &Simulator, call: &Call) -> Answer {
+    let asked: NewRecording = body(call)?;
+    let recorder = Recorder::create(&asked.file).map_err(|error| {
+        let text = format!("{} cannot be written: {error}", asked.file.display());
+        refuse(StatusCode::BAD_REQUEST, text)
+    })?;
+    simulator.record(recorder);
     done()
 }
 

@@ -12,6 +12,7 @@ use crate::arm::WorkspaceSpec;
 use crate::call::{Call, Service};
 use crate::clock::{Clock, SystemClock, http_date};
 use crate::faults::{self, Fault, Rule};
+use crate::recorder::Recorder;
 use crate::reply::{Answer, Refusal, Reply, settle};
 use crate::state::{Settings, State};
 use crate::workspace::WorkspaceKey;
@@ -107,12 +108,18 @@ impl Simulator {
         state.arrivals.came(&call);
         let reply = serve(&mut call, &route, &mut state);
         state.arrivals.answered(&call, &route, &reply);
+        state.record(&call, &reply);
         reply
     }
 
     /// Sets the rules of what goes wrong, in place of those that are there.
     pub fn set_faults(&self, seed: u64, rules: Vec<Rule>) {
         self.state().faults.set(seed, rules);
+    }
+
+    /// Records every request from now on.
+    pub fn record(&self, recorder: Recorder) {
+        self.state().recorder = Some(recorder);
     }
 
     /// Panics where a client came again before `Retry-After` allowed it. For tests.

@@ -10,11 +10,14 @@ use rand::{RngCore, SeedableRng};
 use crate::account::Account;
 use crate::arm::Operation;
 use crate::arrivals::Arrivals;
+use crate::call::Call;
 use crate::cloud::Cloud;
 use crate::directory::{Directory, Principal};
 use crate::faults::Faults;
 use crate::history::outcome;
 use crate::limits::Limits;
+use crate::recorder::Recorder;
+use crate::reply::Reply;
 use crate::workspace::{Workspace, WorkspaceKey};
 
 /// How a simulator is made.
@@ -81,6 +84,8 @@ pub struct State {
     pub arrivals: Arrivals,
     /// What Resource Manager still allows.
     pub limits: Limits,
+    /// Where requests are recorded, if they are.
+    pub recorder: Option<Recorder>,
     /// Seeded randomness.
     pub random: StdRng,
 }
@@ -104,6 +109,13 @@ pub const CLIENT_ID: &str = "5b9c6d2e-7a31-4c58-8a44-0c4f3f6d0001";
 pub const CLIENT_SECRET: &str = "simulated~secret.of-nobody";
 
 impl State {
+    /// Notes a request where requests are recorded.
+    pub(crate) fn record(&mut self, call: &Call, reply: &Reply) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.note(call, &self.cloud, reply);
+        }
+    }
+
     /// A cloud with one principal and nothing else.
     pub fn new(settings: Settings) -> Self {
         let mut random = StdRng::seed_from_u64(settings.seed);
@@ -126,6 +138,7 @@ impl State {
             faults: Faults::default(),
             arrivals: Arrivals::default(),
             limits: Limits::default(),
+            recorder: None,
             random,
         }
     }
