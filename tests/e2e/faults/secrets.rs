@@ -100,12 +100,13 @@ impl Scene {
             self.simulator.state().cloud.arm_url(),
         );
         let source = world::SOURCE_SUBSCRIPTION;
+        let (group, workspace) = (world::SOURCE_GROUP, world::SOURCE_WORKSPACE);
         let target = world::TARGET_SUBSCRIPTION;
         let text = format!(
             "[repository]\nurl = \"{at}/repository\"\ncache = \"{at}/cache\"\nkey_file = \"{at}/agent.key\"\n\
              [azure]\ncloud = \"{arm}\"\ncredential = \"client-secret\"\n\
              [[workspace]]\nname = \"prod\"\ndata = \"all\"\ndatastore_access = \"datastore\"\n\
-             url = \"azureml://subscriptions/{source}/resourceGroups/rg-live/workspaces/ws-prod\"\n\
+             url = \"azureml://subscriptions/{source}/resourceGroups/{group}/workspaces/{workspace}\"\n\
              [[target]]\nname = \"other\"\n\
              url = \"azureml://subscriptions/{target}/resourceGroups/rg-recovery/workspaces/ws-recovery\"\n"
         );

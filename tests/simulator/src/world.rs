@@ -28,6 +28,10 @@ pub use large::Large;
 
 /// Subscription of the workspace that is lost.
 pub const SOURCE_SUBSCRIPTION: &str = "3c9e41d7-5b0a-4f62-8e1d-7a20c6f9b10a";
+/// Its resource group.
+pub const SOURCE_GROUP: &str = "rg-live";
+/// Its name.
+pub const SOURCE_WORKSPACE: &str = "ws-prod";
 /// Subscription of the workspace that everything comes back in.
 pub const TARGET_SUBSCRIPTION: &str = "b0000000-0000-4000-8000-00000000000b";
 
@@ -52,7 +56,12 @@ impl World {
     /// 200 jobs, 12 models, 9 environments, 60 notebooks and all that belongs to them; some tens of megabytes.
     pub fn demo() -> Self {
         Self {
-            spec: WorkspaceSpec::new(SOURCE_SUBSCRIPTION, "rg-live", "ws-prod", "westeurope"),
+            spec: WorkspaceSpec::new(
+                SOURCE_SUBSCRIPTION,
+                SOURCE_GROUP,
+                SOURCE_WORKSPACE,
+                "westeurope",
+            ),
             seed: 7,
             jobs: 200,
             models: 12,

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use simulator::clock::{Clock as _, RuntimeClock};
 use simulator::state::{CLIENT_ID, CLIENT_SECRET, TENANT};
 use simulator::transport::SimulatorTransport;
-use simulator::world::{World, target};
+use simulator::world::{self, World, target};
 use simulator::{Settings as Cloud, Simulator};
 use url::Url;
 
@@ -34,8 +34,12 @@ impl Bench {
             simulator::arm::WorkspaceSpec::new("b0", "rg-recovery", "ws-recovery", "northeurope");
         target(&simulator, &spec).expect("the target can be built");
         Self {
-            source: WorkspaceName::new(simulator::world::SOURCE_SUBSCRIPTION, "rg-prod", "ws-prod")
-                .expect("a name"),
+            source: WorkspaceName::new(
+                world::SOURCE_SUBSCRIPTION,
+                world::SOURCE_GROUP,
+                world::SOURCE_WORKSPACE,
+            )
+            .expect("a name"),
             target: WorkspaceName::new("b0", "rg-recovery", "ws-recovery").expect("a name"),
             simulator,
             clock,

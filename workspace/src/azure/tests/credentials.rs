@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use simulator::Server;
 use simulator::state::CLIENT_ID;
-use simulator::world::World;
+use simulator::world::{self, World};
 use url::Url;
 
 use super::bench::{Bench, list};
@@ -129,7 +129,11 @@ async fn a_private_cloud_is_reached_over_https_with_its_own_root() -> Result<(),
         ca_file: Some(ca_file),
         ..Settings::default()
     };
-    let name = "azureml://subscriptions/a0000000-0000-4000-8000-00000000000a/resourceGroups/rg-prod/workspaces/*";
+    let name = format!(
+        "azureml://subscriptions/{}/resourceGroups/{}/workspaces/*",
+        world::SOURCE_SUBSCRIPTION,
+        world::SOURCE_GROUP
+    );
     let stranger = Settings {
         ca_file: None,
         ..settings.clone()

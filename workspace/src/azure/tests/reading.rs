@@ -14,7 +14,7 @@ fn census(bench: &Bench) -> Census {
     let key = state
         .workspaces
         .keys()
-        .find(|key| format!("{key:?}").contains("ws-prod"))
+        .find(|key| format!("{key:?}").contains(simulator::world::SOURCE_WORKSPACE))
         .cloned()
         .expect("the source is there");
     Census::of(&state, &key)
