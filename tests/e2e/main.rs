@@ -10,5 +10,6 @@ mod backup;
 mod faults;
 mod layers;
 mod restore;
+mod roles;
 mod size;
 mod stores;

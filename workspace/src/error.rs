@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use crate::permission::{self, Action};
+
 /// An answer by which a service refused a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -19,6 +21,16 @@ pub struct Refusal {
     pub request_id: Option<String>,
 }
 
+impl Refusal {
+    /// Where a permission is missing: the actions that the request needs, as far as they are known.
+    pub fn actions(&self) -> Vec<Action> {
+        match (self.status, self.act.split_once(' ')) {
+            (403, Some((method, address))) => permission::needed(method, address),
+            _ => Vec::new(),
+        }
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.act, self.status)?;
@@ -27,6 +39,12 @@ impl fmt::Display for Refusal {
         }
         if !self.message.is_empty() {
             write!(f, ": {}", self.message)?;
+        }
+        let actions = self.actions();
+        let names = actions.iter().map(Action::name);
+        let needs: Vec<&str> = names.filter(|name| !self.message.contains(name)).collect();
+        if !needs.is_empty() {
+            write!(f, " (it needs {})", needs.join(" and "))?;
         }
         match &self.request_id {
             Some(id) => write!(f, " (request {id})"),

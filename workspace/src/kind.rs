@@ -21,6 +21,7 @@ mod files;
 mod jobs;
 mod models;
 mod notebooks;
+mod permission;
 mod schedules;
 
 pub use compare::Difference;

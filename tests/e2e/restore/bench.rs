@@ -139,8 +139,12 @@ impl Bench {
         bench
     }
 
+    pub(crate) fn name(&self, key: &WorkspaceKey) -> WorkspaceName {
+        name(&self.simulator, key)
+    }
+
     pub(crate) async fn open(&self, key: &WorkspaceKey) -> AzureWorkspace {
-        let name = name(&self.simulator, key);
+        let name = self.name(key);
         let options = ReadOptions {
             data: azure::DataBytes::DefaultDatastore,
             ..ReadOptions::default()

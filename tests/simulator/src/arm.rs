@@ -24,6 +24,7 @@ use serde_json::Value;
 use crate::call::Call;
 use crate::documents::Resource;
 use crate::gate;
+use crate::permission;
 use crate::reply::{Answer, Refusal, Reply};
 use crate::state::State;
 use crate::workspace::{Workspace, WorkspaceKey};
@@ -54,6 +55,9 @@ fn above_workspace(call: &Call, state: &mut State) -> Answer {
         .collect();
     let provider = crate::PROVIDER.to_lowercase();
     let parts: Vec<&str> = lower.iter().map(String::as_str).collect();
+    if let Some(action) = permission::above_workspace(call, &parts) {
+        gate::demand(call, state, &action, call.raw_path.as_str())?;
+    }
     match parts.as_slice() {
         ["subscriptions"] => group::subscriptions(call, state),
         ["subscriptions", id] => group::subscription(state, id),

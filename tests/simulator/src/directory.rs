@@ -14,6 +14,7 @@ use sha2::Sha256;
 use crate::certificate::Certificate;
 use crate::clock::later;
 use crate::identity::Claims;
+use crate::permission::Grant;
 
 /// How long a token lives, as Entra ID's do.
 pub const TOKEN_LIFE: Duration = Duration::from_secs(3599);
@@ -39,6 +40,8 @@ pub struct Principal {
     pub managed: bool,
     /// Patterns of actions it lacks: `schedules/read`, `Microsoft.MachineLearningServices/workspaces/jobs/read`, `*/write`.
     pub denied: Vec<String>,
+    /// What its roles grant; `None` for everything.
+    pub granted: Option<Grant>,
 }
 
 impl Principal {
@@ -58,6 +61,7 @@ impl Principal {
             revoked: None,
             managed: true,
             denied: Vec::new(),
+            granted: None,
         }
     }
 }
@@ -107,13 +111,15 @@ impl Directory {
     }
 
     /// Whether a principal has `action` (`Microsoft.MachineLearningServices/workspaces/jobs/read`,
-    /// `Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read`): everything that is not denied.
+    /// `Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read`): what is granted and not denied.
     pub fn allows(&self, client_id: &str, action: &str) -> bool {
         self.principal(client_id).is_some_and(|known| {
-            !known
-                .denied
-                .iter()
-                .any(|pattern| matches_action(pattern, action))
+            let granted = known.granted.as_ref();
+            let denied = known.denied.iter();
+            granted.is_none_or(|grant| grant.covers(action))
+                && !denied
+                    .into_iter()
+                    .any(|pattern| matches_action(pattern, action))
         })
     }
 

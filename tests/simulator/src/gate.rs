@@ -11,7 +11,7 @@ use crate::call::{Call, Service};
 use crate::identity::{Claims, Identity};
 use crate::reply::Refusal;
 use crate::state::State;
-use crate::{sas, shared_key};
+use crate::{permission, sas, shared_key};
 
 /// Audience of Azure ML's data plane in the public cloud; other clouds have `https://ml.azure.*`.
 const DATA_AUDIENCE: &str = "https://ml.azure.";
@@ -171,8 +171,8 @@ fn storage_bearer(token: &str, call: &Call, state: &State) -> Result<Identity, R
             text,
         ));
     }
-    let action = storage_action(call);
-    if !state.directory.allows(&claims.client_id, action) {
+    let allows = |action: &&str| state.directory.allows(&claims.client_id, action);
+    if !permission::of_storage(call).iter().all(allows) {
         let text =
             "This request is not authorized to perform this operation using this permission.";
         return Err(Refusal::storage(
@@ -182,27 +182,6 @@ fn storage_bearer(token: &str, call: &Call, state: &State) -> Result<Identity, R
         ));
     }
     Ok(Identity::Bearer(claims))
-}
-
-/// The data action that a storage call needs (aml-api 3.1).
-fn storage_action(call: &Call) -> &'static str {
-    let reads = matches!(call.method, Method::GET | Method::HEAD);
-    let whole = call.query.is("restype", "container") && call.query.get("comp").is_none();
-    match (call.service, reads) {
-        (Service::File, true) => {
-            "Microsoft.Storage/storageAccounts/fileServices/readFileBackupSemantics/action"
-        }
-        (Service::File, false) => {
-            "Microsoft.Storage/storageAccounts/fileServices/writeFileBackupSemantics/action"
-        }
-        (_, true) if whole => "Microsoft.Storage/storageAccounts/blobServices/containers/read",
-        (_, false) if whole => "Microsoft.Storage/storageAccounts/blobServices/containers/write",
-        (_, true) => "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read",
-        (_, false) if call.method == Method::DELETE => {
-            "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/delete"
-        }
-        (_, false) => "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write",
-    }
 }
 
 /// Refuses an ARM or data-plane call whose principal lacks `action` over `scope`, with Azure's message.

@@ -31,6 +31,7 @@ pub mod login;
 mod metadata;
 pub mod metric;
 pub mod mlflow;
+pub mod permission;
 pub mod recorder;
 pub mod reply;
 pub mod route;

@@ -11,11 +11,11 @@ use super::answer::Answer;
 use super::connection::Connection;
 use super::name::WorkspaceName;
 use super::pager::{self, Page};
+use crate::permission::PROVIDER;
 use crate::{Document, Error, Form, ItemId, Kind};
 
 /// Api-versions of the workspace itself, the wished one first.
 const WORKSPACE_VERSIONS: &[&str] = &["2025-12-01", "2025-06-01", "2024-10-01", "2024-04-01"];
-const PROVIDER: &str = "Microsoft.MachineLearningServices";
 
 /// ARM, below one workspace.
 #[derive(Debug)]

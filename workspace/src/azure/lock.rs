@@ -88,7 +88,8 @@ impl TargetLock {
             ..BlobClientDeleteOptions::default()
         };
         let removed = self.held.client.delete(Some(options)).await;
-        match removed.map_err(|error| from_core(error, &self.held.act)) {
+        let act = act(Method::Delete, self.held.client.url());
+        match removed.map_err(|error| from_core(error, &act)) {
             Ok(_) | Err(Error::NotFound(_)) => Ok(()),
             // It ran out, and somebody else may hold it now.
             Err(Error::Conflict(_)) => Ok(()),

@@ -1,0 +1,204 @@
+//! Actions of Azure's role-based access control: which ones a request needs, by its method and address.
+//!
+//! A refusal of Resource Manager names the action that is missing, those of storage and run history do not always; so it
+//! is told from the request. Names of actions are those of Microsoft's page "Azure permissions" and of the built-in roles
+//! Storage Blob Data Contributor and Storage File Data Privileged Contributor. Nothing here asks anybody.
+
+use std::fmt;
+
+/// The resource provider whose resources these are.
+pub(crate) const PROVIDER: &str = "Microsoft.MachineLearningServices";
+const BLOBS: &str = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs";
+const FILES: &str = "Microsoft.Storage/storageAccounts/fileServices";
+/// Last parts of POSTs of the data plane that only ask.
+const ASKS: [&str; 4] = ["runs:query", "list", "full", "search"];
+
+/// Which list of a role definition an action stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Plane {
+    /// `Actions`.
+    Control,
+    /// `DataActions`.
+    Data,
+}
+
+/// One action, such as `Microsoft.MachineLearningServices/workspaces/models/read`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Action {
+    plane: Plane,
+    name: String,
+}
+
+impl Action {
+    /// An action on something below a workspace: `models/versions`, `read`. Nothing above it means the workspace itself.
+    pub fn of_workspace(below: &str, verb: &str) -> Self {
+        let slash = if below.is_empty() { "" } else { "/" };
+        Self {
+            plane: Plane::Control,
+            name: format!("{PROVIDER}/workspaces{slash}{below}/{verb}"),
+        }
+    }
+
+    fn data(name: String) -> Self {
+        Self {
+            plane: Plane::Data,
+            name,
+        }
+    }
+
+    /// Reading, writing or deleting blobs: `read`, `write`, `delete`. Listing them is reading.
+    pub fn of_blobs(verb: &str) -> Self {
+        Self::data(format!("{BLOBS}/{verb}"))
+    }
+
+    /// What a file share asks of a token with the intent `backup`: the privilege, and the action itself.
+    pub fn of_files(verb: &str) -> Vec<Self> {
+        let privilege = if verb == "read" { "read" } else { "write" };
+        vec![
+            Self::data(format!("{FILES}/fileshares/files/{verb}")),
+            Self::data(format!("{FILES}/{privilege}FileBackupSemantics/action")),
+        ]
+    }
+
+    /// The whole name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The list that it stands in.
+    pub fn plane(&self) -> Plane {
+        self.plane
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+/// The actions that a request needs, all of them, by method and address without its query. Empty where none is known.
+pub(crate) fn needed(method: &str, address: &str) -> Vec<Action> {
+    let Some((host, path)) = address
+        .split_once("://")
+        .and_then(|(_, rest)| rest.split_once('/'))
+    else {
+        return Vec::new();
+    };
+    let verb = match method {
+        "GET" | "HEAD" => "read",
+        "DELETE" => "delete",
+        _ => "write",
+    };
+    if host.contains(".blob.") {
+        return vec![Action::of_blobs(verb)];
+    }
+    if host.contains(".file.") {
+        return Action::of_files(verb);
+    }
+    let parts: Vec<&str> = path.split('/').collect();
+    let Some(at) = parts
+        .iter()
+        .position(|part| part.eq_ignore_ascii_case("workspaces"))
+    else {
+        return Vec::new();
+    };
+    let below = parts.get(at + 2..).unwrap_or_default();
+    match parts.first().copied() {
+        Some("subscriptions") => vec![of_arm(method, verb, below)],
+        Some("history" | "metric" | "mlflow") => vec![of_run(verb, below)],
+        _ => Vec::new(),
+    }
+}
+
+fn of_arm(method: &str, verb: &str, below: &[&str]) -> Action {
+    let (below, verb) = match (method, below.split_last()) {
+        ("POST", Some((act, above))) => (above, format!("{act}/action")),
+        _ => (below, verb.to_owned()),
+    };
+    let kinds: Vec<&str> = below.iter().step_by(2).copied().collect();
+    Action::of_workspace(&kinds.join("/"), &verb)
+}
+
+fn of_run(verb: &str, below: &[&str]) -> Action {
+    let asks = below.last().is_some_and(|last| ASKS.contains(last));
+    let verb = if asks || verb == "read" {
+        "read"
+    } else {
+        "write"
+    };
+    Action::of_workspace("experiments/runs", verb)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(act: &str) -> Vec<String> {
+        let (method, address) = act.split_once(' ').unwrap_or_default();
+        let needed = needed(method, address);
+        needed.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn each_request_is_known_by_the_actions_that_it_needs() {
+        let ws = "subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w";
+        let arm = |rest: &str| {
+            let (method, rest) = rest.split_once(' ').unwrap_or_default();
+            of(&format!("{method} https://management.x/{ws}{rest}"))
+        };
+        let ours = |name: &str| vec![format!("{PROVIDER}/workspaces{name}")];
+        assert_eq!(arm("GET "), ours("/read"));
+        assert_eq!(arm("GET /models"), ours("/models/read"));
+        assert_eq!(arm("GET /models/m"), ours("/models/read"));
+        assert_eq!(arm("GET /models/m/versions"), ours("/models/versions/read"));
+        assert_eq!(
+            arm("PUT /models/m/versions/1"),
+            ours("/models/versions/write")
+        );
+        assert_eq!(arm("DELETE /jobs/j"), ours("/jobs/delete"));
+        assert_eq!(
+            arm("POST /codes/c/versions/1/startPendingUpload"),
+            ours("/codes/versions/startPendingUpload/action")
+        );
+        assert_eq!(
+            arm("POST /datastores/d/listSecrets"),
+            ours("/datastores/listSecrets/action")
+        );
+        let data = |act: &str, service: &str, rest: &str| {
+            of(&format!("{act} https://eastus.api.x/{service}/{ws}/{rest}"))
+        };
+        let (read, write) = (
+            ours("/experiments/runs/read"),
+            ours("/experiments/runs/write"),
+        );
+        assert_eq!(data("GET", "history/v1.0", "runs/r"), read);
+        assert_eq!(data("POST", "metric/v2.0", "runs/r/full"), read);
+        assert_eq!(
+            data("POST", "mlflow/v1.0", "api/2.0/mlflow/runs/create"),
+            write
+        );
+        assert_eq!(
+            data("POST", "mlflow/v1.0", "api/2.0/mlflow/runs/search"),
+            read
+        );
+        assert_eq!(
+            of("GET https://a.blob.core.x/c/b"),
+            [format!("{BLOBS}/read")]
+        );
+        assert_eq!(
+            of("DELETE https://a.file.core.x/s/f"),
+            [
+                format!("{FILES}/fileshares/files/delete"),
+                format!("{FILES}/writeFileBackupSemantics/action")
+            ]
+        );
+        for act in [
+            "GET https://x",
+            "GET https://management.x/metadata/endpoints",
+            "",
+        ] {
+            assert!(of(act).is_empty(), "{act}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The two roles that mlark's identity needs, made from the table of kinds: one to back up, one to restore.
+//!
+//! A role holds exactly the actions that the rows' own requests need, nothing with a star in it. Who may store secrets
+//! (`secrets`, `datastore_access = "datastore"`) gives [`Role::secrets`] besides.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::kind::{KINDS, Restore};
+use crate::permission::{Action, Plane};
+
+/// A custom role of Azure's role-based access control.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Role {
+    /// `Name`.
+    pub name: &'static str,
+    /// `Description`.
+    pub description: &'static str,
+    /// What it allows.
+    pub actions: BTreeSet<Action>,
+}
+
+impl Role {
+    /// Reads everything and changes nothing.
+    pub fn backup() -> Self {
+        let own = Action::of_workspace("", "read");
+        let kinds = KINDS.iter().flat_map(|kind| kind.actions_to_read());
+        Self {
+            name: "mlark backup",
+            description: "Reads Azure Machine Learning workspaces and their storage to back them up; changes nothing and reads no secret.",
+            actions: kinds.chain([own]).collect(),
+        }
+    }
+
+    /// Reads, and writes what a restore brings back.
+    pub fn restore() -> Self {
+        let kinds = KINDS.iter().flat_map(|kind| kind.actions_to_restore());
+        // The mark that keeps a second restore out is a blob, which goes when the restore ends.
+        let mark = ["write", "delete"].map(Action::of_blobs);
+        // Jobs of the target are no business of a restore: its runs are read from run history.
+        let jobs = KINDS.iter().filter(|kind| kind.restore == Restore::Run);
+        let jobs: Vec<Action> = jobs
+            .filter_map(|kind| Some(Action::of_workspace(kind.collection?, "read")))
+            .collect();
+        let mut read = Self::backup().actions;
+        read.retain(|action| !jobs.contains(action));
+        Self {
+            name: "mlark restore",
+            description: "Restores what mlark backed up into an Azure Machine Learning workspace and its storage; starts no job and makes no compute.",
+            actions: kinds.chain(mark).chain(read).collect(),
+        }
+    }
+
+    /// Lists the credentials that the configuration may ask for.
+    pub fn secrets() -> Self {
+        let kinds = KINDS.iter().flat_map(|kind| kind.actions_for_secrets());
+        Self {
+            name: "mlark secrets",
+            description: "Lists the credentials that mlark is told to store or to read bytes with.",
+            actions: kinds.collect(),
+        }
+    }
+
+    /// The definition as `az role definition create` takes it.
+    pub fn definition(&self, scopes: &[&str]) -> Value {
+        let of = |plane| -> Vec<&str> {
+            let actions = self.actions.iter();
+            actions
+                .filter(|action| action.plane() == plane)
+                .map(Action::name)
+                .collect()
+        };
+        json!({
+            "Name": self.name,
+            "IsCustom": true,
+            "Description": self.description,
+            "Actions": of(Plane::Control),
+            "NotActions": [],
+            "DataActions": of(Plane::Data),
+            "NotDataActions": [],
+            "AssignableScopes": scopes,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// Where the definitions that are kept in the project say that they may be assigned.
+    const ANYWHERE: &str = "/subscriptions/00000000-0000-0000-0000-000000000000";
+
+    #[test]
+    fn the_definitions_beside_the_program_are_those_of_the_table() -> Result<(), std::io::Error> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../roles");
+        for (file, role) in [
+            ("mlark-backup.json", Role::backup()),
+            ("mlark-restore.json", Role::restore()),
+            ("mlark-secrets.json", Role::secrets()),
+        ] {
+            let made = format!("{:#}\n", role.definition(&[ANYWHERE]));
+            let kept = std::fs::read_to_string(folder.join(file)).unwrap_or_default();
+            assert!(kept == made, "roles/{file} should read:\n{made}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn backup_reads_only_and_no_role_has_a_star() {
+        for action in Role::backup().actions {
+            let name = action.name();
+            let reads =
+                name.ends_with("/read") || name.ends_with("/readFileBackupSemantics/action");
+            assert!(reads, "{name}");
+        }
+        for role in [Role::backup(), Role::restore(), Role::secrets()] {
+            for action in role.actions {
+                assert!(!action.name().contains('*'), "{action}");
+            }
+        }
+    }
+}
