@@ -8,6 +8,7 @@ pub mod config;
 pub mod copy;
 pub mod daemon;
 pub mod diff;
+pub mod doctor;
 pub mod find;
 pub mod forget;
 pub mod gaps;
@@ -66,6 +67,8 @@ pub enum Command {
     Prune(prune::Args),
     /// Who can read and who can write: makes, lists, adds, removes, revokes keys
     Key(key::Args),
+    /// Looks at everything that a backup leans on: clock, identity, permissions, endpoints, storage, keys
+    Doctor(doctor::Args),
     /// Checks or shows the configuration
     Config(config::Args),
     /// Prints a completion script for a shell
@@ -98,6 +101,7 @@ fn begin<'a>(command: &'a Command, session: &'a Session) -> Work<'a> {
         Command::Forget(args) => Box::pin(forget::run(args, session)),
         Command::Prune(args) => Box::pin(prune::run(args, session)),
         Command::Key(args) => Box::pin(key::run(args, session)),
+        Command::Doctor(args) => Box::pin(doctor::run(args, session)),
         Command::Config(args) => Box::pin(ready(config::run(args, session))),
         Command::Completions(args) => Box::pin(ready(Ok(completions::run(args, session)))),
     }

@@ -1,6 +1,7 @@
 //! Least privilege: the roles that mlark is given are enough, and each action of them is needed.
 
 mod backup;
+mod doctor;
 mod restore;
 
 use simulator::Simulator;

@@ -36,6 +36,7 @@ mod pace;
 mod pager;
 pub mod place;
 mod points;
+mod probe;
 mod put;
 pub mod quota;
 mod range;
@@ -51,6 +52,7 @@ mod token;
 pub mod traffic;
 mod trust;
 mod upload;
+mod whoami;
 mod wire;
 pub mod workspace;
 mod write;
@@ -63,10 +65,12 @@ pub use credential::source::Origin;
 pub use lock::TargetLock;
 pub use name::WorkspaceName;
 pub use place::{FileMeta, Place, Store, Written};
+pub use probe::{Probe, Verdict};
 pub use quota::Quota;
 pub use run::{ExperimentId, MetricPoint, NewRun, RunEnd, RunFound, RunId};
 pub use settings::{DataBytes, DatastoreAccess, JobOutputs, ReadOptions, Settings};
 pub use traffic::{Exchange, Observer, Service, Traffic};
+pub use whoami::WhoAmI;
 pub use workspace::AzureWorkspace;
 
 #[cfg(test)]

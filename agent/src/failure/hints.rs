@@ -34,7 +34,7 @@ fn next_for(error: &WorkspaceError) -> Option<&'static str> {
             "check `credential` and its keys under [azure]; `az login` helps for \"azure-cli\"",
         ),
         WorkspaceError::Forbidden(_) => Some(
-            "give mlark's identity the role Reader on the workspace, and Storage Blob Data Reader and Storage File Data Privileged Reader on its storage account",
+            "`mlark doctor` says which permissions are missing, and `mlark doctor --grant` prints the az commands that give them",
         ),
         WorkspaceError::NotFound(_) => {
             Some("check the subscription, resource group and name in the workspace's `url`")

@@ -15,7 +15,8 @@ use crate::permission::PROVIDER;
 use crate::{Document, Error, Form, ItemId, Kind};
 
 /// Api-versions of the workspace itself, the wished one first.
-const WORKSPACE_VERSIONS: &[&str] = &["2025-12-01", "2025-06-01", "2024-10-01", "2024-04-01"];
+pub(crate) const WORKSPACE_VERSIONS: &[&str] =
+    &["2025-12-01", "2025-06-01", "2024-10-01", "2024-04-01"];
 
 /// ARM, below one workspace.
 #[derive(Debug)]
@@ -190,7 +191,7 @@ fn url<'a>(
 }
 
 /// Whether the cloud does not know an api-version.
-fn unknown_version(error: &Error) -> bool {
+pub(crate) fn unknown_version(error: &Error) -> bool {
     error.refusal().is_some_and(|refusal| {
         matches!(
             refusal.code.as_str(),

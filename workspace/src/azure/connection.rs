@@ -7,6 +7,7 @@ use azure_core::http::policies::Policy;
 use azure_core::http::{
     ClientOptions, Context, Method, Pipeline, PipelineSendOptions, Request, RetryOptions, Transport,
 };
+use jiff::SignedDuration;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use url::Url;
@@ -26,7 +27,7 @@ use super::http;
 use super::name::WorkspaceName;
 use super::pace::Pace;
 use super::range::AHEAD_OF_ALL;
-use super::retry::{Retry, Shared};
+use super::retry::{self, Retry, Shared};
 use super::settings::Settings;
 use super::token::Tokens;
 use super::traffic::{Counter, Service, Traffic};
@@ -45,6 +46,8 @@ pub struct Connection {
 #[derive(Debug)]
 struct Inner {
     cloud: Cloud,
+    /// How far the cloud's clock was ahead of ours when the connection was opened.
+    ahead_of_us: Option<SignedDuration>,
     base: Base,
     trust: Arc<Trust>,
     tokens: Arc<Tokens>,
@@ -141,7 +144,10 @@ impl Connection {
             request,
         )
         .await?;
-        let cloud = Cloud::from_metadata(&settings.cloud, &success(described)?.json()?)?;
+        let described = success(described)?;
+        let ahead_of_us =
+            retry::date(&described.headers).map(|there| there.duration_since(settings.clock.now()));
+        let cloud = Cloud::from_metadata(&settings.cloud, &described.json()?)?;
         let cloud = match settings.authority {
             Some(login) => Cloud { login, ..cloud },
             None => cloud,
@@ -152,6 +158,7 @@ impl Connection {
                 trust: Arc::new(Trust::new(cloud.clone())),
                 tokens,
                 cloud,
+                ahead_of_us,
                 base,
                 ahead: Arc::new(Semaphore::new(AHEAD_OF_ALL)),
             }),
@@ -174,6 +181,7 @@ impl Connection {
         Self {
             inner: Arc::new(Inner {
                 cloud: inner.cloud.clone(),
+                ahead_of_us: inner.ahead_of_us,
                 base: inner.base.clone(),
                 trust: inner.trust.clone(),
                 tokens: Arc::new(inner.base.tokens(source, &inner.cloud)),
@@ -186,6 +194,12 @@ impl Connection {
     /// The cloud.
     pub fn cloud(&self) -> &Cloud {
         &self.inner.cloud
+    }
+
+    /// How far the cloud's clock was ahead of this machine's when the connection was opened, to the second and less the
+    /// way of the answer; `None` where the cloud did not say.
+    pub fn cloud_ahead(&self) -> Option<SignedDuration> {
+        self.inner.ahead_of_us
     }
 
     /// What went over the wire since this connection was opened.
@@ -212,6 +226,11 @@ impl Connection {
             .tokens
             .get(&self.inner.cloud.storage_audience)
             .await
+    }
+
+    /// A token for Resource Manager.
+    pub(crate) async fn arm_token(&self) -> Result<Secret, Error> {
+        self.inner.tokens.get(&self.inner.cloud.arm_audience).await
     }
 
     /// The workspaces that a name with `*` means, sorted.

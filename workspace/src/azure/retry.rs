@@ -275,10 +275,18 @@ pub(crate) fn retry_after(headers: &Headers, now: Timestamp) -> Option<Duration>
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let date = |text: &str| Some(jiff::fmt::rfc2822::parse(text).ok()?.timestamp());
-    let then = date(text)?;
-    let from = header("date").and_then(date).unwrap_or(now);
+    let then = moment(text)?;
+    let from = date(headers).unwrap_or(now);
     Some(Duration::try_from(then.duration_since(from)).unwrap_or_default())
+}
+
+/// When an answer was given, by the one that gave it.
+pub(crate) fn date(headers: &Headers) -> Option<Timestamp> {
+    moment(headers.get_optional_str(&HeaderName::from_static("date"))?)
+}
+
+fn moment(text: &str) -> Option<Timestamp> {
+    Some(jiff::fmt::rfc2822::parse(text).ok()?.timestamp())
 }
 
 #[cfg(test)]

@@ -1,0 +1,192 @@
+//! What a workspace in Azure answers: its cloud, the time there, who mlark is, and each permission that a backup needs.
+
+use serde_json::{Value, json};
+use workspace::azure::{Connection, Probe, Verdict, WhoAmI, WorkspaceName};
+
+use super::{Check, Findings, State};
+use crate::config;
+use crate::exit::ExitStatus;
+use crate::failure::Failure;
+use crate::place::{Place, Source};
+use crate::session::Session;
+
+/// Azure gives and takes tokens and signatures of machines whose clock is wrong by at most this much.
+const WRONG_SECONDS_MAX: u64 = 5 * 60;
+
+/// Looks at one workspace of the configuration.
+pub(super) async fn workspace(session: &Session, entry: &config::Workspace, found: &mut Findings) {
+    let from = found.checks.len();
+    match Place::parse(&entry.url) {
+        Ok(Place::Folder(path)) => folder(session, entry, &path.display().to_string(), found).await,
+        Ok(Place::Azure(name)) => of_azure(session, entry, &name, found).await,
+        Err(failure) => found
+            .checks
+            .push(Check::failed("configuration", "url", &failure)),
+    }
+    let own = found.checks.split_off(from);
+    found
+        .checks
+        .extend(own.into_iter().map(|check| check.on(&entry.name)));
+}
+
+async fn folder(session: &Session, entry: &config::Workspace, path: &str, found: &mut Findings) {
+    let check = match Source::open(session, entry, None).await {
+        Ok(_) => Check::good("permissions", path, "the folder can be read"),
+        Err(failure) => Check::failed("permissions", path, &failure),
+    };
+    found.checks.push(check);
+}
+
+/// The connection of a workspace, as a backup makes it.
+pub(super) async fn connect(
+    session: &Session,
+    azure: &config::Azure,
+) -> Result<Connection, Failure> {
+    let settings = crate::azure::settings(azure, &session.context, None)?;
+    let opened = Connection::open(settings).await;
+    opened.map_err(|error| Failure::of_workspace(&error))
+}
+
+async fn of_azure(
+    session: &Session,
+    entry: &config::Workspace,
+    name: &WorkspaceName,
+    found: &mut Findings,
+) {
+    let azure = entry.azure.over(&session.config.azure);
+    let connection = match connect(session, &azure).await {
+        Ok(connection) => connection,
+        Err(failure) => {
+            let check = Check::failed("endpoints", "Resource Manager", &failure);
+            return found.checks.push(check);
+        }
+    };
+    let cloud = connection.cloud();
+    found.checks.push(Check::good(
+        "endpoints",
+        cloud.resource_manager.as_str(),
+        format!("cloud {}, storage *.{}", cloud.name, cloud.storage_suffix),
+    ));
+    found.checks.push(clock(&connection));
+    match connection.who_am_i().await {
+        Ok(who) => identity(&entry.name, &who, found),
+        Err(error) => {
+            let failure = Failure::of_workspace(&error);
+            return found
+                .checks
+                .push(Check::failed("identity", "token", &failure));
+        }
+    }
+    for probe in connection.probe(name).await {
+        permission(&entry.name, &probe, found);
+    }
+    if entry.secrets || entry.datastore_access == config::DatastoreAccess::Datastore {
+        for action in workspace::Role::secrets().actions {
+            let says = "not asked: the answer would be a secret";
+            found
+                .checks
+                .push(Check::unknown("permissions", action.name(), says));
+        }
+    }
+}
+
+fn clock(connection: &Connection) -> Check {
+    let Some(ahead) = connection.cloud_ahead() else {
+        return Check::unknown("clock", "the cloud's", "its answer names no time");
+    };
+    let seconds = ahead.as_secs().unsigned_abs();
+    if seconds <= WRONG_SECONDS_MAX {
+        return Check::good("clock", "the cloud's", format!("differs by {seconds} s"));
+    }
+    let failure = Failure::failed(format!("This machine's clock differs by {seconds} s"))
+        .next("set the clock, and keep it with NTP: Azure refuses tokens and signatures from another time");
+    Check::failed("clock", "the cloud's", &failure)
+}
+
+fn identity(workspace: &str, who: &WhoAmI, found: &mut Findings) {
+    let source = who
+        .origin
+        .as_ref()
+        .map_or("unknown", |origin| origin.source);
+    let passed_over = who.origin.iter().flat_map(|origin| &origin.passed_over);
+    let names = [
+        ("tenant", &who.tenant),
+        ("client", &who.client),
+        ("object", &who.object),
+        ("user", &who.user),
+    ];
+    let says: Vec<String> = names
+        .iter()
+        .filter_map(|(name, value)| Some(format!("{name} {}", value.as_ref()?)))
+        .collect();
+    let says = match says.is_empty() {
+        true => "its token does not say whose it is".to_owned(),
+        false => says.join(", "),
+    };
+    found.checks.push(Check::good("identity", source, says));
+    for (credential, reason) in passed_over.clone() {
+        found.checks.push(Check::unknown(
+            "identity",
+            credential,
+            format!("passed over: {reason}"),
+        ));
+    }
+    let passed_over: Vec<Value> = passed_over
+        .map(|(credential, reason)| json!({"credential": credential, "reason": reason}))
+        .collect();
+    found.identities.push(json!({
+        "workspace": workspace, "credential": source, "passed_over": passed_over,
+        "tenant": who.tenant, "client": who.client, "object": who.object, "user": who.user,
+    }));
+}
+
+fn permission(workspace: &str, probe: &Probe, found: &mut Findings) {
+    let actions: Vec<&str> = probe.actions.iter().map(workspace::Action::name).collect();
+    let what = actions.join(" and ");
+    let (answer, status, code, check) = match &probe.verdict {
+        Verdict::Allowed(status) => (
+            "allowed",
+            Some(*status),
+            None,
+            Check::good("permissions", what, format!("{status} {}", probe.act)),
+        ),
+        Verdict::Missing(error) => {
+            let refusal = error.refusal();
+            let says = error.to_string();
+            let whole = actions.iter().any(|action| ends_in_workspace(action));
+            let check = Check {
+                state: State::Bad,
+                // Without the workspace itself nothing can be read.
+                status: if whole {
+                    ExitStatus::Failed
+                } else {
+                    ExitStatus::Gaps
+                },
+                ..Check::good("permissions", what, says)
+            };
+            let next = "`mlark doctor --grant` prints the az commands that give what is missing; a new role may take an hour to count";
+            (
+                "missing",
+                refusal.map(|refusal| refusal.status),
+                refusal.map(|refusal| refusal.code.clone()),
+                check.next(next),
+            )
+        }
+        Verdict::Unknown(reason) => (
+            "unknown",
+            None,
+            None,
+            Check::unknown("permissions", what, reason.clone()),
+        ),
+    };
+    let asked = Some(&probe.act).filter(|act| !act.is_empty());
+    found.permissions.push(json!({
+        "workspace": workspace, "actions": actions, "asked": asked, "answer": answer,
+        "status": status, "code": code, "says": check.says,
+    }));
+    found.checks.push(check);
+}
+
+fn ends_in_workspace(action: &str) -> bool {
+    action.ends_with("/workspaces/read")
+}

@@ -1,0 +1,157 @@
+//! The `az` commands that give mlark's identity what it needs: the two roles, and where they are assigned. Printed for
+//! somebody who may assign roles; nothing is run.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+use workspace::Role;
+use workspace::azure::{AzureWorkspace, Connection, ReadOptions, WorkspaceName};
+
+use super::azure::connect;
+use crate::config;
+use crate::exit::ExitStatus;
+use crate::failure::Failure;
+use crate::place::Place;
+use crate::session::Session;
+
+/// Stands where nobody could say who mlark is.
+const NOBODY: &str = "OBJECT-ID-OF-MLARK";
+
+/// One role on one workspace.
+struct Wanted {
+    role: Role,
+    name: WorkspaceName,
+    azure: config::Azure,
+}
+
+/// Prints them.
+pub(super) async fn run(named: &[String], session: &Session) -> Result<ExitStatus, Failure> {
+    let wanted = wanted(named, session)?;
+    let mut lines: Vec<String> = Vec::new();
+    for role in [Role::backup(), Role::secrets(), Role::restore()] {
+        let groups: BTreeSet<String> = wanted
+            .iter()
+            .filter(|one| one.role == role)
+            .map(|one| group(&one.name))
+            .collect();
+        if groups.is_empty() {
+            continue;
+        }
+        let scopes: Vec<&str> = groups.iter().map(String::as_str).collect();
+        let definition = role.definition(&scopes).to_string();
+        lines.push(format!(
+            "az role definition create --role-definition {}",
+            quoted(&definition)
+        ));
+    }
+    for one in &wanted {
+        lines.extend(assignments(session, one).await);
+    }
+    if session.ui.json() {
+        session.ui.document(&json!({ "grant": lines }));
+    } else if lines.is_empty() {
+        session.ui.note("No workspace in Azure is named");
+    }
+    if !session.ui.json() {
+        for line in &lines {
+            session.ui.line(line);
+        }
+    }
+    Ok(ExitStatus::Done)
+}
+
+fn wanted(named: &[String], session: &Session) -> Result<Vec<Wanted>, Failure> {
+    let mut wanted = Vec::new();
+    let mut add = |role: Role, url: &str, azure: config::Azure| -> Result<(), Failure> {
+        if let Place::Azure(name) = Place::parse(url)? {
+            wanted.push(Wanted { role, name, azure });
+        }
+        Ok(())
+    };
+    for entry in session.workspaces(named)? {
+        let azure = entry.azure.over(&session.config.azure);
+        add(Role::backup(), &entry.url, azure.clone())?;
+        if entry.secrets || entry.datastore_access == config::DatastoreAccess::Datastore {
+            add(Role::secrets(), &entry.url, azure)?;
+        }
+    }
+    if named.is_empty() {
+        for target in &session.config.target {
+            let azure = target.azure.over(&session.config.azure);
+            add(Role::restore(), &target.url, azure)?;
+        }
+    }
+    Ok(wanted)
+}
+
+fn group(name: &WorkspaceName) -> String {
+    let id = name.arm_id();
+    let end = id.find("/providers/").unwrap_or(id.len());
+    id.get(..end).unwrap_or(&id).to_owned()
+}
+
+/// On the workspace, and on its storage account; on its resource group where that account is not known.
+async fn assignments(session: &Session, one: &Wanted) -> Vec<String> {
+    let connection = connect(session, &one.azure).await.ok();
+    let mut assignee = (NOBODY.to_owned(), "ServicePrincipal");
+    if let Some(connection) = &connection
+        && let Ok(who) = connection.who_am_i().await
+        && let Some(object) = who.object
+    {
+        let sort = if who.user.is_some() {
+            "User"
+        } else {
+            "ServicePrincipal"
+        };
+        assignee = (object, sort);
+    }
+    let account = match &connection {
+        Some(connection) => account(connection, &one.name).await,
+        None => None,
+    };
+    let on_storage = one
+        .role
+        .actions
+        .iter()
+        .any(|action| action.plane() == workspace::permission::Plane::Data);
+    let storage = on_storage.then(|| account.unwrap_or_else(|| group(&one.name)));
+    std::iter::once(one.name.arm_id())
+        .chain(storage)
+        .map(|scope| {
+            format!(
+                "az role assignment create --assignee-object-id {} --assignee-principal-type {} --role {} --scope {}",
+                quoted(&assignee.0),
+                assignee.1,
+                quoted(one.role.name),
+                quoted(&scope)
+            )
+        })
+        .collect()
+}
+
+/// The storage account of a workspace, as its document names it.
+async fn account(connection: &Connection, name: &WorkspaceName) -> Option<String> {
+    let opened = AzureWorkspace::open(connection, name, ReadOptions::default()).await;
+    let document = opened.ok()?;
+    let account = document
+        .document()
+        .value
+        .pointer("/properties/storageAccount")?;
+    account.as_str().map(str::to_owned)
+}
+
+/// A word for a POSIX shell, whatever is in it.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hostile_name_stays_one_word_of_the_shell() {
+        assert_eq!(quoted("a b$(x)"), "'a b$(x)'");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+    }
+}

@@ -1,0 +1,239 @@
+//! What `doctor` says of identity and permissions.
+
+use std::sync::{Arc, Mutex};
+
+use mlark::config::environment::Environment;
+use mlark::{Context, Sink};
+use serde_json::Value;
+use simulator::SimulatorTransport;
+use simulator::state::{CLIENT_ID, CLIENT_SECRET, TENANT};
+use workspace::Role;
+
+use super::give;
+use crate::backup::cloud::Cloud;
+
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A machine that is configured for one workspace of a cloud, with a repository.
+struct Machine<'a> {
+    cloud: &'a Cloud,
+    home: tempfile::TempDir,
+}
+
+impl<'a> Machine<'a> {
+    async fn new(cloud: &'a Cloud) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let machine = Self { cloud, home };
+        let (code, text) = machine.run(&["init", "--unencrypted"]).await;
+        assert_eq!(code, 0, "{text}");
+        machine
+    }
+
+    /// Exit code, and everything that was said.
+    async fn run(&self, arguments: &[&str]) -> (u8, String) {
+        let written = Written::default();
+        let mut context = Context::of_process();
+        let home = self.home.path();
+        let arm = self.cloud.simulator.state().cloud.arm_url();
+        context.environment = Environment::from_iter(
+            [
+                ("HOME", home.to_str().unwrap()),
+                ("AZURE_TENANT_ID", TENANT),
+                ("AZURE_CLIENT_ID", CLIENT_ID),
+                ("AZURE_CLIENT_SECRET", CLIENT_SECRET),
+                (
+                    "ARM_CLOUD_METADATA_URL",
+                    &format!("{arm}/metadata/endpoints"),
+                ),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
+        context.stdout = Sink::new(written.clone());
+        context.stderr = Sink::new(written.clone());
+        context.terminals = mlark::Terminals::default();
+        context.clock = self.cloud.bench.clock();
+        context.transport = Some(Arc::new(SimulatorTransport::new(&self.cloud.simulator)));
+        let config = home.join("mlark.toml");
+        let text = format!(
+            "[repository]\nurl = \"{0}/repository\"\ncache = \"{0}/cache\"\n[[workspace]]\nname = \"prod\"\nurl = \"{1}\"\n\
+             [[target]]\nname = \"rescue\"\nurl = \"{1}-rescue\"\n",
+            home.display(),
+            self.cloud.name.arm_id()
+        );
+        std::fs::write(&config, text).unwrap();
+        let config = config.to_str().unwrap();
+        let all = ["mlark"].iter().chain(arguments).copied();
+        let status = mlark::run(all.chain(["--config", config]), context).await;
+        let said = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        (status.code(), said)
+    }
+
+    async fn doctor(&self) -> (u8, Value) {
+        let (code, said) = self.run(&["doctor", "--json"]).await;
+        (code, serde_json::from_str(&said).expect(&said))
+    }
+}
+
+fn answers<'a>(report: &'a Value, answer: &str) -> Vec<&'a Value> {
+    let permissions = report["permissions"].as_array().unwrap().iter();
+    permissions.filter(|one| one["answer"] == answer).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn doctor_says_who_mlark_is_and_what_each_permission_answered() {
+    let cloud = Cloud::small().await;
+    give(&cloud.simulator, &Role::backup(), None);
+    let machine = Machine::new(&cloud).await;
+    let (code, report) = machine.doctor().await;
+    assert_eq!(code, 0, "{report:#}");
+    assert_eq!(report["healthy"], true);
+    let object = {
+        let state = cloud.simulator.state();
+        state
+            .directory
+            .principal(CLIENT_ID)
+            .unwrap()
+            .object_id
+            .clone()
+    };
+    let who = &report["identities"][0];
+    assert_eq!(who["credential"], "client-secret");
+    assert_eq!(who["tenant"], TENANT);
+    assert_eq!(who["client"], CLIENT_ID);
+    assert_eq!(who["object"], object);
+    let allowed = answers(&report, "allowed");
+    for action in Role::backup().actions {
+        let found = allowed.iter().find(|one| {
+            let actions = one["actions"].as_array().unwrap();
+            actions.iter().any(|name| name == action.name())
+        });
+        let asked = found.unwrap_or_else(|| panic!("{action} was not asked"));
+        assert!(asked["asked"].as_str().unwrap().starts_with("GET https://"));
+        assert!(asked["status"].is_number());
+    }
+    let (_, text) = machine.run(&["doctor"]).await;
+    assert!(
+        text.contains(&object) && text.contains("client-secret"),
+        "{text}"
+    );
+    for said in [report.to_string(), text] {
+        assert!(
+            !said.contains(CLIENT_SECRET) && !said.contains("eyJ"),
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn doctor_names_whichever_one_action_of_the_role_is_missing() {
+    let role = Role::backup();
+    for action in &role.actions {
+        let cloud = Cloud::small().await;
+        let machine = Machine::new(&cloud).await;
+        give(&cloud.simulator, &role, Some(action));
+        let (code, report) = machine.doctor().await;
+        let whole = action.name().ends_with("/workspaces/read");
+        assert_eq!(code, if whole { 1 } else { 3 }, "{action}: {report:#}");
+        assert_eq!(report["healthy"], false);
+        let missing = answers(&report, "missing");
+        assert!(!missing.is_empty(), "{action}");
+        for one in missing {
+            let named = one["actions"].as_array().unwrap();
+            assert!(
+                named.iter().any(|name| name == action.name()),
+                "{action}: {one}"
+            );
+            assert_eq!(one["status"], 403);
+        }
+        let (_, text) = machine.run(&["doctor"]).await;
+        assert!(text.contains("doctor --grant"), "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn doctor_changes_nothing() {
+    let cloud = Cloud::small().await;
+    let machine = Machine::new(&cloud).await;
+    cloud.take_requests();
+    machine.doctor().await;
+    let requests = cloud.take_requests();
+    let asks = requests
+        .keys()
+        .all(|name| name.contains(" GET ") || name.contains(" HEAD ") || name.starts_with("Login"));
+    assert!(asks, "{requests:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn doctor_says_what_is_wrong_before_any_permission() {
+    let cloud = Cloud::small().await;
+    let machine = Machine::new(&cloud).await;
+    {
+        let mut state = cloud.simulator.state();
+        let principal = state.directory.principal_mut(CLIENT_ID).unwrap();
+        principal.secret = Some("another".to_owned());
+        principal.managed = false;
+    }
+    let (code, report) = machine.doctor().await;
+    assert_eq!(code, 1, "{report:#}");
+    let checks = report["checks"].as_array().unwrap();
+    let identity = checks.iter().find(|check| check["area"] == "identity");
+    let identity = identity.unwrap();
+    assert_eq!(identity["state"], "bad");
+    assert!(
+        identity["says"].as_str().unwrap().contains("AADSTS7000215"),
+        "{identity}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn grant_prints_the_commands_for_roles_and_assignments() {
+    let cloud = Cloud::small().await;
+    let machine = Machine::new(&cloud).await;
+    let (code, text) = machine.run(&["doctor", "--grant"]).await;
+    assert_eq!(code, 0, "{text}");
+    let lines: Vec<&str> = text.lines().collect();
+    let of = |start: &str| lines.iter().filter(|line| line.starts_with(start)).count();
+    assert_eq!(
+        of("az role definition create --role-definition '{"),
+        2,
+        "{text}"
+    );
+    assert_eq!(of("az role assignment create "), 4, "{text}");
+    assert_eq!(lines.len(), 6, "{text}");
+    let object = {
+        let state = cloud.simulator.state();
+        state
+            .directory
+            .principal(CLIENT_ID)
+            .unwrap()
+            .object_id
+            .clone()
+    };
+    assert_eq!(text.matches(&object).count(), 4, "{text}");
+    let account = cloud
+        .simulator
+        .state()
+        .workspace(&cloud.key)
+        .unwrap()
+        .account
+        .clone();
+    assert!(
+        text.contains(&format!("/storageAccounts/{account}'")),
+        "{text}"
+    );
+    let definition = lines[0].split_once(" '").unwrap().1.trim_end_matches('\'');
+    let definition: Value = serde_json::from_str(definition).unwrap();
+    assert_eq!(definition["Name"], "mlark backup");
+}

@@ -1,0 +1,222 @@
+//! Whether this identity may do what a backup does: for each action of [`Role::backup`] one request that needs it and
+//! changes nothing.
+//!
+//! A refusal by permission comes before any other answer, so "not found" means that the action is there.
+
+use std::collections::BTreeSet;
+
+use azure_core::http::{Context, Method, Request};
+use url::Url;
+
+use super::arm::Arm;
+use super::connection::{Access, Connection};
+use super::datastore::{ARTIFACT_STORE, NOTEBOOK_STORE};
+use super::history::History;
+use super::name::WorkspaceName;
+use super::place::{Place, Store};
+use super::settings::ReadOptions;
+use super::share;
+use super::workspace::AzureWorkspace;
+use crate::kind::KINDS;
+use crate::permission::Action;
+use crate::{Error, Kind, Role};
+
+/// A name that nothing has.
+const NOBODY: &str = "mlark-doctor";
+
+/// What the service answered.
+#[derive(Debug)]
+pub enum Verdict {
+    /// The action is there: the answer's status.
+    Allowed(u16),
+    /// It is not, as this answer says.
+    Missing(Error),
+    /// It could not be asked, or the answer says nothing of permissions.
+    Unknown(String),
+}
+
+/// One thing asked.
+#[derive(Debug)]
+pub struct Probe {
+    /// The actions that the request needs, all of them.
+    pub actions: Vec<Action>,
+    /// What was asked: method and address without its query; empty where nothing was.
+    pub act: String,
+    /// What came of it.
+    pub verdict: Verdict,
+}
+
+impl Connection {
+    /// Asks what a backup of a workspace would ask, once for each action that it needs. The answers stand in the order of
+    /// the actions' names; an action that guards several storage accounts comes once for each.
+    pub async fn probe(&self, name: &WorkspaceName) -> Vec<Probe> {
+        let arm = Arm::new(self.clone(), name.clone());
+        let mut probes = Vec::new();
+        let workspace = Action::of_workspace("", "read");
+        let document = arm.workspace().await;
+        probes.push(match &document {
+            Ok(document) => match arm.url([], &[], &document.api_version) {
+                Ok(url) => asked(vec![workspace], &url, Ok(200)),
+                Err(error) => unasked(vec![workspace], error),
+            },
+            Err(_) => ask_arm(&arm, vec![workspace], &[]).await,
+        });
+        for kind in KINDS.iter().copied() {
+            probes.extend(of_kind(&arm, kind).await);
+        }
+        if let Ok(document) = &document {
+            probes.push(of_runs(&History::new(&arm, &document.value), self).await);
+        }
+        match AzureWorkspace::open(self, name, ReadOptions::default()).await {
+            Ok(workspace) => probes.extend(of_storage(&workspace).await),
+            Err(error) => tracing::debug!(%error, "storage is not probed"),
+        }
+        complete(&mut probes);
+        probes.sort_by(|one, other| (&one.actions, &one.act).cmp(&(&other.actions, &other.act)));
+        probes
+    }
+}
+
+/// What no request could be made for is told too.
+fn complete(probes: &mut Vec<Probe>) {
+    let told: BTreeSet<Action> = probes.iter().flat_map(|it| it.actions.clone()).collect();
+    let rest = Role::backup().actions.into_iter();
+    let rest = rest.filter(|action| !told.contains(action));
+    probes.extend(rest.map(|action| Probe {
+        actions: vec![action],
+        act: String::new(),
+        verdict: Verdict::Unknown(
+            "it cannot be asked before the workspace and its datastores can be read".to_owned(),
+        ),
+    }));
+}
+
+async fn of_kind(arm: &Arm, kind: &'static Kind) -> Vec<Probe> {
+    let Some(collection) = kind.collection else {
+        return Vec::new();
+    };
+    let parts: Vec<&str> = collection.split('/').collect();
+    let action = Action::of_workspace(collection, "read");
+    let mut probes = vec![ask_arm(arm, vec![action], &parts).await];
+    if let Some(container) = kind.container {
+        let below = format!("{collection}/{}", container.versions);
+        let parts: Vec<&str> = parts
+            .into_iter()
+            .chain([NOBODY, container.versions])
+            .collect();
+        let action = Action::of_workspace(&below, "read");
+        probes.push(ask_arm(arm, vec![action], &parts).await);
+    }
+    probes
+}
+
+/// Asks Resource Manager with the first api-version of its rows that it knows.
+async fn ask_arm(arm: &Arm, actions: Vec<Action>, parts: &[&str]) -> Probe {
+    let mut last = None;
+    for version in super::arm::WORKSPACE_VERSIONS {
+        let url = match arm.url(parts.iter().copied(), &[], version) {
+            Ok(url) => url,
+            Err(error) => return unasked(actions, error),
+        };
+        let answer = arm.connection.get(url.clone()).await;
+        let answer = answer.map(|answer| answer.status);
+        let unknown = answer.as_ref().is_err_and(super::arm::unknown_version);
+        last = Some(asked(actions.clone(), &url, answer));
+        if !unknown {
+            break;
+        }
+    }
+    last.unwrap_or_else(|| Probe {
+        actions,
+        act: String::new(),
+        verdict: Verdict::Unknown("no api-version is known".to_owned()),
+    })
+}
+
+async fn of_runs(history: &History, connection: &Connection) -> Probe {
+    let actions = vec![Action::of_workspace("experiments/runs", "read")];
+    match history.url("history/v1.0", &["runs", NOBODY]).await {
+        Ok(mut url) => {
+            url.set_query(Some("api-version=v1.0"));
+            let answer = connection.get(url.clone()).await;
+            asked(actions, &url, answer.map(|answer| answer.status))
+        }
+        Err(error) => unasked(actions, error),
+    }
+}
+
+/// The accounts behind the default datastore, the artifacts of runs and the notebooks.
+async fn of_storage(workspace: &AzureWorkspace) -> Vec<Probe> {
+    let mut places = Vec::new();
+    let mut probes = Vec::new();
+    for name in [None, Some(ARTIFACT_STORE), Some(NOTEBOOK_STORE)] {
+        match workspace.datastore_place(name, "").await {
+            Ok(place) => places.push(place),
+            Err(error) => {
+                let shares = name == Some(NOTEBOOK_STORE);
+                probes.push(unasked(actions_of(shares), error));
+            }
+        }
+    }
+    for place in places {
+        probes.push(ask_storage(workspace, &place).await);
+    }
+    probes
+}
+
+fn actions_of(share: bool) -> Vec<Action> {
+    if share {
+        Action::of_files("read")
+    } else {
+        vec![Action::of_blobs("read")]
+    }
+}
+
+async fn ask_storage(workspace: &AzureWorkspace, place: &Place) -> Probe {
+    let share = place.store == Store::Share;
+    let actions = actions_of(share);
+    let mut url = place.url.clone();
+    let restype = if share { "directory" } else { "container" };
+    url.query_pairs_mut()
+        .append_pair("restype", restype)
+        .append_pair("comp", "list")
+        .append_pair("maxresults", "1");
+    let connection = match workspace.way_to(place).await {
+        Ok(connection) => connection,
+        Err(error) => return unasked(actions, error),
+    };
+    let request: Request = share::request(&connection, Method::Get, url.clone());
+    let answer = connection
+        .send(Access::Token, Context::new(), request)
+        .await;
+    asked(actions, &url, answer.map(|answer| answer.status))
+}
+
+fn asked(actions: Vec<Action>, url: &Url, answer: Result<u16, Error>) -> Probe {
+    let verdict = match answer {
+        Ok(status) => Verdict::Allowed(status),
+        Err(error @ Error::Forbidden(_)) => Verdict::Missing(error),
+        Err(Error::NotFound(refusal)) => Verdict::Allowed(refusal.status),
+        Err(error) => Verdict::Unknown(super::answer::reason(&error)),
+    };
+    Probe {
+        actions,
+        act: super::answer::act(Method::Get, url),
+        verdict,
+    }
+}
+
+fn unasked(actions: Vec<Action>, error: Error) -> Probe {
+    let verdict = match error {
+        error @ Error::Forbidden(_) => Verdict::Unknown(format!(
+            "it was not asked: {}",
+            super::answer::reason(&error)
+        )),
+        error => Verdict::Unknown(super::answer::reason(&error)),
+    };
+    Probe {
+        actions,
+        act: String::new(),
+        verdict,
+    }
+}
