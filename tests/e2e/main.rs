@@ -12,4 +12,5 @@ mod layers;
 mod restore;
 mod roles;
 mod size;
+mod specification;
 mod stores;

@@ -40,6 +40,7 @@ pub mod server;
 pub mod share;
 mod shared_key;
 mod simulator;
+pub mod specification;
 pub mod state;
 pub mod transport;
 pub mod workspace;
@@ -49,6 +50,7 @@ pub use caller::Caller;
 pub use error::Error;
 pub use server::Server;
 pub use simulator::Simulator;
+pub use specification::Specification;
 pub use state::Settings;
 pub use transport::SimulatorTransport;
 

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use simulator::server::Listening;
-use simulator::{Settings, Simulator, description, world};
+use simulator::{Settings, Simulator, Specification, description, world};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// A stand-in for Azure Machine Learning on loopback.
@@ -48,6 +48,9 @@ struct Serve {
     /// Seed of everything random.
     #[arg(long, default_value_t = Settings::default().seed)]
     seed: u64,
+    /// Folder of published specifications to hold every call against; what was found is printed at the end.
+    #[arg(long)]
+    specification: Option<PathBuf>,
     /// Folder for ca.pem and simulator.json.
     #[arg(long)]
     dir: PathBuf,
@@ -111,7 +114,10 @@ async fn run(serve: Serve) -> Result<(), Box<dyn std::error::Error>> {
         World::Demo => world::pair(&simulator, &world::World::demo())?,
         World::Small => world::pair(&simulator, &world::World::small(serve.seed))?,
     }
-    let server = listening.serve(simulator)?;
+    if let Some(folder) = &serve.specification {
+        simulator.state().specification = Some(Specification::load(folder)?);
+    }
+    let server = listening.serve(simulator.clone())?;
     let folder = serve.dir.canonicalize()?;
     let file = description::write(&server, &folder)?;
     let mut out = std::io::stdout();
@@ -125,6 +131,9 @@ async fn run(serve: Serve) -> Result<(), Box<dyn std::error::Error>> {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+    }
+    if let Some(specification) = &simulator.state().specification {
+        write!(out, "{}", specification.summary())?;
     }
     Ok(())
 }

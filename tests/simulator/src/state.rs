@@ -18,6 +18,7 @@ use crate::history::outcome;
 use crate::limits::Limits;
 use crate::recorder::Recorder;
 use crate::reply::Reply;
+use crate::specification::Specification;
 use crate::workspace::{Workspace, WorkspaceKey};
 
 /// How a simulator is made.
@@ -86,6 +87,8 @@ pub struct State {
     pub limits: Limits,
     /// Where requests are recorded, if they are.
     pub recorder: Option<Recorder>,
+    /// What everything is held against, if it is.
+    pub specification: Option<Specification>,
     /// Seeded randomness.
     pub random: StdRng,
 }
@@ -109,8 +112,11 @@ pub const CLIENT_ID: &str = "5b9c6d2e-7a31-4c58-8a44-0c4f3f6d0001";
 pub const CLIENT_SECRET: &str = "simulated~secret.of-nobody";
 
 impl State {
-    /// Notes a request where requests are recorded.
+    /// Notes a request where requests are recorded, and holds it against the specification where one is at hand.
     pub(crate) fn record(&mut self, call: &Call, reply: &Reply) {
+        if let Some(specification) = &mut self.specification {
+            specification.note(call, reply);
+        }
         if let Some(recorder) = &mut self.recorder {
             recorder.note(call, &self.cloud, reply);
         }
@@ -139,6 +145,7 @@ impl State {
             arrivals: Arrivals::default(),
             limits: Limits::default(),
             recorder: None,
+            specification: None,
             random,
         }
     }

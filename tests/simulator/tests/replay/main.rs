@@ -129,3 +129,15 @@ fn renaming_leaves_no_name_of_the_recording_behind() {
         }
     }
 }
+
+#[test]
+fn recordings_and_their_answers_are_as_the_specification_says() {
+    let (Some(folder), Some(recordings)) = (beside("shared/azure/swagger"), outside()) else {
+        return;
+    };
+    let specification = simulator::Specification::load(&folder).unwrap();
+    let summary = player::held_against(&recordings, specification);
+    recording::say(&summary.to_string());
+    assert!(summary.seen.len() >= 40, "{summary}");
+    assert!(summary.mismatches.is_empty(), "{summary}");
+}

@@ -12,8 +12,10 @@ use bytes::Bytes;
 use md5::{Digest, Md5};
 use serde_json::Value;
 use simulator::Caller;
+use simulator::Specification;
 use simulator::clock::http_date;
 use simulator::reply::Reply;
+use simulator::specification::Summary;
 use simulator::state::{CLIENT_ID, CLIENT_SECRET, TENANT};
 
 use crate::recording::{Recording, Row};
@@ -37,6 +39,18 @@ pub(crate) fn once(recordings: &[Recording]) -> Vec<Played> {
     let rows = rows(recordings);
     rows.map(|(place, row)| player.play(&place, row, row.status).0)
         .collect()
+}
+
+/// All requests once, with every answer held against the published specification.
+pub(crate) fn held_against(recordings: &[Recording], specification: Specification) -> Summary {
+    let mut player = Player::new(recordings);
+    player.scene.simulator.state().specification = Some(specification);
+    for (place, row) in rows(recordings) {
+        player.play(&place, row, row.status);
+    }
+    let state = player.scene.simulator.state();
+    let specification = state.specification.as_ref().unwrap();
+    specification.summary().clone()
 }
 
 /// All requests once, and then the very same requests again: the second answers.
