@@ -1,6 +1,7 @@
 //! What arrived: counts by route, and calls that came again before `Retry-After` allowed it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use http::StatusCode;
 use jiff::Timestamp;
@@ -78,9 +79,14 @@ impl Arrivals {
             reply.status,
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
         );
-        if let Some(wait) = reply.header("retry-after").filter(|_| throttled && !reset) {
-            self.not_before
-                .insert(key(call), moment(wait, reply, call.now));
+        let exact = reply
+            .header("x-ms-retry-after-ms")
+            .and_then(|wait| wait.parse().ok())
+            .map(|wait| later(call.now, Duration::from_millis(wait)));
+        let stated = reply.header("retry-after");
+        let then = exact.or_else(|| stated.map(|wait| moment(wait, reply, call.now)));
+        if let Some(then) = then.filter(|_| throttled && !reset) {
+            self.not_before.insert(key(call), then);
         }
         if call.service == Service::Control {
             return;
@@ -168,12 +174,12 @@ fn sent(call: &Call, reply: &Reply) -> u64 {
 /// The first moment that a `Retry-After` allows. A date in it is by the clock of the answer's own `Date`.
 fn moment(wait: &str, reply: &Reply, now: Timestamp) -> Timestamp {
     if let Ok(seconds) = wait.parse() {
-        return later(now, std::time::Duration::from_secs(seconds));
+        return later(now, Duration::from_secs(seconds));
     }
     let date = |text: &str| Some(jiff::fmt::rfc2822::parse(text).ok()?.timestamp());
     let Some(then) = date(wait) else { return now };
     let from = reply.header("date").and_then(date).unwrap_or(now);
-    let wait = std::time::Duration::try_from(then.duration_since(from));
+    let wait = Duration::try_from(then.duration_since(from));
     later(now, wait.unwrap_or_default())
 }
 

@@ -27,6 +27,11 @@ pub enum Fault {
         #[serde(default)]
         date: bool,
     },
+    /// The same, told in `x-ms-retry-after-ms` alone.
+    ThrottleMs {
+        /// Milliseconds to wait.
+        ms: u64,
+    },
     /// An error answer, in the service's own form.
     Status {
         /// HTTP status.

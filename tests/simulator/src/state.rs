@@ -30,6 +30,8 @@ pub struct Settings {
     pub port: Option<u16>,
     /// Rows of a page of a list. Small, so that paging is always exercised.
     pub page: usize,
+    /// Whether each page begins with the last row of the page before, as where a list moves while it is read.
+    pub repeats: bool,
     /// Seed of everything random: guids, keys, faults.
     pub seed: u64,
     /// Time between the states of a run: Starting, Running, Completed.
@@ -50,6 +52,7 @@ impl Default for Settings {
             suffix: "sim.localhost".to_owned(),
             port: None,
             page: 7,
+            repeats: false,
             seed: 1,
             pace: Duration::from_secs(20),
             operation: Duration::from_secs(1),

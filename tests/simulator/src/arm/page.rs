@@ -69,8 +69,9 @@ pub(crate) fn answer<T>(
     let value: Vec<Value> = rest.iter().take(taken).map(show).collect();
     let mut body = json!({"value": value});
     if taken < rest.len() {
+        let again = usize::from(state.settings.repeats && taken > 1);
         let next = Mark {
-            rows: mark.rows + taken,
+            rows: mark.rows + taken - again,
             page: mark.page + 1,
         };
         body["nextLink"] = json!(next_link(call, state, &next.token()));

@@ -26,14 +26,17 @@ pub(crate) fn instead(fault: &Fault, call: &Call, now: Timestamp) -> Option<Repl
             } else {
                 retry_after.to_string()
             };
-            Some(throttled(call, &wait))
+            Some(throttled(call).with("retry-after", wait))
+        }
+        Fault::ThrottleMs { ms } => {
+            Some(throttled(call).with("x-ms-retry-after-ms", ms.to_string()))
         }
         Fault::ClockSkew {
             seconds,
             retry_after: Some(wait),
         } => {
             let then = later(skewed(now, *seconds), Duration::from_secs(*wait));
-            Some(throttled(call, &http_date(then)))
+            Some(throttled(call).with("retry-after", http_date(then)))
         }
         Fault::Status { status, code } => Some(failure(call, *status, code.as_deref())),
         Fault::ExpiredToken => Some(expired(call)),
@@ -52,15 +55,13 @@ pub(crate) fn instead(fault: &Fault, call: &Call, now: Timestamp) -> Option<Repl
     }
 }
 
-fn throttled(call: &Call, wait: &str) -> Reply {
+fn throttled(call: &Call) -> Reply {
     let (status, code) = match call.service {
         Service::Blob | Service::File => (StatusCode::SERVICE_UNAVAILABLE, "ServerBusy"),
         _ => (StatusCode::TOO_MANY_REQUESTS, "TooManyRequests"),
     };
-    let text = "The request is being throttled as the limit has been reached. Please retry after the time that Retry-After names.";
-    refuse(call, status, code, text)
-        .with("retry-after", wait)
-        .into_reply()
+    let text = "The request is being throttled as the limit has been reached. Please retry after the time that the headers name.";
+    refuse(call, status, code, text).into_reply()
 }
 
 fn failure(call: &Call, status: u16, code: Option<&str>) -> Reply {

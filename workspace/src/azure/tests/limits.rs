@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures::future::try_join_all;
 use serde_json::json;
+use simulator::faults::{Fault, Rule};
 use tokio::time::Instant;
 
 use super::bench::{Bench, list};
@@ -146,6 +147,78 @@ async fn an_operation_that_fails_is_told_with_what_the_service_says() -> Result<
         "ToldToFail: A test wanted it.",
         "(request ",
     ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_comes_again_on_the_next_page_is_listed_once() -> Result<(), Error> {
+    let bench = Bench::new();
+    let plain = list(&bench.open(&bench.source).await?, "jobs").await?;
+    assert!(plain.len() > 7, "one page is no test");
+    bench.simulator.state().settings.repeats = true;
+    let workspace = bench.open(&bench.source).await?;
+    let before = workspace.connection().traffic();
+    let repeated = list(&workspace, "jobs").await?;
+    let names = |items: &[crate::Listed]| -> Vec<String> {
+        items.iter().map(|item| item.id.to_string()).collect()
+    };
+    assert_eq!(names(&plain), names(&repeated));
+    // A page of seven of which one is known already brings six.
+    let pages = workspace.connection().traffic().total() - before.total();
+    let least = plain.len().div_ceil(6) as u64;
+    assert!(pages >= least, "nothing was repeated: {pages} {least}");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_in_milliseconds_is_kept() -> Result<(), Error> {
+    let bench = Bench::new();
+    let rule = Rule {
+        contains: Some("/datastores".to_owned()),
+        times: Some(1),
+        ..Rule::always(Fault::ThrottleMs { ms: 12_345 })
+    };
+    bench.simulator.set_faults(1, vec![rule]);
+    let workspace = bench.open(&bench.source).await?;
+    let start = Instant::now();
+    list(&workspace, "datastores").await?;
+    assert!(start.elapsed() >= Duration::from_millis(12_345));
+    assert!(start.elapsed() < Duration::from_secs(16));
+    let throttled = workspace.connection().traffic().throttled;
+    assert_eq!(
+        throttled.get(&Service::Arm),
+        Some(&Duration::from_millis(12_345))
+    );
+    bench.simulator.assert_no_early_retries();
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operation_that_its_location_tells_of_is_followed_to_its_end() -> Result<(), Error> {
+    let bench = Bench::new();
+    let source = bench.open(&bench.source).await?;
+    let schedules = list(&source, "schedules").await?;
+    let version = Kind::by_name("schedules")?.api_versions[0];
+    let polls = || {
+        let state = bench.simulator.state();
+        let log = state.arrivals.log().iter();
+        log.filter(|it| it.target.contains("OperationResults"))
+            .count()
+    };
+    let start = Instant::now();
+    source.delete(&schedules[0].id, version).await?;
+    assert!(polls() > 0, "nobody looked at it");
+    assert!(start.elapsed() >= Duration::from_secs(1));
+    assert!(source.get(&schedules[0].id).await?.is_none());
+    bench.simulator.state().failing_operations = 1;
+    let error = source
+        .delete(&schedules[1].id, version)
+        .await
+        .expect_err("told to fail");
+    let text = error.to_string();
+    for part in ["UserError", "told to fail", "(request "] {
         assert!(text.contains(part), "{part}: {text}");
     }
     Ok(())
