@@ -71,8 +71,8 @@ class Restore:
         self.write([*item, safe(text(document.get("form"), "form")) + ".json"], [self.manifest.document(document)], "documents")
 
     def secret(self, item, secret):
-        """The JSON of a secret, under the form of its document and its place there."""
-        names = [safe(text(secret.get(name), name)) for name in ("form", "pointer")]
+        """The JSON of a secret, under its place, and under the form of its document where it is of one."""
+        names = [safe(text(secret[name], name)) for name in ("form", "pointer") if name == "pointer" or name in secret]
         self.write([*item, *names], [self.manifest.secret(secret)], "secrets")
 
     def file(self, item, file):

@@ -27,6 +27,7 @@ from second.canonical import Number, Refused, canonical, parse  # noqa: E402
 from second.ed25519 import signed  # noqa: E402
 from second.manifest import Manifest  # noqa: E402
 from second.repository import Repository  # noqa: E402
+from second_reader import safe  # noqa: E402
 
 REFUSED = 4
 SOME = random.Random(11)
@@ -402,6 +403,84 @@ class Folder(unittest.TestCase):
         for path in ("large/random.bin", "weights/bfloat16.bin", "notes/é name.txt"):
             shell(take, name=path, path=path)
             self.assertEqual(digest(hand / "file"), self.states[1][os.fsencode(path)][0])
+
+
+class OldArchives(unittest.TestCase):
+    """The archives that released versions made, which are committed and never made anew."""
+
+    def each(self):
+        """Folder, what is told of it, and the words of each key that reads contents."""
+        folders = sorted((TESTS / "fixtures").glob("format-*"))
+        self.assertGreaterEqual(len(folders), 2)
+        for folder in folders:
+            told = json.loads((folder / "expected.json").read_text())
+            keys = [folder / "keys" / name for name in ("owner.key", "ssh_ed25519")]
+            for words in [["--identity", key] for key in keys if key.exists()] or [[]]:
+                with self.subTest(folder.name, words=words):
+                    yield folder / "repository", told, words
+
+    def expected(self, snapshot):
+        """Where a restore puts what is told of a snapshot, with size and digest, a link's target, or a directory."""
+        found = {}
+        for item in snapshot["items"]:
+            at = "/".join(safe(item[name]) for name in ("kind", "name", "version") if name in item)
+            for document in item.get("documents", []):
+                found[f"{at}/documents/{document['form']}.json"] = document["bytes"]
+            for secret in item.get("secrets", []):
+                form = f"{secret['form']}/" if "form" in secret else ""
+                found[f"{at}/secrets/{form}{safe(secret['pointer'])}"] = secret["bytes"]
+            for file in item.get("files", []):
+                found[f"{at}/files/{file['path']}"] = "directory" if file.get("directory") else file.get("symlink") or file["bytes"]
+        return found
+
+    def restored(self, target, expected):
+        """The same of what lies there; of directories those that are told of, since others are but above files."""
+        found = {}
+        for path in target.rglob("*"):
+            name = str(path.relative_to(target))
+            if path.is_symlink():
+                found[name] = os.readlink(path)
+            elif path.is_file():
+                found[name] = f"{path.stat().st_size} {digest(path)}"
+            elif expected.get(name) == "directory":
+                found[name] = "directory"
+        return found
+
+    def test_every_item_comes_out_as_it_is_told(self):
+        for repository, told, words in self.each():
+            listed = [line.split()[0] for line in reader("list", repository, *words).splitlines()]
+            self.assertEqual(listed, [snapshot["id"] for snapshot in told["snapshots"]])
+            for snapshot in told["snapshots"]:
+                with tempfile.TemporaryDirectory() as work:
+                    target = pathlib.Path(work) / "restored"
+                    printed = reader("restore", repository, snapshot["id"], target, *words)
+                    expected = self.expected(snapshot)
+                    self.assertEqual(self.restored(target, expected), expected)
+                    self.assertIn(f" {sum(len(item.get('gaps', [])) for item in snapshot['items'])} gaps,", printed)
+
+    def test_the_lines_of_manifests_are_as_they_are_told(self):
+        for repository, told, words in self.each():
+            with tempfile.TemporaryDirectory() as work, Repository(repository, words[-1] if words else None, [], work) as opened:
+                for snapshot in told["snapshots"]:
+                    lines = Manifest(opened, opened.log.snapshots()[snapshot["id"]]).lines()
+                    text = b"".join(canonical(line).encode() + b"\n" for line in lines)
+                    self.assertEqual(f"{len(text)} {hashlib.sha256(text).hexdigest()}", snapshot["lines"])
+
+    def test_every_pack_entry_and_checkpoint_holds(self):
+        for repository, told, words in self.each():
+            printed = reader("verify", repository, *words)
+            self.assertNotIn("refused", printed)
+            for held in (" 1 checkpoints,", " 1 objects in 2 planes", " 1 objects in 8 planes", f" {len(told['snapshots'])} snapshots,"):
+                self.assertIn(held, printed)
+            entries = [line.split() for line in reader("log", repository, *words).splitlines() if re.match("[0-9]{10} ", line)]
+            self.assertEqual([entry[2] for entry in entries], told["log"])
+            passed = [f"log/{entry[0]}" for entry in entries if "counts for nothing" in " ".join(entry)]
+            self.assertEqual(passed, [name for name in told["odd"] if name.startswith("log/")])
+
+    def test_a_machine_that_was_removed_opens_nothing(self):
+        folder = TESTS / "fixtures/format-1-encrypted"
+        self.assertEqual(len(reader("list", folder / "repository", "--identity", folder / "keys/machine.key").splitlines()), 5)
+        self.assertIn("no key file opens", reader("list", folder / "repository", "--identity", folder / "keys/laptop.key", codes=(REFUSED,)))
 
 
 class Workspace(unittest.TestCase):

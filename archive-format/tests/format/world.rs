@@ -112,15 +112,8 @@ impl World {
 
     /// The repository's own secrets of a sort, newest first, as the owner's key opens them: of the highest edition.
     pub(crate) fn secrets(&self, sort: &str) -> Tested<Vec<Pair>> {
-        let suffix = format!("-{sort}.age");
-        let newest = self
-            .files("keys")
-            .into_iter()
-            .rfind(|path| path.to_string_lossy().ends_with(&suffix))
-            .ok_or("no key file")?;
         let owner = self.owner.as_ref().ok_or("no owner")?;
-        let text = decrypt(&newest, owner)?.ok_or("the owner does not open it")?;
-        Ok(Pair::parse_file(&String::from_utf8(text)?)?)
+        secrets_below(&self.root(), sort, owner)
     }
 
     /// Whether a pair opens a file of the repository.
@@ -173,22 +166,35 @@ impl World {
 
     /// The names of all files below a folder of the repository, sorted.
     pub(crate) fn files(&self, prefix: &str) -> Vec<PathBuf> {
-        let mut files = Vec::new();
-        collect(&self.root().join(prefix), &mut files);
-        files.sort();
-        files
+        files_below(&self.root().join(prefix))
     }
+}
+
+/// The own secrets of the repository in a folder of a sort, newest first, as an owner's key opens them: of the highest
+/// edition.
+pub(crate) fn secrets_below(root: &Path, sort: &str, owner: &Pair) -> Tested<Vec<Pair>> {
+    let suffix = format!("-{sort}.age");
+    let newest = files_below(&root.join("keys"))
+        .into_iter()
+        .rfind(|path| path.to_string_lossy().ends_with(&suffix))
+        .ok_or("no key file")?;
+    let text = decrypt(&newest, owner)?.ok_or("the owner does not open it")?;
+    Ok(Pair::parse_file(&String::from_utf8(text)?)?)
 }
 
 /// Decrypts a file with the age library; none where the key does not fit.
 pub(crate) fn decrypt(file: &Path, pair: &Pair) -> Tested<Option<Vec<u8>>> {
+    decrypt_bytes(&std::fs::read(file)?, pair)
+}
+
+/// The same of bytes that are at hand.
+pub(crate) fn decrypt_bytes(bytes: &[u8], pair: &Pair) -> Tested<Option<Vec<u8>>> {
     let key: age::x25519::Identity = pair
         .to_secret_text()
         .expose_secret()
         .parse()
         .map_err(|error: &str| error.to_owned())?;
-    let bytes = std::fs::read(file)?;
-    let opened = age::Decryptor::new(bytes.as_slice())?;
+    let opened = age::Decryptor::new(bytes)?;
     match opened.decrypt(std::iter::once(&key as &dyn age::Identity)) {
         Err(age::DecryptError::NoMatchingKeys) => Ok(None),
         opened => {
@@ -209,6 +215,14 @@ pub(crate) fn options(owner: Option<&Pair>, pack_bytes: u64) -> InitOptions {
         program: "test 1".to_owned(),
         now: now(),
     }
+}
+
+/// All files below a folder, sorted.
+pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    collect(folder, &mut files);
+    files.sort();
+    files
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
