@@ -34,7 +34,7 @@ done
 # Debian's own tar, zstd and age judge the packs; systemd-analyze judges the units; nss-myhostname resolves *.localhost.
 area_packages() {
   local missing=() pair
-  for pair in tar:tar zstd:zstd age:age sha256sum:coreutils systemd-analyze:systemd tmux:tmux ssh-keygen:openssh-client script:bsdutils node:nodejs npm:npm; do
+  for pair in tar:tar zstd:zstd age:age sha256sum:coreutils systemd-analyze:systemd tmux:tmux ssh-keygen:openssh-client script:bsdutils restic:restic node:nodejs npm:npm; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
   done
   getent hosts a.b.localhost >/dev/null || missing+=(libnss-myhostname)
@@ -91,7 +91,7 @@ area_demo() { bash tests/demo.sh; }
 # as it is released; mlark must be no slower in anything.
 area_bench() {
   if [ "$full" = yes ]; then
-    cargo build --release -p mlark --locked && python tests/bench/run.py --gate | tee tests/.full/bench.txt
+    cargo build --release -p mlark --locked && python tests/bench/run.py --gate
   else
     build_bins && python tests/bench/run.py --bytes 5e7 --rounds 1 --mlark "${CARGO_TARGET_DIR:-target}/debug/mlark" --gate-size
   fi
@@ -113,16 +113,21 @@ run_area() {
     return
   fi
   printf '\n=== %s\n' "$area"
+  if [ "$full" = yes ]; then export MLARK_TESTS_FIGURES=$root/$done_at.figures; mkdir -p tests/.full; rm -f "$MLARK_TESTS_FIGURES"; fi
   if "area_$area"; then passed=$((passed + 1)); else verdict=FAILED; failed=$((failed + 1)); fi
   table+=("$(printf '%-10s %6s  %s' "$area" "$(awk "BEGIN{printf \"%.1f\", ($SECONDS-$began)/60}")" "$verdict")")
   if [ "$full" = yes ] && [ "$verdict" = passed ]; then record "$area" "$done_at"; fi
 }
 
-# A line of tests/RECORD.md: when, what, at which commit, on which machine, how long.
+# Lines of tests/RECORD.md: when, what, at which commit, on which machine, how long; and each figure that the area left.
 record() {
   mkdir -p tests/.full && echo "$commit" >"$2"
-  printf '| %s | %s | %s | %s, %s cores | %s |\n' "$(date -u +%F)" "$1" "${commit:0:12}" "$(uname -m)" "$(nproc)" \
-    "$(echo "${table[-1]}" | awk '{print $2}') min" >>tests/RECORD.md
+  local took line
+  took="$(echo "${table[-1]}" | awk '{print $2}') min"
+  while read -r line; do
+    printf '| %s | %s | %s | %s, %s cores | %s |\n' "$(date -u +%F)" "$1${line:+: $line}" "${commit:0:12}" "$(uname -m)" "$(nproc)" \
+      "$took" >>tests/RECORD.md
+  done < <(if [ -s "$MLARK_TESTS_FIGURES" ]; then cat "$MLARK_TESTS_FIGURES"; else echo; fi)
 }
 
 for area in "${areas[@]}"; do

@@ -19,7 +19,7 @@ const DRAWN: &[(&str, &[&str])] = &[
 
 /// The further edges that tests alone may have.
 const FOR_TESTS: &[(&str, &[&str])] = &[
-    ("archive-format", &[]),
+    ("archive-format", &["mlark-tests"]),
     ("workspace", &["simulator"]),
     ("restore", &["simulator"]),
     ("mlark", &["simulator"]),

@@ -10,8 +10,8 @@ use archive_format::{
 use bytes::Bytes;
 use futures::TryStreamExt;
 
-use crate::length::{figures, grouped, short_or_long};
 use crate::world::{Failure, Tested, Thing, World, backup, floats, model, noise};
+use mlark_tests::length::{figures, grouped, short_or_long};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Harm {

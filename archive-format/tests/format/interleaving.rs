@@ -15,9 +15,9 @@ use serde_json::json;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::length::{figures, grouped, short_or_long};
 use crate::memory::Memory;
 use crate::world::{Tested, Thing, World, backup, complete, model, noise, now, put, restore};
+use mlark_tests::length::{figures, grouped, short_or_long};
 
 /// Whose turn it is. Everybody waits before each request; one at a time goes on.
 #[derive(Debug, Default)]

@@ -15,7 +15,6 @@ mod faulty;
 mod forgery;
 mod interleaving;
 mod keys;
-mod length;
 mod life;
 mod lived;
 mod meanwhile;

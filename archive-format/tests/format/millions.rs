@@ -6,7 +6,6 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Instant;
 
 use archive_format::magic::INDEX_MAGIC;
@@ -17,8 +16,9 @@ use archive_format::{
     Repository,
 };
 
-use crate::length::{figures, grouped, short_or_long};
 use crate::world::{Tested, World, backup, model, noise};
+use mlark_tests::apart::{self, peak_kib, tell};
+use mlark_tests::length::{figures, grouped, short_or_long};
 
 /// What a process may take.
 const LIMIT_KIB: u64 = 150 << 10;
@@ -128,34 +128,9 @@ fn generate(root: &Path, meta: &Recipient, objects: u64) -> Tested {
     Ok(())
 }
 
-/// What a process of its own said: `name: number` a line.
-fn in_own_process(test: &str, folder: &Path) -> Tested<impl Fn(&str) -> Tested<u64>> {
-    let ran = Command::new(std::env::current_exe()?)
-        .args(["--exact", test, "--ignored", "--nocapture"])
-        .env("MLARK_TESTS_FOLDER", folder)
-        .output()?;
-    let said = String::from_utf8_lossy(&ran.stdout).into_owned();
-    if !ran.status.success() {
-        let stderr = String::from_utf8_lossy(&ran.stderr);
-        return Err(format!("{test}: {said}{stderr}").into());
-    }
-    Ok(move |name: &str| {
-        let value = said
-            .lines()
-            .find_map(|line| line.split_once(&format!("{name}: ")));
-        let (_, value) = value.ok_or_else(|| format!("no {name} in {said}"))?;
-        Ok(value.parse()?)
-    })
-}
-
 /// The folder that the parent made, with the repository, the machine's key and the caches.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the parent process names the folder in a variable"
-)]
 fn folder() -> Tested<PathBuf> {
-    let folder = std::env::var_os("MLARK_TESTS_FOLDER");
-    Ok(folder.ok_or("MLARK_TESTS_FOLDER is not set")?.into())
+    Ok(apart::folder().ok_or("no folder is named")?)
 }
 
 async fn open(folder: &Path) -> Tested<Repository> {
@@ -175,16 +150,12 @@ async fn open(folder: &Path) -> Tested<Repository> {
     Ok(Repository::open(storage, keys, options).await?)
 }
 
-/// Says how long it took and how much memory the process took at most.
-#[expect(clippy::print_stdout, reason = "the parent reads the lines")]
+/// Tells how long it took and how much memory the process took at most.
 fn say(began: Instant, lines: &[(&str, u64)]) -> Tested {
-    println!("milliseconds: {}", began.elapsed().as_millis());
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let peak = peak.ok_or("no peak")?.trim().trim_end_matches(" kB");
-    println!("peak KiB: {peak}");
+    tell("milliseconds", began.elapsed().as_millis() as u64);
+    tell("peak KiB", peak_kib()?);
     for (name, number) in lines {
-        println!("{name}: {number}");
+        tell(name, *number);
     }
     Ok(())
 }
@@ -242,17 +213,17 @@ async fn a_catalogue_of_millions_of_objects_is_made_anew_and_asked_in_little_mem
     generate(&world.root(), &meta, objects)?;
     world.machine.write_new(&folder.join("machine.key"))?;
 
-    let made = in_own_process("millions::make_anew", folder)?;
-    assert!(made("objects")? > objects);
+    let made = apart::run("millions::make_anew", folder)?;
+    assert!(made.figure("objects")? > objects);
     let id = world.machine.repository().to_string();
     let database = folder.join("cache").join(id).join("catalogue.sqlite");
     let database = std::fs::metadata(database)?.len();
-    let asked = in_own_process("millions::look_up", folder)?;
-    assert_eq!(asked("found")?, LOOKED_UP / 2);
-    assert_eq!(asked("others")?, 0);
+    let asked = apart::run("millions::look_up", folder)?;
+    assert_eq!(asked.figure("found")?, LOOKED_UP / 2);
+    assert_eq!(asked.figure("others")?, 0);
     for (act, peak) in [
-        ("made anew", made("peak KiB")?),
-        ("asked", asked("peak KiB")?),
+        ("made anew", made.figure("peak KiB")?),
+        ("asked", asked.figure("peak KiB")?),
     ] {
         assert!(
             peak < LIMIT_KIB,
@@ -263,13 +234,13 @@ async fn a_catalogue_of_millions_of_objects_is_made_anew_and_asked_in_little_mem
         "catalogue of {} objects: made anew in {:.1} s with {} MiB resident, {} MiB on disk; opened in {:.1} s; {} digests \
          in {:.2} s with {} MiB resident",
         grouped(objects),
-        made("milliseconds")? as f64 / 1e3,
-        made("peak KiB")? >> 10,
+        made.figure("milliseconds")? as f64 / 1e3,
+        made.figure("peak KiB")? >> 10,
         database >> 20,
-        asked("opened")? as f64 / 1e3,
+        asked.figure("opened")? as f64 / 1e3,
         grouped(LOOKED_UP),
-        asked("milliseconds")? as f64 / 1e3,
-        asked("peak KiB")? >> 10,
+        asked.figure("milliseconds")? as f64 / 1e3,
+        asked.figure("peak KiB")? >> 10,
     ))?;
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! A backup's memory does not grow with the size of a file. Measured in a process of its own, simulator included.
 
-use std::process::Command;
-
 use mlark::capture::Counted;
+use mlark_tests::apart::{self, peak_kib, tell};
+use mlark_tests::length::short_or_long;
 use simulator::blob::{Content, Fill};
 
 use super::cloud::Cloud;
@@ -16,36 +16,15 @@ const LIMIT_KIB: u64 = 256 << 10;
 
 #[test]
 fn a_large_file_is_backed_up_within_the_memory_limit() {
-    let program = std::env::current_exe().unwrap();
-    let child = Command::new(program)
-        .args([
-            "--exact",
-            "backup::memory::large_file",
-            "--ignored",
-            "--nocapture",
-        ])
-        .output()
-        .unwrap();
-    let output = String::from_utf8_lossy(&child.stdout);
-    assert!(child.status.success(), "{output}");
-    let mut lines = output.lines();
-    let peak = lines.find_map(|line| line.split_once("peak KiB: ")?.1.parse::<u64>().ok());
-    let peak = peak.unwrap();
+    let said = apart::run("backup::memory::large_file", std::env::temp_dir()).unwrap();
+    let peak = said.figure("peak KiB").unwrap();
     assert!(peak < LIMIT_KIB, "{peak} KiB were resident");
 }
 
 #[tokio::test(start_paused = true)]
 #[ignore = "run in a process of its own, by a_large_file_is_backed_up_within_the_memory_limit"]
-#[expect(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "the long form is asked for by a variable; the parent reads the line"
-)]
 async fn large_file() {
-    let size = match std::env::var("MLARK_TESTS_FULL") {
-        Ok(_) => LONG_BYTES,
-        Err(_) => SHORT_BYTES,
-    };
+    let size = short_or_long(SHORT_BYTES, LONG_BYTES);
     let cloud = Cloud::small().await;
     let (_, container, blob) = a_model(&cloud);
     {
@@ -63,8 +42,5 @@ async fn large_file() {
     assert!(!report.has_gaps(), "{:?}", report.gaps);
     assert_eq!(report.files_total().count(Counted::Failed), 0);
     assert!(report.bytes.read > size);
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let peak = peak.unwrap().trim().trim_end_matches(" kB");
-    println!("peak KiB: {peak}");
+    tell("peak KiB", peak_kib().unwrap());
 }

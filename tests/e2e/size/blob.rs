@@ -1,12 +1,14 @@
 //! A blob of many gigabytes without any order in it, which the simulator neither holds nor stores: backed up and restored
 //! through cuts, within the memory limit. Simulator and mlark share the process.
 
+use mlark_tests::apart::{self, peak_kib, tell};
+use mlark_tests::length::{figures, short_or_long};
 use simulator::blob::{Content, Fill};
 use simulator::call::Service;
 use simulator::faults::{Fault, Rule};
 use simulator::world::World;
 
-use super::apart::{LIMIT_KIB, figure, is_long, peak_kib, run, tell};
+use super::LIMIT_KIB;
 use crate::restore::bench::Bench;
 
 /// The size of the blob in the short and in the long form.
@@ -22,24 +24,35 @@ const SEED: u64 = 20;
 
 #[test]
 fn a_huge_blob_is_backed_up_and_restored_through_ten_cuts_within_the_memory_limit() {
-    let output = run("size::blob::there_and_back");
-    let size = figure(&output, "blob bytes");
-    let twice = figure(&output, "bytes read beyond the blob");
+    let said = apart::run("size::blob::there_and_back", std::env::temp_dir()).unwrap();
+    let figure = |name: &str| said.figure(name).unwrap();
+    let size = figure("blob bytes");
+    let twice = figure("bytes read beyond the blob");
     assert!(twice < size / 100, "{twice} bytes were read twice");
-    let sent_twice = figure(&output, "bytes written beyond the blob");
+    let sent_twice = figure("bytes written beyond the blob");
     assert!(
         sent_twice <= CUTS * RANGE_BYTES + REST_BYTES,
         "{sent_twice} bytes were written twice"
     );
     for name in ["peak KiB after the backup", "peak KiB after the restore"] {
-        let peak = figure(&output, name);
+        let peak = figure(name);
         assert!(peak < LIMIT_KIB, "{name}: {peak}");
     }
+    let backup = figure("peak KiB after the backup") >> 10;
+    let restore = figure("peak KiB after the restore") >> 10;
+    let line = format!(
+        "a blob of {} GiB through {CUTS} cuts each way: {} KiB read twice, {} KiB written twice; VmHWM {backup} MiB after the \
+         backup, {restore} MiB after the restore",
+        size >> 30,
+        twice >> 10,
+        sent_twice >> 10,
+    );
+    figures(&line).unwrap();
 }
 
 /// The size that the disk bears: the long form takes less where 20 GiB do not fit, and says so.
 fn size() -> u64 {
-    let wanted = if is_long() { LONG_BYTES } else { SHORT_BYTES };
+    let wanted = short_or_long(SHORT_BYTES, LONG_BYTES);
     let free = free_bytes(&std::env::temp_dir()).saturating_sub(SPARE_BYTES);
     let size = if free < wanted {
         ((free / 2) >> 30) << 30
@@ -140,7 +153,7 @@ async fn there_and_back() {
     assert_eq!(struck(&bench), CUTS);
     let read = bench.simulator.state().arrivals.sent(Service::Blob);
     tell("bytes read beyond the blob", read.saturating_sub(size));
-    tell("peak KiB after the backup", peak_kib());
+    tell("peak KiB after the backup", peak_kib().unwrap());
 
     {
         let mut state = bench.simulator.state();
@@ -166,7 +179,7 @@ async fn there_and_back() {
         written.saturating_sub(size),
     );
     assert_eq!(restored(&bench, &name), (Some((Fill::Cipher, SEED)), size));
-    tell("peak KiB after the restore", peak_kib());
+    tell("peak KiB after the restore", peak_kib().unwrap());
 }
 
 fn struck(bench: &Bench) -> u64 {

@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Stdio;
 
 use jiff::Timestamp;
 use mlark::config::environment::Environment;
 use mlark::{Context, ExitStatus};
+use mlark_tests::apart::{self, Said, peak_kib, tell};
+use mlark_tests::length::{figures, grouped, short_or_long};
 use serde_json::Value;
 use simulator::Settings;
 use simulator::server::Server;
@@ -16,7 +17,7 @@ use simulator::state::{CLIENT_ID, CLIENT_SECRET, TENANT};
 use simulator::workspace::WorkspaceKey;
 use simulator::world::{Census, Large};
 
-use super::apart::{LIMIT_KIB, figure, is_long, peak_kib, tell};
+use super::LIMIT_KIB;
 use crate::backup::cost::Expected;
 
 const SHORT: Large = Large {
@@ -32,12 +33,9 @@ const LONG: Large = Large {
 /// Rows of a page of every list.
 const PAGE: usize = 500;
 
-/// Names the folder of the configuration to the process that is measured.
-const FOLDER: &str = "MLARK_TESTS_FOLDER";
-
 #[tokio::test(flavor = "multi_thread")]
 async fn many_items_take_the_requests_that_pages_take_and_no_more_memory() {
-    let large = if is_long() { LONG } else { SHORT };
+    let large = short_or_long(SHORT, LONG);
     let settings = Settings {
         page: PAGE,
         ..Settings::default()
@@ -52,9 +50,6 @@ async fn many_items_take_the_requests_that_pages_take_and_no_more_memory() {
     let first = measured(&server, folder.path()).await;
     let expected = whole(&server, &key, asked, &large);
     let off = first.requests.abs_diff(expected);
-    tell("requests of the first backup", first.requests);
-    tell("requests that pages, jobs and files make", expected);
-    tell("peak KiB of the first backup", first.peak);
     assert!(
         off * 20 <= expected,
         "{} requests, computed are {expected}",
@@ -64,14 +59,24 @@ async fn many_items_take_the_requests_that_pages_take_and_no_more_memory() {
     assert!(first.saved("items") as usize > large.jobs + large.model_versions);
 
     let second = measured(&server, folder.path()).await;
-    let expected = unchanged(&server, &key, asked);
-    tell("requests of an unchanged backup", second.requests);
-    tell("peak KiB of an unchanged backup", second.peak);
+    let exactly = unchanged(&server, &key, asked);
     assert_eq!(second.saved("files"), 0);
-    assert_eq!(second.requests, expected);
+    assert_eq!(second.requests, exactly);
     for peak in [first.peak, second.peak] {
         assert!(peak < LIMIT_KIB, "{peak} KiB were resident");
     }
+    let line = format!(
+        "{} jobs, {} model versions, {} files: {} requests (computed {}), unchanged {} (exact); VmHWM {} MiB, unchanged {} MiB",
+        grouped(large.jobs as u64),
+        grouped(large.model_versions as u64),
+        grouped(large.files as u64),
+        grouped(first.requests),
+        grouped(expected),
+        grouped(second.requests),
+        first.peak >> 10,
+        second.peak >> 10,
+    );
+    figures(&line).unwrap();
 }
 
 /// What one backup cost.
@@ -97,9 +102,9 @@ impl Measured {
 
 async fn measured(server: &Server, folder: &Path) -> Measured {
     server.simulator().state().arrivals.reset();
-    let output = run(folder, "backup").await;
+    let said = run(folder, "backup").await;
     // What the test harness prints stands around the document.
-    let lines = output.lines().skip_while(|line| *line != "{");
+    let lines = said.0.lines().skip_while(|line| *line != "{");
     let (mut text, mut lines) = (String::new(), lines.peekable());
     while let Some(line) = lines.next_if(|line| *line != "}") {
         text.push_str(line);
@@ -113,7 +118,7 @@ async fn measured(server: &Server, folder: &Path) -> Measured {
     assert_eq!(report["snapshots"][0]["requests"], requests);
     Measured {
         requests,
-        peak: figure(&output, "peak KiB"),
+        peak: said.figure("peak KiB").unwrap(),
         report,
     }
 }
@@ -159,24 +164,17 @@ fn configure(server: &Server, key: &WorkspaceKey, folder: &Path) {
 }
 
 /// Runs a command of mlark in a process of its own.
-async fn run(folder: &Path, command: &str) -> String {
-    let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
+async fn run(folder: &Path, command: &str) -> Said {
     let test = format!("size::workspace::program_{command}");
-    child
-        .args(["--exact", &test, "--ignored", "--nocapture"])
-        .env(FOLDER, folder)
-        .stderr(Stdio::inherit());
-    let output = child.output().await.unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{text}");
-    text
+    let command = apart::command(&test, folder).unwrap();
+    let output = tokio::process::Command::from(command).output().await;
+    Said::of(&output.unwrap()).unwrap()
 }
 
 /// The program itself, as `main` runs it.
-#[expect(clippy::disallowed_methods, reason = "the parent names the folder")]
 async fn program(arguments: &[&str]) {
-    let folder = std::env::var(FOLDER).unwrap();
-    let config = format!("{folder}/mlark.toml");
+    let folder = apart::folder().unwrap();
+    let config = format!("{}/mlark.toml", folder.display());
     let mut all = vec!["mlark", "--config", &config, "--no-progress"];
     all.extend(arguments);
     let context = Context {
@@ -184,7 +182,7 @@ async fn program(arguments: &[&str]) {
         ..Context::of_process()
     };
     assert_eq!(mlark::run(all, context).await, ExitStatus::Done);
-    tell("peak KiB", peak_kib());
+    tell("peak KiB", peak_kib().unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,25 +3,32 @@
 
 use std::io::Write;
 
-/// The first, or in the long form the second.
+/// Whether the long forms are asked for.
+#[must_use]
 #[expect(
     clippy::disallowed_methods,
     reason = "the long form is asked for by a variable"
 )]
-pub(crate) fn short_or_long<T>(short: T, long: T) -> T {
-    match std::env::var_os("MLARK_TESTS_FULL") {
-        None => short,
-        Some(_) => long,
-    }
+pub fn is_long() -> bool {
+    std::env::var_os("MLARK_TESTS_FULL").is_some()
+}
+
+/// The first, or in the long form the second.
+pub fn short_or_long<T>(short: T, long: T) -> T {
+    if is_long() { long } else { short }
 }
 
 /// Prints figures, and keeps them where a file is named for them.
+///
+/// # Errors
+///
+/// That file cannot be written.
 #[expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
     reason = "figures are for whoever asked for the long form"
 )]
-pub(crate) fn figures(line: &str) -> std::io::Result<()> {
+pub fn figures(line: &str) -> std::io::Result<()> {
     println!("{line}");
     let Some(path) = std::env::var_os("MLARK_TESTS_FIGURES") else {
         return Ok(());
@@ -33,7 +40,8 @@ pub(crate) fn figures(line: &str) -> std::io::Result<()> {
 }
 
 /// A number with its thousands apart.
-pub(crate) fn grouped(number: u64) -> String {
+#[must_use]
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (place, digit) in digits.chars().enumerate() {
