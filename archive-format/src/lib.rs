@@ -13,6 +13,8 @@ pub mod content;
 pub mod copy;
 pub mod diff;
 mod error;
+#[cfg(test)]
+mod examples;
 pub mod json;
 pub mod keys;
 pub mod log;

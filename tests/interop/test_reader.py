@@ -25,7 +25,8 @@ PAGE = (ROOT / "archive-format/FORMAT.md").read_text()
 sys.path.insert(0, str(TESTS))
 from second.canonical import Number, Refused, canonical, parse  # noqa: E402
 from second.ed25519 import signed  # noqa: E402
-from second.manifest import Manifest  # noqa: E402
+from second.manifest import Manifest, pack_names  # noqa: E402
+from second.pack import join  # noqa: E402
 from second.repository import Repository  # noqa: E402
 from second_reader import safe  # noqa: E402
 
@@ -615,6 +616,60 @@ class Parts(unittest.TestCase):
                     read()
             else:
                 self.assertEqual(read(), [b"onetwo!three"] * 2)
+
+    def example(self, name):
+        """A worked example of the page."""
+        return re.search(rf"^```text {re.escape(name)}\n(.*?)^```", PAGE.split("\n## 15. ")[1], re.M | re.S)[1]
+
+    def rows(self, name):
+        """The bytes of an example's rows; whenever an offset begins anew, they are others."""
+        found = []
+        for offset, row in re.findall(r"^([0-9a-f]{4})  ((?:[0-9a-f]{2} ?)+)", self.example(name), re.M):
+            found += [b""] if offset == "0000" else []
+            self.assertEqual(int(offset, 16), len(found[-1]))
+            found[-1] += bytes.fromhex(row)
+        return found
+
+    def text(self, name):
+        """An example that is text."""
+        return "".join(self.example(name).splitlines()).replace("↵", "\n").encode()
+
+    def test_the_examples_of_the_page_are_read(self):
+        with tempfile.TemporaryDirectory() as work:
+            folder = pathlib.Path(work)
+            (pack,), (index,) = self.rows("pack"), self.rows("index")
+            name = hashlib.sha256(pack).hexdigest()
+            self.assertIn(f"`{name}`", PAGE)
+            entry, (length,) = self.text("entry"), self.rows("checkpoint")
+            self.assertEqual(length, struct.pack("<I", len(entry)))
+            table = pack[pack.index(b"mlarktb1"):][:116]
+            checkpoint = self.text("checkpoint").split(b"\n")[0] + b"\n" + length + entry
+            for path, data in (("repository.json", self.text("repository.json")), ("log/0000000001", entry), ("checkpoints/0000000001", checkpoint),
+                               (f"packs/{name[:2]}/{name}", pack), (f"index/{name}", index + table)):
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / path).write_bytes(data)
+            self.assertRegex(reader("verify", folder), "verified: 2048 bytes of tar, 1 checkpoints, .* 1 objects, 1 packs,")
+            self.assertIn("checkpoint 0000000001 holds the entries from 1 on", reader("log", folder))
+
+    def test_the_other_examples_of_the_page_are_what_they_say(self):
+        whole, two, four = self.rows("planes")
+        self.assertEqual([join(2, two), join(4, four)], [whole, whole])
+        store = Store()
+        (chunks,), line = self.rows("chunk list"), self.text("line")
+        manifest = Manifest(store, parse(b'{"packs":0}', "it"))
+        self.assertEqual([size for _, size in manifest.chunk_list(store.put(chunks), 1)], [1_048_576, 300_000])
+        self.assertEqual(pack_names(store, {"list": [store.put(self.rows("list of packs")[0])]}, "list", "packs"), [hashlib.sha256(self.rows("pack")[0]).hexdigest()])
+        store.put(line)
+        manifest.record = parse(json.dumps({"lines": 1, "manifest": store.put(self.text("root"))}, separators=(",", ":")).encode(), "it")
+        item, = manifest.lines()
+        self.assertEqual(canonical(item).encode() + b"\n", line)
+        key, hashed = self.rows("cut")
+        self.assertEqual(key, b"\0".join(text.encode() for text in (item["kind"], item["name"], item["version"])) + bytes(5))
+        self.assertEqual(hashed, hashlib.sha256(key).digest())
+        self.assertIn("goes on" if int.from_bytes(hashed[:4]) * 65_536 >= len(line) << 32 else "ends", self.example("cut"))
+        secret, _, mac = self.rows("secret")
+        store.oldest = re.search("AGE-SECRET-KEY-1[0-9A-Z]{58}", PAGE)[0].encode()
+        self.assertEqual(manifest.secret({"address": store.put(secret), "size": Number(len(secret)), "hmac": mac.hex()}), b'"hunter2"')
 
     def test_json_that_is_not_canonical_is_refused(self):
         for text in ('{"a":1,"a":1}', '{"b":1,"a":1}', '{"a": 1}', '{"a":"\\ud800"}', '{"a":NaN}', '{"a":1} ', '{"a":"\\u0041"}', "[1]",

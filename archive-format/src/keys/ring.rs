@@ -163,13 +163,16 @@ impl Ring {
 
     /// The HMAC of a secret. Its key is derived from the oldest meta secret, so that it stays the same for ever.
     pub(crate) fn secret_mac(&self, secret: &[u8]) -> Result<Mac, Error> {
-        let pair = self.meta.last().ok_or(Error::SecretsNeedEncryption)?;
-        let derived = mac(
-            pair.to_secret_text().expose_secret().as_bytes(),
-            SECRET_CONTEXT,
-        )?;
-        mac(&derived, secret).map(Mac::from_bytes)
+        let oldest = self.meta.last().ok_or(Error::SecretsNeedEncryption)?;
+        secret_mac(oldest, secret)
     }
+}
+
+/// The HMAC of a secret where this is the oldest meta pair.
+pub(crate) fn secret_mac(oldest: &Pair, secret: &[u8]) -> Result<Mac, Error> {
+    let text = oldest.to_secret_text();
+    let derived = mac(text.expose_secret().as_bytes(), SECRET_CONTEXT)?;
+    mac(&derived, secret).map(Mac::from_bytes)
 }
 
 fn mac(key: &[u8], message: &[u8]) -> Result<[u8; 32], Error> {

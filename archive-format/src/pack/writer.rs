@@ -156,15 +156,24 @@ impl PackBuilder {
     }
 
     /// Ends the tar, writes the tables, flushes the file to disk.
-    pub(crate) fn finish(mut self, codec: &mut Codec) -> Result<FinishedPack, Error> {
-        let end = codec.encode_bare(&[0; 1024])?;
-        self.append(end)?;
-        self.objects.sort_unstable_by_key(|row| row.address);
-        self.objects.dedup_by_key(|row| row.address);
+    pub(crate) fn finish(self, codec: &mut Codec) -> Result<FinishedPack, Error> {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|_| Error::Worker {
             what: "the source of random bytes",
         })?;
+        self.finish_with(random, codec)
+    }
+
+    /// The same with these random bytes.
+    pub(crate) fn finish_with(
+        mut self,
+        random: [u8; 16],
+        codec: &mut Codec,
+    ) -> Result<FinishedPack, Error> {
+        let end = codec.encode_bare(&[0; 1024])?;
+        self.append(end)?;
+        self.objects.sort_unstable_by_key(|row| row.address);
+        self.objects.dedup_by_key(|row| row.address);
         let table = Table {
             random,
             class: self.class,

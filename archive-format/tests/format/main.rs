@@ -11,6 +11,7 @@ mod crash;
 mod damage;
 mod difference;
 mod document;
+mod examples;
 mod faulty;
 mod forgery;
 mod interleaving;

@@ -14,7 +14,7 @@ use crate::world::{Tested, Thing, World, backup, model, noise};
 const PROGRAMS: [&str; 6] = ["age", "zstd", "tar", "sha256sum", "od", "python3"];
 
 /// The blocks of a language in a section of the page.
-fn blocks(section: &str, language: &str) -> Tested<Vec<&'static str>> {
+pub(crate) fn blocks(section: &str, language: &str) -> Tested<Vec<&'static str>> {
     let (_, rest) = FORMAT
         .split_once(&format!("\n## {section}. "))
         .ok_or("no such section")?;
