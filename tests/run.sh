@@ -78,7 +78,7 @@ area_supply() {
 
 area_units() { bash systemd/check.sh; }
 
-area_interop() { build_bins && (cd tests/interop && python -m unittest -v test_roundtrip test_repair test_clients); }
+area_interop() { build_bins && (cd tests/interop && python -m unittest -v test_roundtrip test_repair test_folder test_clients); }
 
 # The format's second reader, written from FORMAT.md alone, on repositories that mlark made.
 area_reader() { build_bins && (cd tests/interop && python -m unittest -v test_reader); }

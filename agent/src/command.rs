@@ -9,6 +9,7 @@ pub mod copy;
 pub mod daemon;
 pub mod diff;
 pub mod doctor;
+pub mod export;
 pub mod find;
 pub mod forget;
 pub mod gaps;
@@ -55,6 +56,8 @@ pub enum Command {
     Gaps(gaps::Args),
     /// Brings back what a snapshot holds: plan, apply, verify
     Restore(restore::Args),
+    /// Writes a snapshot for readers without mlark
+    Export(export::Args),
     /// Checks the repository: log, signatures, manifests, packs
     Check(check::Args),
     /// Makes this machine's catalogue anew
@@ -92,6 +95,7 @@ fn begin<'a>(command: &'a Command, session: &'a Session) -> Work<'a> {
         Command::Ls(args) => Box::pin(ls::run(args, session)),
         Command::Show(args) => Box::pin(show::run(args, session)),
         Command::Restore(args) => Box::pin(restore::run(args, session)),
+        Command::Export(args) => Box::pin(export::run(args, session)),
         Command::Check(args) => Box::pin(check::run(args, session)),
         Command::Catalogue(args) => Box::pin(catalogue::run(args, session)),
         Command::Find(args) => Box::pin(find::run(args, session)),

@@ -25,6 +25,7 @@ mod step;
 mod upload;
 
 use executor::{Executor, Tally};
+pub(crate) use step::chain;
 
 /// What a restore works with besides the plan.
 #[derive(Clone, Copy)]

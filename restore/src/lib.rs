@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod error;
 mod expected;
+pub mod export;
 mod files;
 pub mod journal;
 pub mod loss;
@@ -23,6 +24,7 @@ mod world;
 
 pub use apply::{Session, apply};
 pub use error::Error;
+pub use export::{ExportFailure, ExportLoss, ExportRequest, Exported, export_folder};
 pub use journal::{Journal, Restoration, StepState};
 pub use loss::Loss;
 pub use lost::LostPart;

@@ -52,6 +52,11 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// Items were written into a folder.
+    Exported {
+        /// How many so far.
+        items: u64,
+    },
     /// Items are being compared: `done` of `total`.
     Verifying {
         /// How many were compared.

@@ -281,7 +281,7 @@ fn jobs_named(kind: &Kind, value: &Value) -> BTreeSet<String> {
     jobs
 }
 
-fn documents(loaded: &Loaded) -> Vec<Document> {
+pub(crate) fn documents(loaded: &Loaded) -> Vec<Document> {
     let read = |text: &crate::snapshot::Text, form| Document {
         form,
         api_version: text.api_version.clone(),
@@ -296,7 +296,7 @@ fn documents(loaded: &Loaded) -> Vec<Document> {
     arm.into_iter().chain(record).collect()
 }
 
-fn known<'d>(loaded: &Loaded, documents: &'d [Document]) -> Known<'d> {
+pub(crate) fn known<'d>(loaded: &Loaded, documents: &'d [Document]) -> Known<'d> {
     let first = loaded.item.files.first();
     Known {
         kind: Kind::find(&loaded.id.kind),

@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use crate::azml::AzMl;
 use crate::select::{AttributeName, AttributeValue};
 use crate::{Document, Error, ItemId};
 
@@ -208,6 +209,8 @@ pub struct Kind {
     pub order_reason: &'static str,
     /// What a restore cannot bring back for any item of the kind.
     pub losses: &'static [Loss],
+    /// How an item is written as `az ml` YAML, for kinds that have a schema.
+    pub azml: Option<&'static AzMl>,
 }
 
 impl Kind {

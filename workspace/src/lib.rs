@@ -4,6 +4,7 @@
 //! This crate knows no archive and prints nothing. Documents stay JSON values from end to end: what it does not
 //! understand it keeps.
 
+pub mod azml;
 pub mod azure;
 pub mod clock;
 pub mod document;
@@ -21,6 +22,7 @@ pub mod role;
 pub mod select;
 pub mod source;
 pub mod url;
+pub mod yaml;
 
 pub use self::url::WorkspaceUrl;
 pub use clock::Clock;

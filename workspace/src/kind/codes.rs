@@ -43,4 +43,5 @@ pub(super) static ROW: Kind = Kind {
             "`codeUri` names the new one",
         ),
     ],
+    azml: None,
 };

@@ -37,4 +37,5 @@ pub(super) static ROW: Kind = Kind {
     order: 60,
     order_reason: "a component names code and environments, and a pipeline component other components: leaves first",
     losses: &[attribute::CREATOR_LOSS],
+    azml: Some(&crate::azml::COMPONENT),
 };

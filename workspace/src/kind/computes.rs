@@ -85,4 +85,5 @@ pub(super) static ROW: Kind = Kind {
         "a compute costs money from the moment it is created, and instance names are taken once a region",
         "create it, or map its name to one that is there",
     )],
+    azml: Some(&crate::azml::COMPUTE),
 };

@@ -44,4 +44,5 @@ pub(super) static ROW: Kind = Kind {
     order: 40,
     order_reason: "a data asset names a datastore that must be there, and jobs name data assets",
     losses: &[attribute::CREATOR_LOSS],
+    azml: Some(&crate::azml::DATA),
 };

@@ -72,6 +72,7 @@ pub(super) static ROW: Kind = Kind {
     order: 10,
     order_reason: "models, data and jobs name datastores, which name nothing in the workspace",
     losses: &[attribute::CREATOR_LOSS],
+    azml: Some(&crate::azml::DATASTORE),
 };
 
 /// Every workspace has its own default datastores; writing the source's over them would cut it off from its storage.

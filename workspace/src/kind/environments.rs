@@ -67,6 +67,7 @@ pub(super) static ROW: Kind = Kind {
             "the service builds it again at first use",
         ),
     ],
+    azml: Some(&crate::azml::ENVIRONMENT),
 };
 
 /// Curated environments belong to Microsoft: every workspace has them by the same names.

@@ -34,4 +34,5 @@ pub(super) static ROW: Kind = Kind {
         "they belong to the machine that they came from",
         "content, times, permission bits and links are kept",
     )],
+    azml: None,
 };

@@ -80,6 +80,7 @@ pub(super) static ROW: Kind = Kind {
             "tags `mlark.*`; start and end are kept",
         ),
     ],
+    azml: Some(&crate::azml::JOB),
 };
 
 /// Job types whose steps, trials or iterations are runs that no list shows.

@@ -47,4 +47,5 @@ pub(super) static ROW: Kind = Kind {
     order: 50,
     order_reason: "a model names a datastore that must be there, and deployments and jobs name models",
     losses: &[attribute::CREATOR_LOSS],
+    azml: Some(&crate::azml::MODEL),
 };

@@ -36,6 +36,7 @@ pub(super) static ROW: Kind = Kind {
         "identities of the source mean nothing elsewhere",
         "the share's own permissions",
     )],
+    azml: None,
 };
 
 /// Entries of a share or folder have no document.

@@ -42,4 +42,5 @@ pub(super) static ROW: Kind = Kind {
     order: 110,
     order_reason: "a schedule starts what it names, so all of that comes first",
     losses: &[attribute::CREATOR_LOSS],
+    azml: Some(&crate::azml::SCHEDULE),
 };

@@ -137,7 +137,7 @@ fn ask(args: &Args, session: &Session, plan: &Plan) -> Result<(), Failure> {
 }
 
 /// The library's wish to stop, asked when the process's is.
-fn stop(session: &Session) -> Stop {
+pub(in crate::command) fn stop(session: &Session) -> Stop {
     let stop = Stop::default();
     let (asked, shutdown) = (stop.clone(), session.context.shutdown.clone());
     tokio::spawn(async move {

@@ -1,0 +1,148 @@
+//! The YAML of an item, with what it needs to know of the items that it refers to.
+
+use std::collections::BTreeMap;
+
+use workspace::azml::{Given, Neighbour, Sheet, Unmapped, is_anonymous};
+use workspace::reference::references;
+use workspace::{ItemId, Kind, Selection};
+
+use super::{path, selected};
+use crate::Error;
+use crate::snapshot::{Loaded, Source};
+
+/// So many items are remembered before all of them are forgotten: jobs share code and environments with their
+/// neighbours in the order of names.
+const REMEMBERED_MAX: usize = 4_096;
+
+/// What came of an item.
+pub(super) enum Made {
+    /// Its YAML.
+    Sheet(Sheet),
+    /// There is none to be expected: a container of versions, a code, a notebook, a step of a job.
+    Nothing,
+    /// There should be one, and is not, for this reason.
+    Unmapped(String),
+}
+
+/// Makes YAML.
+pub(super) struct Sheets<'a> {
+    source: Source,
+    selection: &'a Selection,
+    /// Items that others refer to, as seen from the folder's root; `None` where they are not written.
+    seen: BTreeMap<ItemId, Option<Neighbour>>,
+}
+
+impl<'a> Sheets<'a> {
+    pub(super) fn new(source: &Source, selection: &'a Selection) -> Self {
+        Self {
+            source: source.clone(),
+            selection,
+            seen: BTreeMap::new(),
+        }
+    }
+
+    pub(super) async fn sheet(
+        &mut self,
+        kind: Option<&'static Kind>,
+        loaded: &Loaded,
+    ) -> Result<Made, Error> {
+        let id = &loaded.id;
+        let Some((kind, azml)) = kind.and_then(|kind| Some((kind, kind.azml?))) else {
+            return Ok(match kind {
+                Some(_) => Made::Nothing,
+                None => Made::Unmapped("the kind is not known here".to_owned()),
+            });
+        };
+        if kind.versioned && id.version.is_none() {
+            return Ok(Made::Nothing);
+        }
+        let Some(text) = &loaded.arm else {
+            return Ok(match is_child(loaded) {
+                true => Made::Nothing,
+                false => Made::Unmapped("it has no specification, only a run record".to_owned()),
+            });
+        };
+        let neighbours = self.neighbours(kind, loaded).await?;
+        let files: Vec<String> = loaded
+            .item
+            .files
+            .iter()
+            .map(|file| file.path.as_str().to_owned())
+            .collect();
+        let given = Given {
+            id,
+            document: &text.value,
+            identity: self.source.identity(),
+            files: &files,
+            neighbours: &neighbours,
+            read_only: kind.read_only_of(id),
+        };
+        Ok(match azml.sheet(&given) {
+            Ok(sheet) => Made::Sheet(sheet),
+            Err(Unmapped(reason)) => Made::Unmapped(reason),
+        })
+    }
+
+    /// The items of the snapshot that a document refers to and that are written too, as seen from its folder.
+    async fn neighbours(
+        &mut self,
+        kind: &'static Kind,
+        loaded: &Loaded,
+    ) -> Result<BTreeMap<ItemId, Neighbour>, Error> {
+        let mut found = BTreeMap::new();
+        let Some(text) = &loaded.arm else {
+            return Ok(found);
+        };
+        let up = "../".repeat(path::depth(&loaded.id));
+        for (_, reference) in references(kind, &text.value) {
+            let Some(item) = reference.item_in(self.source.identity()) else {
+                continue;
+            };
+            if let Some(neighbour) = self.neighbour(&item).await? {
+                let folder = format!("{up}{}", neighbour.folder);
+                found.insert(
+                    item,
+                    Neighbour {
+                        folder,
+                        ..neighbour
+                    },
+                );
+            }
+        }
+        Ok(found)
+    }
+
+    async fn neighbour(&mut self, item: &ItemId) -> Result<Option<Neighbour>, Error> {
+        if let Some(seen) = self.seen.get(item) {
+            return Ok(seen.clone());
+        }
+        let there = selected(&self.source, self.selection, item).await?;
+        let neighbour = there.map(|loaded| Neighbour {
+            folder: path::of_item(item),
+            file: Kind::find(&item.kind)
+                .and_then(|kind| kind.azml)
+                .filter(|_| loaded.arm.is_some())
+                .map(|azml| azml.file),
+            has_files: !loaded.item.files.is_empty(),
+            document: loaded
+                .arm
+                .filter(|_| item.kind == "environments" && is_anonymous(item))
+                .map(|text| text.value),
+        });
+        if self.seen.len() >= REMEMBERED_MAX {
+            self.seen.clear();
+        }
+        self.seen.insert(item.clone(), neighbour.clone());
+        Ok(neighbour)
+    }
+}
+
+/// Whether a job is a step, trial or iteration of another: that one's YAML says it.
+fn is_child(loaded: &Loaded) -> bool {
+    loaded.record.as_ref().is_some_and(|record| {
+        record
+            .value
+            .get("parentRunId")
+            .is_some_and(serde_json::Value::is_string)
+    })
+}
