@@ -258,12 +258,12 @@ fn apply(transaction: &Transaction<'_>, entry: &ReadEntry) -> rusqlite::Result<(
             .iter()
             .try_for_each(|name| sweep(transaction, name)),
         Body::Keys(keys) if !keys.revoked.is_empty() => draw_lines(transaction),
-        body => apply_to_snapshots(transaction, entry.number, body),
+        body => apply_said(transaction, entry.number, body),
     }
 }
 
-/// Makes anew what entries say of snapshots, without those that count for nothing by the lines that the owners drew. What
-/// a sweep of a revoked signer names stays unusable: whoever saw it before may delete it at any time.
+/// Makes anew what entries say of snapshots and damage, without those that count for nothing by the lines that the owners
+/// drew. What a sweep of a revoked signer named before stays unusable: whoever saw it may delete it at any time.
 fn draw_lines(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     let body = |text: String| -> Option<Body> {
         let entry: EntryBody =
@@ -281,9 +281,12 @@ fn draw_lines(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
             *line = revoked.after.min(*line);
         }
     }
-    transaction.execute("DELETE FROM snapshot", [])?;
+    for table in ["snapshot", "damaged", "tabled", "lost"] {
+        transaction.execute(&format!("DELETE FROM {table}"), [])?;
+    }
     let mut query = transaction.prepare(
-        "SELECT number, signer, body FROM log WHERE sort IN ('snapshot', 'forget', 'accept', 'protect') ORDER BY number",
+        "SELECT number, signer, body FROM log
+         WHERE sort IN ('snapshot', 'forget', 'accept', 'protect', 'repair') ORDER BY number",
     )?;
     let mut rows = query.query([])?;
     while let Some(row) = rows.next()? {
@@ -292,7 +295,7 @@ fn draw_lines(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
             .get(&row.get::<_, [u8; 32]>(1)?)
             .is_none_or(|after| number <= *after);
         if let (true, Some(body)) = (counts, body(row.get(2)?)) {
-            apply_to_snapshots(transaction, number, &body)?;
+            apply_said(transaction, number, &body)?;
         }
     }
     transaction
@@ -303,11 +306,8 @@ fn draw_lines(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         .map(drop)
 }
 
-fn apply_to_snapshots(
-    transaction: &Transaction<'_>,
-    number: u64,
-    body: &Body,
-) -> rusqlite::Result<()> {
+/// What an entry says of snapshots and of damage.
+fn apply_said(transaction: &Transaction<'_>, number: u64, body: &Body) -> rusqlite::Result<()> {
     match body {
         // An id stands once: a later entry cannot put itself in the place of an earlier one.
         Body::Snapshot(record) => transaction

@@ -5,11 +5,13 @@
 use std::path::PathBuf;
 
 use bytes::Bytes;
+use futures::FutureExt;
 use serde_json::json;
 
 use super::*;
+use crate::catalogue::objects::{READ_ONLY, USABLE};
 use crate::keys::signing::SigningSecret;
-use crate::log::{Body, EntryBody, Forget, Keys, append, entry};
+use crate::log::{Body, EntryBody, Forget, Keys, Repair, append, entry};
 use crate::{Commit, FileName, Identity, LocalStorage, Outcome, Pair, check};
 
 fn now() -> Timestamp {
@@ -241,6 +243,53 @@ async fn behind_the_line_nothing_of_the_thief_counts_and_what_he_forgot_lives() 
             vec![vec![first.id, third.id]; 2]
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_the_line_what_the_thief_said_of_damage_counts_for_nothing() {
+    let scene = Scene::new(true).await;
+    let ours = scene.open("ours").await.unwrap();
+    backup(&ours, "one").await;
+    let mut packs = ours.inner.catalogue.pack_names(None, 10).await.unwrap();
+    let (hurt, sound) = (packs.remove(0).name, packs.remove(0).name);
+    let said = Repair {
+        packs: vec![hurt],
+        ..Repair::default()
+    };
+    let body = || std::future::ready(Ok(Some(Body::Repair(said.clone())))).boxed();
+    let run = SnapshotId::new(now()).unwrap();
+    ours.inner.append(run, now(), body).await.unwrap();
+    let line = ours.head().await.unwrap().0;
+    let lie = Repair {
+        mended: vec![hurt],
+        packs: vec![sound],
+        tables: vec![sound],
+        ..Repair::default()
+    };
+    scene.steal(Forged::Says(Body::Repair(lie))).await;
+    ours.refresh().await.unwrap();
+    let said_of = async |cache: &str| {
+        let repository = scene.open(cache).await.unwrap();
+        let mut found = Vec::new();
+        for pack in [hurt, sound] {
+            let known = repository.inner.catalogue.repaired(pack).await.unwrap();
+            found.push((known.damaged, known.tabled));
+        }
+        found
+    };
+    assert_eq!(said_of("early").await, [(false, false), (true, true)]);
+    ours.revoke("stolen", (line, None), now()).await.unwrap();
+    for cache in ["ours", "early", "stranger"] {
+        assert_eq!(
+            said_of(cache).await,
+            [(true, false), (false, false)],
+            "{cache}"
+        );
+    }
+    // Nothing new is named in the one, and the other is used again.
+    let rows = ours.inner.catalogue.pack_names(None, 10).await.unwrap();
+    let state = |pack| rows.iter().find(|row| row.name == pack).unwrap().state;
+    assert_eq!((state(hurt), state(sound)), (READ_ONLY, USABLE));
 }
 
 #[tokio::test(flavor = "multi_thread")]
