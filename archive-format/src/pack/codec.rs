@@ -10,7 +10,7 @@ use zstd::zstd_safe::{CParameter, get_frame_content_size};
 use super::member::{self, BLOCK};
 use super::table::{Frame, ObjectRow};
 use crate::magic::{FRAME_BYTES_MAX, ONE_FRAME_PLANES_BYTES};
-use crate::planes::{self, Encoding};
+use crate::planes::{self, Choice, Encoding};
 use crate::{Address, Error};
 
 const LEVEL_PLAIN: i32 = 3;
@@ -60,13 +60,34 @@ impl Codec {
         })
     }
 
-    /// One large object, in frames of its own.
+    /// One large object, in frames of its own: by planes where a sample says that it helps.
     pub(crate) fn encode_large(
         &mut self,
         address: &Address,
         bytes: &[u8],
     ) -> Result<Encoded, Error> {
-        let choice = planes::choose(bytes);
+        self.encode_alone(address, bytes, planes::choose(bytes))
+    }
+
+    /// One large object as it is, in a frame of its own.
+    pub(crate) fn encode_plain(
+        &mut self,
+        address: &Address,
+        bytes: &[u8],
+    ) -> Result<Encoded, Error> {
+        let choice = Choice {
+            encoding: Encoding::Plain,
+            incompressible: false,
+        };
+        self.encode_alone(address, bytes, choice)
+    }
+
+    fn encode_alone(
+        &mut self,
+        address: &Address,
+        bytes: &[u8],
+        choice: Choice,
+    ) -> Result<Encoded, Error> {
         let encoding = choice.encoding;
         let level = match (encoding, choice.incompressible) {
             (_, true) => LEVEL_NOISE,

@@ -180,7 +180,11 @@ impl Packer {
             let encoded = self
                 .shelf
                 .codecs
-                .run(move |codec| codec.encode_large(&address, &bytes))
+                .run(move |codec| match class {
+                    // Whoever reads lists and manifests by hand needs no inverse of planes.
+                    Class::Meta => codec.encode_plain(&address, &bytes),
+                    _ => codec.encode_large(&address, &bytes),
+                })
                 .await?;
             self.append(class, encoded).await?;
             drop(turn);

@@ -9,6 +9,8 @@ use serde_json::json;
 
 use super::{Commit, Lifetime, SnapshotWriter};
 use crate::log::{Body, Forget, Sweep};
+use crate::pack::Class;
+use crate::planes::Encoding;
 use crate::{
     Content, Error, FileEntry, FilePath, InitOptions, KeyChain, Line, LineKey, LocalStorage,
     OpenOptions, Outcome, PackName, Repository, SnapshotId, SnapshotRecord,
@@ -76,6 +78,27 @@ fn complete() -> Commit {
         outcome: Outcome::Complete,
         finished: now(),
         ..Commit::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_would_be_stored_by_planes_as_a_file_lies_as_it_is_in_meta_packs() {
+    let world = world().await;
+    let repository = world.open("a").await;
+    let inner = &repository.inner;
+    for class in [Class::Files, Class::Meta] {
+        let words = (0..40_000_u32).map(|word| word + class.code() as u32 * 1_000_000);
+        let bytes: Vec<u8> = words.flat_map(u32::to_le_bytes).collect();
+        let fresh = super::FreshObjects::begin(inner, now()).await.unwrap();
+        let address = fresh.store(class, bytes.clone().into()).await.unwrap();
+        fresh.finish().await.unwrap();
+        let found = inner.catalogue.locate(address).await.unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            found[0].row.encoding == Encoding::Plain,
+            class == Class::Meta
+        );
+        assert_eq!(inner.objects.get(address).await.unwrap(), bytes);
     }
 }
 
