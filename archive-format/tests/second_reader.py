@@ -245,7 +245,7 @@ def main():
             command.add_argument("snapshot", help="an id, or latest")
             command.add_argument("dir", help="a folder that is not there yet")
         command.add_argument("--identity", help="an owner's age identity or SSH key; a machine's key file reads names")
-        command.add_argument("--pin", action="append", default=[], metavar="SIGNER", help="count entries of this machine and the owners alone (repeatable)")
+        command.add_argument("--pin", action="append", default=[], metavar="SIGNER", help="believe entries of this machine, or by the owners' key of all that they introduced, and no others (repeatable)")
     arguments = parser.parse_args()
     os.umask(0o077)
     try:

@@ -180,11 +180,12 @@ class Folder(unittest.TestCase):
         lists = [file["content"]["chunk_list"] for line in lines for file in line["files"] if "chunk_list" in file.get("content", {})]
         self.assertTrue(any(int(tree["chunks"]) > 16 for tree in lists))
 
-    def test_pins_decide_whose_snapshots_count(self):
+    def test_pins_decide_whom_a_reader_believes(self):
         for name, repository, words in self.both():
-            machine = re.search("^machine ([0-9a-f]{64})", reader("log", repository, *words), re.M)[1]
-            self.assertEqual(len(reader("list", repository, *words, "--pin", machine).splitlines()), 2)
-            self.assertEqual(reader("list", repository, *words, "--pin", "00" * 32), "")
+            for who in ("machine", "owners"):
+                pinned = re.search(f"^{who} ([0-9a-f]{{64}})", reader("log", repository, *words), re.M)[1]
+                self.assertEqual(len(reader("list", repository, *words, "--pin", pinned).splitlines()), 2)
+            self.assertIn("is not pinned", reader("list", repository, *words, "--pin", "00" * 32, codes=(REFUSED,)))
 
     def test_a_machines_key_reads_names_and_no_contents(self):
         words = ["--identity", self.work / "encrypted.key"]

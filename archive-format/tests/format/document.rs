@@ -55,12 +55,13 @@ fn the_page_has_the_magics_and_limits_of_the_code() -> Tested {
         format!("key files over {} MiB", magic::RECORD_BYTES_MAX >> 20),
         format!("a line over {} KiB", magic::LINE_BYTES_MAX >> 10),
         format!("a piece over {} KiB", magic::PIECE_BYTES_MAX >> 10),
-        format!("more than {} levels", magic::TREE_DEPTH_MAX),
+        format!("a depth, over {}", magic::TREE_DEPTH_MAX),
+        format!("`level`, at most {}", magic::TREE_DEPTH_MAX),
         format!("at most {}", grouped(magic::PACK_FRAMES_MAX.into())),
         format!("at most {}", grouped(magic::PACK_OBJECTS_MAX.into())),
         format!("{} children", grouped(magic::ROOT_PIECES_MAX as u64)),
         format!("more than {} chunks", magic::LINE_CHUNKS_MAX),
-        format!("more than {} levels", magic::JSON_DEPTH_MAX),
+        format!("more than {} objects and arrays", magic::JSON_DEPTH_MAX),
         format!(
             "less than {} KiB shares a frame",
             magic::LARGE_OBJECT_BYTES >> 10

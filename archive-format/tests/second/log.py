@@ -84,7 +84,9 @@ class Log:
             need(entry["sort"] != "keys", f"entry {place} is a forgery: the owners did not sign these keys")
         if entry["refusal"]:
             raise entry["refusal"]
-        return None if not self.pins or signer in {self.owners, *self.pins} else "its signer is not pinned"
+        pinned = not self.pins or entry["sort"] == "keys" or self.pins & {signer, self.owners}
+        need(pinned, f"entry {place} is a forgery: its signer {signer} is not pinned")
+        return None
 
     def key_files(self):
         """Name and SHA-256 of the key files that count."""

@@ -48,22 +48,21 @@ class Manifest:
     def lines(self):
         """Every line, in order, none twice."""
         last, count = (), 0
-        for line in self.below(self.record.get("manifest"), None, 0):
+        for line in self.below(self.record.get("manifest"), None):
             need(last < key_of(line), f"a line of the manifest is out of order, or there twice: {key_of(line)}")
             last, count = key_of(line), count + 1
             yield line
         need(count == number(self.record.get("lines"), "lines"), f"the manifest has {count} lines, not as many as its snapshot says")
 
-    def below(self, address, level, depth):
+    def below(self, address, level):
         """The lines below a node."""
-        need(depth < LEVELS, f"the tree has more than {LEVELS} levels")
         node = parse(self.repository.object(address, meta=True), f"node {address}")
         stands, children = number(node.get("level"), "level", LEVELS), each(node, "children")
         need(level in (None, stands) and len(children) <= 10_000, f"node {address} is of another level, or has too many children")
         for child in children:
             size = len(self.repository.object(child.get("address"), meta=True))
             need(size == number(child.get("size"), "size"), f"a child of {address} has another size")
-            lines, count = self.below(child["address"], stands - 1, depth + 1) if stands else self.piece(child["address"]), 0
+            lines, count = self.below(child["address"], stands - 1) if stands else self.piece(child["address"]), 0
             for count, line in enumerate(lines, 1):
                 need(count > 1 or key_of(line) == key_of(record_of(child.get("first"), "first")), f"a child of {address} begins with another line")
                 yield line

@@ -69,6 +69,7 @@ class Pack:
         self.name, self.file = name, file
         self.length = file.seek(0, os.SEEK_END)
         self.table = table or Table(self.trailer())
+        need(self.length - self.table.stored_at[-1] <= OBJECT, f"more than {OBJECT} bytes lie behind the frames of pack {name}")
         self.recent = collections.OrderedDict()
 
     def at(self, offset, count):
