@@ -281,6 +281,7 @@ fn record() -> Record {
         encryption: None,
         owners_signer: owners().signer(),
         signature: String::new(),
+        more: Map::new(),
     };
     record.signature = hex::encode(owners().sign(&record.signed_bytes().unwrap()));
     record

@@ -50,13 +50,23 @@ pub(crate) fn from_canonical<T: DeserializeOwned>(
     limit: usize,
     what: &str,
 ) -> Result<T, Error> {
+    from_value(parse_canonical(bytes, limit, what)?, what)
+}
+
+/// Reads a value that was written canonically, and refuses any other spelling of it.
+pub(crate) fn parse_canonical(bytes: &[u8], limit: usize, what: &str) -> Result<Value, Error> {
     let value = parse(bytes, limit, what)?;
-    if canonical(&value) != bytes {
-        return Err(Error::Json {
-            what: what.to_owned(),
-            reason: "it is not in canonical form".to_owned(),
-        });
+    if canonical(&value) == bytes {
+        return Ok(value);
     }
+    Err(Error::Json {
+        what: what.to_owned(),
+        reason: "it is not in canonical form".to_owned(),
+    })
+}
+
+/// The record that a value is.
+pub(crate) fn from_value<T: DeserializeOwned>(value: Value, what: &str) -> Result<T, Error> {
     serde_json::from_value(value).map_err(|error| Error::Json {
         what: what.to_owned(),
         reason: error.to_string(),

@@ -3,6 +3,7 @@
 use ed25519_dalek::{Signature, VerifyingKey};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::magic::{FORMAT_VERSION, KNOWN_FLAGS, RECORD_BYTES_MAX, RECORD_CONTEXT};
 use crate::{ChunkParameters, Error, RepositoryId, Signer, json};
@@ -39,6 +40,9 @@ pub struct Record {
     /// The owners' signature of this record without this field, in hex.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub signature: String,
+    /// Fields that a later version wrote. The signature covers them.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 /// What is looked at before the rest, so that a record of a later version is told apart from damage.
@@ -113,5 +117,44 @@ impl Record {
             .map_err(|_| forged("it has no signature"))?;
         key.verify_strict(&self.signed_bytes()?, &Signature::from_bytes(&signature))
             .map_err(|_| forged("the owners' signature does not fit"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::keys::signing::SigningSecret;
+
+    #[test]
+    fn what_a_later_version_wrote_is_kept_and_signed() {
+        let owners = SigningSecret::generate().unwrap();
+        let mut record = Record {
+            format: FORMAT_VERSION,
+            flags: Vec::new(),
+            id: RepositoryId::from_bytes([1; 16]),
+            created: jiff::Timestamp::UNIX_EPOCH,
+            chunks: ChunkParameters::default(),
+            pack_bytes: 1 << 20,
+            encryption: None,
+            owners_signer: owners.signer(),
+            signature: String::new(),
+            more: Map::from_iter([("later".to_owned(), json!({"n": 7}))]),
+        };
+        record.signature = hex::encode(owners.sign(&record.signed_bytes().unwrap()));
+        let bytes = record.to_bytes().unwrap();
+        let read = Record::from_bytes(&bytes).unwrap();
+        assert_eq!(read, record);
+        assert_eq!(read.to_bytes().unwrap(), bytes);
+        for other in [r#""later":{"n":8},"#, ""] {
+            let text = std::str::from_utf8(&bytes).unwrap();
+            let altered = text.replace(r#""later":{"n":7},"#, other);
+            assert_ne!(altered, text);
+            let refused = Record::from_bytes(altered.as_bytes());
+            assert!(matches!(refused, Err(Error::Forged { .. })), "{refused:?}");
+        }
     }
 }

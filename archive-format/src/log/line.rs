@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::keys::Pair;
 use crate::keys::envelope::{self, Unopened};
@@ -36,15 +37,14 @@ pub(crate) trait Signed: Clone + Serialize + DeserializeOwned {
 
     /// The signature in hexadecimal; empty it is left out.
     fn signature(&mut self) -> &mut String;
+}
 
-    /// What the signature covers.
-    fn signed_bytes(&self) -> Result<Vec<u8>, Error> {
-        let mut unsigned = self.clone();
-        unsigned.signature().clear();
-        let mut bytes = Self::CONTEXT.to_vec();
-        bytes.extend(json::to_canonical(&unsigned, Self::WHAT)?);
-        Ok(bytes)
+/// What the signature covers: all members but itself, those too that a later version wrote.
+fn signed_bytes<L: Signed>(mut line: Value) -> Vec<u8> {
+    if let Some(members) = line.as_object_mut() {
+        members.remove("signature");
     }
+    [L::CONTEXT, &json::canonical(&line)].concat()
 }
 
 /// Signs a line and puts its body behind it.
@@ -53,7 +53,11 @@ pub(crate) fn seal<L: Signed>(
     signing: &SigningSecret,
     body: &[u8],
 ) -> Result<Vec<u8>, Error> {
-    *line.signature() = hex::encode(signing.sign(&line.signed_bytes()?));
+    let value = serde_json::to_value(&line).map_err(|error| Error::Json {
+        what: L::WHAT.to_owned(),
+        reason: error.to_string(),
+    })?;
+    *line.signature() = hex::encode(signing.sign(&signed_bytes::<L>(value)));
     let mut bytes = json::to_canonical(&line, L::WHAT)?;
     bytes.push(b'\n');
     bytes.extend_from_slice(body);
@@ -74,8 +78,11 @@ pub(crate) fn split<'a, L: Signed>(
         .position(|byte| *byte == b'\n')
         .ok_or_else(|| forged(name, "it has no first line"))?;
     let (text, body) = (&bytes[..end], &bytes[end + 1..]);
-    let mut line: L = json::from_canonical(text, SIGNED_LINE_BYTES_MAX, name.as_str())
-        .map_err(|error| forged(name, &error.to_string()))?;
+    let invalid = |error: Error| forged(name, &error.to_string());
+    let value =
+        json::parse_canonical(text, SIGNED_LINE_BYTES_MAX, name.as_str()).map_err(invalid)?;
+    let signed = signed_bytes::<L>(value.clone());
+    let mut line: L = json::from_value(value, name.as_str()).map_err(invalid)?;
     let stands = line.stands();
     if stands.format != FORMAT_VERSION {
         return Err(Error::UnknownVersion {
@@ -93,7 +100,7 @@ pub(crate) fn split<'a, L: Signed>(
     let mut signature = [0; 64];
     hex::decode_to_slice(line.signature(), &mut signature)
         .map_err(|_| forged(name, "it has no signature"))?;
-    if verifies(&stands.signer, &line.signed_bytes()?, &signature) {
+    if verifies(&stands.signer, &signed, &signature) {
         Ok((line, body))
     } else {
         Err(forged(name, "its signature does not fit"))
@@ -140,5 +147,38 @@ pub(crate) fn forged(name: &FileName, reason: &str) -> Error {
     Error::Forged {
         what: name.to_string(),
         reason: reason.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::log::entry::{Header, NOTHING_BEFORE};
+
+    #[test]
+    fn members_that_a_later_version_wrote_are_no_error_and_signed_like_all_others() {
+        let signing = SigningSecret::generate().unwrap();
+        let repository = RepositoryId::from_bytes([1; 16]);
+        let (name, body) = (FileName::log(1), b"body");
+        let mut line = json!({
+            "format": FORMAT_VERSION, "repository": repository, "entry": 1, "previous": NOTHING_BEFORE,
+            "body": Digest::of(body), "signer": signing.signer(), "later": {"n": 7},
+        });
+        let signature = signing.sign(&signed_bytes::<Header>(line.clone()));
+        line["signature"] = hex::encode(signature).into();
+        let bytes = |line: &Value| [json::canonical(line), b"\n".to_vec(), body.to_vec()].concat();
+        let sound = bytes(&line);
+        let (read, rest) = verify::<Header>(&sound, &name, repository, 1).unwrap();
+        assert_eq!((read.entry, rest), (1, &body[..]));
+        for later in [json!({"n": 8}), Value::Null] {
+            line["later"] = later;
+            let altered = bytes(&line);
+            let refused = verify::<Header>(&altered, &name, repository, 1);
+            assert!(matches!(refused, Err(Error::Forged { .. })), "{refused:?}");
+        }
     }
 }

@@ -161,6 +161,7 @@ fn record(
         }),
         owners_signer: owners.signer(),
         signature: String::new(),
+        more: Map::new(),
     };
     record.signature = hex::encode(owners.sign(&record.signed_bytes()?));
     Ok(record)
