@@ -5,14 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use archive_format::SnapshotReader;
 use workspace::azure::AzureWorkspace;
 use workspace::{Clock, Selection};
 
 use crate::lost;
 use crate::plan::{Failure, OutcomeWord, Outline, loss_row};
 use crate::world::World;
-use crate::{Action, Error, Event, Journal, LostPart, Observer, Plan, Stop, Target};
+use crate::{Action, Error, Event, Journal, LostPart, Observer, Origin, Plan, Stop, Target};
 
 mod changed;
 mod document;
@@ -54,23 +53,24 @@ impl std::fmt::Debug for Session<'_> {
 /// and the plan is not a partial one; damage that is found only while reading stops it, and `damaged` says so.
 pub async fn apply(
     plan: &Plan,
-    reader: &SnapshotReader,
+    snapshot: impl Into<Origin>,
     target: &Target,
     session: &Session<'_>,
 ) -> Result<Outline, Error> {
-    check_plan(plan, reader, target)?;
+    let origin = &snapshot.into();
+    check_plan(plan, origin, target)?;
     if !plan.options.partial {
-        lost::refuse(plan, reader).await?;
+        lost::refuse(plan, origin).await?;
     }
     match target {
-        Target::Azure(azure) => apply_azure(plan, reader, azure, session).await,
-        Target::Folder(folder) => folder::apply_folder(plan, reader, folder, session).await,
+        Target::Azure(azure) => apply_azure(plan, origin, azure, session).await,
+        Target::Folder(folder) => folder::apply_folder(plan, origin, folder, session).await,
     }
 }
 
 /// Whether the plan is for this snapshot and this target.
-fn check_plan(plan: &Plan, reader: &SnapshotReader, target: &Target) -> Result<(), Error> {
-    let snapshot = reader.record().id.to_string();
+fn check_plan(plan: &Plan, origin: &Origin, target: &Target) -> Result<(), Error> {
+    let snapshot = origin.id();
     if plan.snapshot != snapshot {
         return Err(Error::OtherPlan {
             what: "snapshot",
@@ -91,7 +91,7 @@ fn check_plan(plan: &Plan, reader: &SnapshotReader, target: &Target) -> Result<(
 
 async fn apply_azure(
     plan: &Plan,
-    reader: &SnapshotReader,
+    origin: &Origin,
     azure: &AzureWorkspace,
     session: &Session<'_>,
 ) -> Result<Outline, Error> {
@@ -108,7 +108,7 @@ async fn apply_azure(
         },
         error => Error::target("its lock", error),
     })?;
-    let done = work(plan, reader, azure, session, cut_off).await;
+    let done = work(plan, origin, azure, session, cut_off).await;
     // A lock that is not given back runs out by itself; what was done stays done.
     let released = lock.release().await;
     let tally = done?;
@@ -118,14 +118,14 @@ async fn apply_azure(
 
 async fn work(
     plan: &Plan,
-    reader: &SnapshotReader,
+    origin: &Origin,
     azure: &AzureWorkspace,
     session: &Session<'_>,
     cut_off: bool,
 ) -> Result<Tally, Error> {
     let selection =
         Selection::parse(&plan.selectors, session.clock.now()).map_err(Error::Selection)?;
-    let world = World::open(reader, azure, selection, &plan.options).await?;
+    let world = World::open(origin, azure, selection, &plan.options).await?;
     know_names(plan, &world).await?;
     // A saved plan may have been carried out before, by whoever: all its jobs are in question then.
     let doubtful = cut_off || !session.fresh;

@@ -70,6 +70,15 @@ pub enum Error {
     #[error("A selector cannot be used")]
     Selection(#[source] workspace::Error),
 
+    /// An exported folder of another version.
+    #[error("The folder has edition {found}; this version reads edition {known}")]
+    FolderEdition {
+        /// The edition in the folder.
+        found: u32,
+        /// The one known.
+        known: u32,
+    },
+
     /// The snapshot cannot be read.
     #[error("Cannot read {what} from the snapshot")]
     Snapshot {

@@ -6,18 +6,18 @@
 
 use std::collections::BTreeMap;
 
-use archive_format::SnapshotReader;
 use futures::TryStreamExt;
 use serde::Serialize;
 use serde_json::{Value, json};
 use workspace::folder::Folder;
 use workspace::{Identity, ItemId, Kind, Selection, Verdict};
 
+use crate::origin::Origin;
 use crate::snapshot::{Loaded, Source, id_of};
 use crate::world::{documents, known};
 use crate::{Error, Event, LostPart, Observer, Stop};
 
-mod path;
+pub(crate) mod path;
 mod sheet;
 mod writer;
 
@@ -91,23 +91,23 @@ pub struct Exported {
 }
 
 /// Where the original documents and what the snapshot says of each item lie.
-const OWN: &str = ".mlark";
+pub(crate) const OWN: &str = ".mlark";
 
 /// The edition of what lies there.
-const EDITION: u32 = 1;
+pub(crate) const EDITION: u32 = 1;
 
 const ORIGINAL: &str = "the original document lies below `.mlark/documents`";
 
 /// Writes the selected items into a folder, which must hold nothing yet.
 pub async fn export_folder(
-    reader: &SnapshotReader,
+    reader: &archive_format::SnapshotReader,
     folder: &Folder,
     request: &ExportRequest,
     observer: &dyn Observer,
     stop: &Stop,
 ) -> Result<Exported, Error> {
     let selection = Selection::parse(&request.selectors, request.now).map_err(Error::Selection)?;
-    let source = Source::new(reader, request.partial)?;
+    let source = Source::new(&Origin::from(reader), request.partial)?;
     let mut export = Export {
         sheets: Sheets::new(&source, &selection),
         writer: Writer::new(folder, &source),
@@ -259,7 +259,7 @@ impl Export<'_> {
     /// Writes what is about the whole, last of all.
     async fn end(
         mut self,
-        reader: &SnapshotReader,
+        reader: &archive_format::SnapshotReader,
         request: &ExportRequest,
     ) -> Result<Exported, Error> {
         self.writer.flush().await?;

@@ -7,7 +7,7 @@ use archive_format::{Digest, SnapshotReader};
 use serde::Serialize;
 use workspace::{ItemId, Selection, Verdict};
 
-use crate::snapshot::load_item;
+use crate::origin::Origin;
 use crate::{Action, Error, Loss, Plan};
 
 /// A part of an item that is lost.
@@ -141,17 +141,15 @@ pub(crate) fn losses(parts: &[LostPart], partial: bool) -> Vec<Loss> {
 }
 
 /// Refuses a plan that needs what is known to be lost, before anything is changed.
-pub(crate) async fn refuse(plan: &Plan, reader: &SnapshotReader) -> Result<(), Error> {
+pub(crate) async fn refuse(plan: &Plan, origin: &Origin) -> Result<(), Error> {
     let at = jiff::Timestamp::UNIX_EPOCH;
     let selection = Selection::parse(&plan.selectors, at).map_err(Error::Selection)?;
     let mut parts = Vec::new();
     for step in plan.steps.iter().filter(|step| step.action.changes()) {
-        let Some(item) = load_item(reader, &step.item).await? else {
+        let Some(item) = origin.item(&step.item).await? else {
             continue;
         };
-        let lacks = reader.lacks(&item).await;
-        let lacks = lacks.map_err(|error| Error::snapshot(step.item.to_string(), error))?;
-        for lack in lacks {
+        for lack in origin.lacks(&step.item, &item).await? {
             let selected = match &lack {
                 archive_format::Lack::File(path) => workspace::FilePath::new(path.as_str())
                     .is_ok_and(|path| {

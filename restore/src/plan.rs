@@ -3,11 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use archive_format::SnapshotReader;
 use serde::{Deserialize, Serialize};
 use workspace::{Identity, ItemId};
 
-use crate::{Error, Loss, Observer, Options, Step, Target};
+use crate::{Error, Loss, Observer, Options, Origin, Step, Target};
 
 mod decide;
 mod draft;
@@ -136,13 +135,14 @@ impl Plan {
 
 /// Plans a restore: reads the snapshot and the target, changes neither.
 pub async fn plan(
-    reader: &SnapshotReader,
+    snapshot: impl Into<Origin>,
     target: &Target,
     request: &Request,
     observer: &dyn Observer,
 ) -> Result<Plan, Error> {
+    let origin = snapshot.into();
     match target {
-        Target::Azure(azure) => make::plan_azure(reader, azure, request, observer).await,
-        Target::Folder(folder) => folder::plan_folder(reader, folder, request, observer).await,
+        Target::Azure(azure) => make::plan_azure(&origin, azure, request, observer).await,
+        Target::Folder(folder) => folder::plan_folder(&origin, folder, request, observer).await,
     }
 }

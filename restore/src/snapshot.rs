@@ -1,6 +1,6 @@
 //! The snapshot as a restore reads it: items with their documents, bytes of files, secrets.
 
-use archive_format::{FileEntry, Item, Lack, Line, SecretEntry, SnapshotReader};
+use archive_format::{FileEntry, Item, Lack, Line, SecretEntry};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use jiff::Timestamp;
@@ -8,13 +8,14 @@ use serde_json::Value;
 use workspace::{ByteStream, Form, Identity, ItemId};
 
 use crate::Error;
-use crate::lost::{self, Lost, LostPart};
+use crate::lost::{Lost, LostPart};
+use crate::origin::Origin;
 use crate::plan::Amount;
 
 /// A snapshot with what names the workspace that it was taken of.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
-    reader: SnapshotReader,
+    origin: Origin,
     identity: Identity,
     /// Whether what is lost is left out; else it is an error.
     partial: bool,
@@ -57,16 +58,16 @@ impl Loaded {
 
 impl Source {
     /// Reads what names the workspace. `partial`: what a damaged repository lost is left out.
-    pub(crate) fn new(reader: &SnapshotReader, partial: bool) -> Result<Self, Error> {
-        let identity = serde_json::from_value(reader.record().identity.clone())
+    pub(crate) fn new(origin: &Origin, partial: bool) -> Result<Self, Error> {
+        let identity = serde_json::from_value(origin.identity())
             .map_err(|error| Error::snapshot("what names its workspace", error))?;
-        let reader = if partial {
-            reader.passing_over_damage()
+        let origin = if partial {
+            origin.clone().passing_over_damage()
         } else {
-            reader.clone()
+            origin.clone()
         };
         Ok(Self {
-            reader,
+            origin,
             identity,
             partial,
             lost: Lost::default(),
@@ -81,7 +82,7 @@ impl Source {
     /// Everything that is lost, of items and of the manifest.
     pub(crate) fn lost_parts(&self) -> Vec<LostPart> {
         let mut parts = self.lost.parts();
-        parts.extend(lost::passed_over(&self.reader));
+        parts.extend(self.origin.passed_over());
         parts
     }
 
@@ -97,22 +98,22 @@ impl Source {
 
     /// The snapshot's id.
     pub(crate) fn id(&self) -> String {
-        self.reader.record().id.to_string()
+        self.origin.id()
     }
 
     /// All lines.
     pub(crate) fn lines(&self) -> BoxStream<'static, Result<Line, Error>> {
-        failing(self.reader.lines())
+        self.origin.lines()
     }
 
     /// The lines of a kind.
     pub(crate) fn lines_of_kind(&self, kind: &str) -> BoxStream<'static, Result<Line, Error>> {
-        failing(self.reader.lines_of_kind(kind))
+        self.origin.lines_of_kind(kind)
     }
 
     /// One item with its documents; `None` where the snapshot does not have it.
     pub(crate) async fn load(&self, id: &ItemId) -> Result<Option<Loaded>, Error> {
-        let Some(mut item) = load_item(&self.reader, id).await? else {
+        let Some(mut item) = self.origin.item(id).await? else {
             return Ok(None);
         };
         self.leave_out_lost(id, &mut item).await?;
@@ -144,8 +145,7 @@ impl Source {
 
     /// Notes what the repository lost of an item, and leaves it out where that is wished for.
     async fn leave_out_lost(&self, id: &ItemId, item: &mut Item) -> Result<(), Error> {
-        let lacks = self.reader.lacks(item).await;
-        let mut lacks = lacks.map_err(|error| Error::snapshot(id.to_string(), error))?;
+        let mut lacks = self.origin.lacks(id, item).await?;
         for file in &item.files {
             let content = file.content.as_ref();
             if content.is_some_and(|content| self.lost.has_content(&content.sha256)) {
@@ -171,17 +171,18 @@ impl Source {
         let Some(entry) = item.documents.iter().find(|entry| entry.form == word) else {
             return Ok(None);
         };
-        let value = match self.reader.document(entry).await {
+        let value = match self.origin.document(id, entry).await {
             Ok(value) => value,
-            Err(error) if self.partial && error.is_damage() => {
+            Err(trouble) if self.partial && trouble.damage => {
                 self.lost.part(id, Lack::Document(entry.form.clone()));
                 return Ok(None);
             }
-            Err(error) => {
-                if error.is_damage() {
+            Err(trouble) => {
+                if trouble.damage {
                     self.lost.damage();
                 }
-                return Err(Error::snapshot(format!("the document of {id}"), error));
+                let what = format!("the document of {id}");
+                return Err(Error::snapshot(what, trouble.cause));
             }
         };
         Ok(Some(Text {
@@ -198,16 +199,16 @@ impl Source {
         };
         let path = file.path.to_string();
         let (lost, digest) = (self.lost.clone(), content.sha256);
-        self.reader
-            .file(content)
+        self.origin
+            .bytes(file)
             .map(move |piece| {
-                piece.map_err(|error| {
-                    if error.is_damage() {
+                piece.map_err(|trouble| {
+                    if trouble.damage {
                         lost.content(digest);
                     }
                     workspace::Error::Local {
                         what: format!("`{path}` of the snapshot"),
-                        source: Box::new(error),
+                        source: trouble.cause,
                     }
                 })
             })
@@ -220,27 +221,8 @@ impl Source {
         id: &ItemId,
         entry: &SecretEntry,
     ) -> Result<secrecy::SecretSlice<u8>, Error> {
-        self.reader
-            .secret(entry)
-            .await
-            .map_err(|error| Error::snapshot(format!("a secret of {id}"), error))
+        self.origin.secret(id, entry).await
     }
-}
-
-/// One item as the manifest has it; `None` where the snapshot does not have it.
-pub(crate) async fn load_item(reader: &SnapshotReader, id: &ItemId) -> Result<Option<Item>, Error> {
-    reader
-        .item(&id.kind, &id.name, id.version.as_deref())
-        .await
-        .map_err(|error| Error::snapshot(id.to_string(), error))
-}
-
-fn failing(
-    lines: BoxStream<'static, Result<Line, archive_format::Error>>,
-) -> BoxStream<'static, Result<Line, Error>> {
-    lines
-        .map(|line| line.map_err(|error| Error::snapshot("the list of items", error)))
-        .boxed()
 }
 
 /// The name of the item that a line is about.

@@ -1,11 +1,10 @@
 //! Reading a target back and comparing it with the snapshot: each document field by field after rewriting, each file by
 //! its SHA-256, each run with its tags, parameters and points. It writes nothing.
 
-use archive_format::SnapshotReader;
 use serde::Serialize;
 use workspace::ItemId;
 
-use crate::{Error, Journal, Observer, Request, Target};
+use crate::{Error, Journal, Observer, Origin, Request, Target};
 
 mod azure;
 mod document;
@@ -86,20 +85,21 @@ pub const DIFFERENCES_MAX: usize = 10_000;
 /// Compares a target with a snapshot. The journal, where one is at hand, tells under which version numbers and runs a
 /// restore made items; without it they are searched for.
 pub async fn verify(
-    reader: &SnapshotReader,
+    snapshot: impl Into<Origin>,
     target: &Target,
     request: &Request,
     journal: Option<&Journal>,
     observer: &dyn Observer,
 ) -> Result<Verification, Error> {
+    let origin = &snapshot.into();
     let sum = match target {
         Target::Azure(azure) => {
-            azure::verify_azure(reader, azure, request, journal, observer).await?
+            azure::verify_azure(origin, azure, request, journal, observer).await?
         }
-        Target::Folder(folder) => folder::verify_folder(reader, folder, request, observer).await?,
+        Target::Folder(folder) => folder::verify_folder(origin, folder, request, observer).await?,
     };
     Ok(Verification {
-        snapshot: reader.record().id.to_string(),
+        snapshot: origin.id(),
         target: request.target.clone(),
         outcome: sum.outcome(),
         items: sum.items,

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use archive_format::SnapshotReader;
 use futures::TryStreamExt;
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -15,6 +14,7 @@ use workspace::select::{Known, Verdict};
 use workspace::{Document, FilePath, Form, ItemId, Kind, Listed, Selection, Workspace};
 
 use crate::expected::{Expected, Given, expect, needs_job, source_job};
+use crate::origin::Origin;
 use crate::snapshot::{Loaded, Source};
 use crate::{Error, Options};
 
@@ -45,12 +45,12 @@ pub(crate) struct World<'a> {
 impl<'a> World<'a> {
     /// Reads what must be known before the first item: the datastores of both sides, and the ids of the jobs.
     pub(crate) async fn open(
-        reader: &SnapshotReader,
+        origin: &Origin,
         azure: &'a AzureWorkspace,
         selection: Selection,
         options: &Options,
     ) -> Result<Self, Error> {
-        let source = Source::new(reader, options.partial)?;
+        let source = Source::new(origin, options.partial)?;
         let mapping = Mapping::parse(&options.mapping).map_err(Error::Mapping)?;
         let accounts = mapping.storage_accounts.clone();
         for account in accounts.values() {

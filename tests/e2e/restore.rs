@@ -4,6 +4,7 @@ pub(crate) mod bench;
 mod conflict;
 mod crash;
 mod damaged;
+mod export;
 mod folder;
 mod journey;
 mod mending;

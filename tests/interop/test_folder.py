@@ -9,6 +9,7 @@ import json
 import pathlib
 import unittest
 
+import readback
 import seed
 import yaml
 from azure.ai.ml import (
@@ -24,8 +25,10 @@ from azure.ai.ml import (
 from azure.ai.ml._restclient.arm_ml_service import models as rest
 from azure.ai.ml.entities import Component, Compute, Data, Datastore, Environment, Job, Model, Schedule
 from azure.ai.ml.entities._load_functions import load_schedule
-from cloud import SOURCE, TARGET, Cloud, Mlark
+from cloud import SOURCE, TARGET, Cloud, Mlark, Place
 from test_roundtrip import NOTEBOOKS, finish_jobs, write_notebooks
+
+ELSEWHERE = Place("c0000000-0000-4000-8000-00000000000c", "rg-elsewhere", "ws-elsewhere", "northeurope")
 
 # Strings that a reader of YAML could take for something else.
 TAGS = {
@@ -252,6 +255,26 @@ class Folder(unittest.TestCase):
         client.models.download(name="churn", version="1", download_path=down)
         before = {path.name: digest(path) for path in (self.sources / "model").rglob("*") if path.is_file()}
         self.assertEqual({path.name: digest(path) for path in down.rglob("*") if path.is_file()}, before)
+
+    def test_mlark_restores_the_folder_without_the_repository(self):
+        self.cloud.create_workspace(ELSEWHERE)
+        client = self.cloud.client(ELSEWHERE)
+        seed.computes(client)
+        repository = self.mlark.folder / "repository"
+        repository.rename(self.mlark.folder / "away")
+        try:
+            applied = self.mlark.json("restore", "apply", self.folder, "--into", ELSEWHERE.url, "--yes", codes=(0, 3))
+            verified = self.mlark.json("restore", "verify", self.folder, "--against", ELSEWHERE.url, codes=(0, 4))
+            self.mlark.run("restore", "plan", self.folder, "--into", ELSEWHERE.url, "--save", self.mlark.folder / "x.plan", codes=(2,))
+        finally:
+            (self.mlark.folder / "away").rename(repository)
+        self.assertEqual((applied["outcome"], applied["failed"]), ("complete", 0), applied["failures"])
+        self.assertIn(verified["outcome"], ("same", "as-planned"), verified["differences"][:10])
+        for name, version in self.seeded["models"]:
+            there = readback.download_model(client, name, version, self.cloud.folder / "elsewhere" / version)
+            files = self.folder / "models" / name / version / "files"
+            ours = {path.name: digest(path) for path in files.rglob("*") if path.is_file()}
+            self.assertEqual({pathlib.Path(path).name: sum_ for path, sum_ in there.items()}, ours)
 
 
 if __name__ == "__main__":

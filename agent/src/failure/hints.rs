@@ -203,6 +203,7 @@ impl Failure {
             RestoreError::Option { .. }
             | RestoreError::ReadPlan(_)
             | RestoreError::PlanEdition { .. }
+            | RestoreError::FolderEdition { .. }
             | RestoreError::OtherPlan { .. }
             | RestoreError::Mapping(_)
             | RestoreError::Selection(_) => (ExitStatus::Usage, None),

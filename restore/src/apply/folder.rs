@@ -2,7 +2,7 @@
 //! the final names, brought to the disk together, named, and noted again. A flush for each file would take most of the
 //! time of a restore.
 
-use archive_format::{FileEntry, SnapshotReader};
+use archive_format::FileEntry;
 use futures::{StreamExt, stream};
 use workspace::azure::Written;
 use workspace::folder::{Folder, Staged};
@@ -13,6 +13,7 @@ use super::step::{Trouble, chain};
 use super::{Session, finish};
 use crate::files::{Standing, meta, standing};
 use crate::journal::Noted;
+use crate::origin::Origin;
 use crate::plan::Outline;
 use crate::snapshot::Source;
 use crate::{Error, Event, Plan, Step};
@@ -27,11 +28,11 @@ const FILES_AT_ONCE: usize = 4;
 /// Writes the files, batch by batch.
 pub(super) async fn apply_folder(
     plan: &Plan,
-    reader: &SnapshotReader,
+    origin: &Origin,
     folder: &Folder,
     session: &Session<'_>,
 ) -> Result<Outline, Error> {
-    let source = Source::new(reader, plan.options.partial)?;
+    let source = Source::new(origin, plan.options.partial)?;
     session.journal.begin(plan, session.clock.now()).await?;
     session.observer.event(Event::Started {
         steps: plan.changes(),

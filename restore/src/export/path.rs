@@ -26,7 +26,7 @@ pub(super) fn depth(id: &ItemId) -> usize {
 }
 
 /// A file of an item. What is itself a file, such as a notebook, lies under its own path.
-pub(super) fn of_file(kind: Option<&Kind>, id: &ItemId, path: &str) -> String {
+pub(crate) fn of_file(kind: Option<&Kind>, id: &ItemId, path: &str) -> String {
     match kind.filter(|kind| kind.restore == Restore::Files) {
         Some(kind) => format!("{}/{}", kind.name, id.name),
         None => format!("{}/{FILES}/{path}", of_item(id)),
@@ -34,12 +34,12 @@ pub(super) fn of_file(kind: Option<&Kind>, id: &ItemId, path: &str) -> String {
 }
 
 /// An original document.
-pub(super) fn of_document(id: &ItemId, form: &str) -> String {
+pub(crate) fn of_document(id: &ItemId, form: &str) -> String {
     format!("{OWN}/documents/{}.{form}.json", of_item(id))
 }
 
 /// What the snapshot says of an item.
-pub(super) fn of_record(id: &ItemId) -> String {
+pub(crate) fn of_record(id: &ItemId) -> String {
     format!("{OWN}/items/{}.json", of_item(id))
 }
 

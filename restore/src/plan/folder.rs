@@ -1,7 +1,7 @@
 //! Planning a restore into a folder: entries of a folder and notebooks are plain files there; anything else needs a
 //! workspace.
 
-use archive_format::{Item, SnapshotReader};
+use archive_format::Item;
 use futures::TryStreamExt;
 use workspace::folder::Folder;
 use workspace::kind::Restore;
@@ -12,6 +12,7 @@ use super::make::{empty, estimate};
 use super::{Plan, Request};
 use crate::files::{Standing, standing};
 use crate::lost;
+use crate::origin::Origin;
 use crate::snapshot::{Source, id_of};
 use crate::{Action, Error, Event, Loss, Observer, Step, Work};
 
@@ -25,13 +26,13 @@ pub(crate) fn path_in_folder(id: &ItemId) -> ItemId {
 
 /// Plans a restore into a folder.
 pub(super) async fn plan_folder(
-    reader: &SnapshotReader,
+    origin: &Origin,
     folder: &Folder,
     request: &Request,
     observer: &dyn Observer,
 ) -> Result<Plan, Error> {
     let selection = Selection::parse(&request.selectors, request.now).map_err(Error::Selection)?;
-    let source = Source::new(reader, request.options.partial)?;
+    let source = Source::new(origin, request.options.partial)?;
     let mut plan = Plan {
         source: source.identity().clone(),
         ..empty(source.id(), folder.identity().clone(), request)
@@ -52,6 +53,7 @@ pub(super) async fn plan_folder(
         });
     }
     plan.estimate = estimate(&plan.steps);
+    plan.losses.extend(origin.left());
     plan.losses
         .extend(lost::losses(&source.lost_parts(), request.options.partial));
     Ok(plan)

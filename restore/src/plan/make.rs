@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use archive_format::SnapshotReader;
 use jiff::Timestamp;
 use ulid::Ulid;
 use workspace::azure::AzureWorkspace;
@@ -13,6 +12,7 @@ use super::listing::Listing;
 use super::survey::{Names, survey};
 use super::{Estimate, Plan};
 use crate::lost;
+use crate::origin::Origin;
 use crate::world::World;
 use crate::{Error, Observer, Options, Step, Work};
 
@@ -36,13 +36,13 @@ const BYTES_A_SECOND: u64 = 40 << 20;
 
 /// Plans a restore into an Azure ML workspace.
 pub(super) async fn plan_azure(
-    reader: &SnapshotReader,
+    origin: &Origin,
     azure: &AzureWorkspace,
     request: &Request,
     observer: &dyn Observer,
 ) -> Result<Plan, Error> {
     let selection = Selection::parse(&request.selectors, request.now).map_err(Error::Selection)?;
-    let world = World::open(reader, azure, selection, &request.options).await?;
+    let world = World::open(origin, azure, selection, &request.options).await?;
     let names = Names::read(&world).await?;
     let mut listing = Listing::new(azure);
     for kind in azure.kinds() {
@@ -52,6 +52,7 @@ pub(super) async fn plan_azure(
     let mut draft = Draft::new(world, listing, names, request.options.on_conflict);
     draft.fill(candidates, observer).await?;
     let sightings = draft.sightings();
+    draft.losses.extend(origin.left());
     let parts = draft.world.source.lost_parts();
     draft
         .losses

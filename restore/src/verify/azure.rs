@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use archive_format::SnapshotReader;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::Mutex;
 use workspace::azure::{AzureWorkspace, RunFound, RunId};
@@ -11,6 +10,7 @@ use workspace::{ItemId, Kind, Selection};
 
 use super::{Standing, Sum};
 use crate::files::{Present, sha256};
+use crate::origin::Origin;
 use crate::plan::Names;
 use crate::run::restored;
 use crate::snapshot::Loaded;
@@ -33,14 +33,14 @@ pub(super) struct Comparison<'a> {
 
 /// Compares every selected item.
 pub(super) async fn verify_azure(
-    reader: &SnapshotReader,
+    origin: &Origin,
     azure: &AzureWorkspace,
     request: &Request,
     journal: Option<&Journal>,
     observer: &dyn Observer,
 ) -> Result<Sum, Error> {
     let selection = Selection::parse(&request.selectors, request.now).map_err(Error::Selection)?;
-    let world = World::open(reader, azure, selection, &request.options).await?;
+    let world = World::open(origin, azure, selection, &request.options).await?;
     let mut noted = BTreeMap::new();
     if let Some(journal) = journal {
         noted = journal.runs(&request.target).await?;

@@ -1,6 +1,5 @@
 //! Comparing a folder.
 
-use archive_format::SnapshotReader;
 use futures::TryStreamExt;
 use workspace::folder::Folder;
 use workspace::kind::Restore;
@@ -8,19 +7,20 @@ use workspace::{Kind, Selection, Verdict, Workspace};
 
 use super::{Standing, Sum};
 use crate::files::sha256;
+use crate::origin::Origin;
 use crate::plan::path_in_folder;
 use crate::snapshot::{Source, id_of};
 use crate::{Error, Event, Observer, Request};
 
 /// Compares every selected entry; items that no folder can hold count as expected.
 pub(super) async fn verify_folder(
-    reader: &SnapshotReader,
+    origin: &Origin,
     folder: &Folder,
     request: &Request,
     observer: &dyn Observer,
 ) -> Result<Sum, Error> {
     let selection = Selection::parse(&request.selectors, request.now).map_err(Error::Selection)?;
-    let source = Source::new(reader, false)?;
+    let source = Source::new(origin, false)?;
     let mut sum = Sum::default();
     let mut lines = source.lines();
     while let Some(line) = lines.try_next().await? {

@@ -21,7 +21,7 @@ Examples:
   mlark restore apply --plan churn.plan
   mlark restore apply latest:prod --into rescue --partial     what a damaged repository still has")]
 pub struct Args {
-    /// The snapshot: an id, a unique prefix, latest, latest:WORKSPACE, WORKSPACE@TIME
+    /// The snapshot: an id, a unique prefix, latest, latest:WORKSPACE, WORKSPACE@TIME, or a folder of `export folder`
     #[arg(required_unless_present = "plan", conflicts_with = "plan")]
     snapshot: Option<String>,
     /// What to bring back; everything where none is given
@@ -63,13 +63,12 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
     };
     let mut request = open::request(session, &args.selector, into, &args.choices)?;
     request.options.partial = args.partial;
-    let repository = match args.partial {
-        true => session.open_damaged_repository_with_contents().await?,
-        false => session.open_repository_with_contents().await?,
+    let way = match args.partial {
+        true => open::Way::Damaged,
+        false => open::Way::Contents,
     };
-    let record = session.resolve(&repository, snapshot).await?;
+    let opened = open::origin(session, snapshot, way).await?;
     let target = open::target(session, into, true).await?;
-    let reader = repository.snapshot(&record);
     let fresh = saved.is_none();
     let plan = match saved {
         Some(mut plan) => {
@@ -78,7 +77,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
         }
         None => {
             let watch = Watch::new(session, "planning");
-            let plan = restore::plan::plan(&reader, &target, &request, &watch)
+            let plan = restore::plan::plan(&opened.origin, &target, &request, &watch)
                 .await
                 .map_err(restore)?;
             watch.finish();
@@ -86,7 +85,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
         }
     };
     ask(args, session, &plan)?;
-    let journal = open::journal(session, &repository).await?;
+    let journal = opened.journal().await?;
     let watch = Watch::new(session, "restoring");
     let stop = stop(session);
     let work = restore::Session {
@@ -96,7 +95,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
         clock: &session.context.clock,
         fresh,
     };
-    let outline = restore::apply(&plan, &reader, &target, &work)
+    let outline = restore::apply(&plan, &opened.origin, &target, &work)
         .await
         .map_err(restore)?;
     watch.finish();

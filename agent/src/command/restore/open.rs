@@ -1,9 +1,10 @@
 //! What every restore needs: the target opened, the request made of options, the journal.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use archive_format::Repository;
-use restore::{Include, Journal, Options, Request, Target};
+use restore::{ExportedFolder, Include, Journal, Options, Origin, Request, Target};
 use workspace::Folder;
 use workspace::azure::{AzureWorkspace, Connection, ReadOptions, Settings, WorkspaceName};
 
@@ -68,14 +69,71 @@ pub(super) fn request(
     })
 }
 
+/// How a repository is opened.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Way {
+    /// To read names, and contents where they are asked for.
+    Names,
+    /// To read contents.
+    Contents,
+    /// To read contents, passing over what is damaged.
+    Damaged,
+}
+
+/// What a restore reads from, and where its journal lies.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) origin: Origin,
+    journal: PathBuf,
+}
+
+impl Opened {
+    /// The journal of this machine for it.
+    pub(super) async fn journal(&self) -> Result<Journal, Failure> {
+        journal_in(&self.journal).await
+    }
+
+    /// Whether it is a folder, which no plan file can name.
+    pub(super) fn is_folder(&self) -> bool {
+        matches!(self.origin, Origin::Folder(_))
+    }
+}
+
+/// Opens the snapshot that a text names: a folder that `export folder` wrote, else one of the repository.
+pub(super) async fn origin(session: &Session, text: &str, way: Way) -> Result<Opened, Failure> {
+    let path = Path::new(text);
+    if ExportedFolder::is_one(path) {
+        let folder = ExportedFolder::open(path)
+            .await
+            .map_err(|error| Failure::of_restore(&error).with_place(text))?;
+        return Ok(Opened {
+            origin: Origin::Folder(folder),
+            journal: session.cache_root()?.join("folders"),
+        });
+    }
+    let repository = match way {
+        Way::Names => session.open_repository().await?,
+        Way::Contents => session.open_repository_with_contents().await?,
+        Way::Damaged => session.open_damaged_repository_with_contents().await?,
+    };
+    let record = session.resolve(&repository, text).await?;
+    Ok(Opened {
+        origin: Origin::from(&repository.snapshot(&record)),
+        journal: session.repository_cache(&repository)?,
+    })
+}
+
 /// The journal of this machine for a repository.
 pub(super) async fn journal(
     session: &Session,
     repository: &Repository,
 ) -> Result<Journal, Failure> {
-    let folder = session.repository_cache(repository)?;
-    make_folder(&folder)?;
-    Journal::open(&folder)
+    journal_in(&session.repository_cache(repository)?).await
+}
+
+async fn journal_in(folder: &Path) -> Result<Journal, Failure> {
+    make_folder(folder)?;
+    Journal::open(folder)
         .await
         .map_err(|error| Failure::of_restore(&error))
 }

@@ -13,9 +13,10 @@ use crate::session::Session;
 #[command(after_help = "\
 Examples:
   mlark restore plan latest:prod --into azureml://subscriptions/S/resourceGroups/G/workspaces/W
-  mlark restore plan latest 'models/churn:*' --into rescue --save churn.plan")]
+  mlark restore plan latest 'models/churn:*' --into rescue --save churn.plan
+  mlark restore plan prod-yaml --into rescue          a folder that `export folder` wrote")]
 pub struct Args {
-    /// The snapshot: an id, a unique prefix, latest, latest:WORKSPACE, WORKSPACE@TIME
+    /// The snapshot: an id, a unique prefix, latest, latest:WORKSPACE, WORKSPACE@TIME, or a folder of `export folder`
     snapshot: String,
     /// What to bring back; everything where none is given
     selector: Vec<String>,
@@ -32,11 +33,15 @@ pub struct Args {
 /// Plans.
 pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
     let request = open::request(session, &args.selector, &args.into, &args.choices)?;
-    let repository = session.open_repository().await?;
-    let record = session.resolve(&repository, &args.snapshot).await?;
+    let opened = open::origin(session, &args.snapshot, open::Way::Names).await?;
+    if opened.is_folder() && args.save.is_some() {
+        return Err(Failure::usage("The plan of a folder cannot be saved")
+            .on(&args.snapshot)
+            .next("`mlark restore apply` plans it anew, shows the plan and asks"));
+    }
     let target = open::target(session, &args.into, false).await?;
     let watch = Watch::new(session, "planning");
-    let plan = restore::plan::plan(&repository.snapshot(&record), &target, &request, &watch)
+    let plan = restore::plan::plan(&opened.origin, &target, &request, &watch)
         .await
         .map_err(|error| Failure::of_restore(&error))?;
     watch.finish();

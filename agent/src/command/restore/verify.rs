@@ -15,7 +15,7 @@ Examples:
   mlark restore verify latest:prod --against rescue
   mlark restore verify latest models --against prod")]
 pub struct Args {
-    /// The snapshot: an id, a unique prefix, latest, latest:WORKSPACE, WORKSPACE@TIME
+    /// The snapshot: an id, a unique prefix, latest, latest:WORKSPACE, WORKSPACE@TIME, or a folder of `export folder`
     snapshot: String,
     /// What to compare; everything where none is given
     selector: Vec<String>,
@@ -29,13 +29,11 @@ pub struct Args {
 /// Compares.
 pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
     let request = open::request(session, &args.selector, &args.against, &args.choices)?;
-    let repository = session.open_repository().await?;
-    let record = session.resolve(&repository, &args.snapshot).await?;
+    let opened = open::origin(session, &args.snapshot, open::Way::Names).await?;
     let target = open::target(session, &args.against, false).await?;
-    let journal = open::journal(session, &repository).await?;
+    let journal = opened.journal().await?;
     let watch = Watch::new(session, "comparing");
-    let reader = repository.snapshot(&record);
-    let found = restore::verify(&reader, &target, &request, Some(&journal), &watch)
+    let found = restore::verify(&opened.origin, &target, &request, Some(&journal), &watch)
         .await
         .map_err(|error| Failure::of_restore(&error))?;
     watch.finish();

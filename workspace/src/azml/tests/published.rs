@@ -41,9 +41,13 @@ const SERVICES_OWN: &[&str] = &[
     "/properties/serviceDataAccessAuthIdentity",
     "/properties/referencedUris",
     "/properties/entry/sparkJobEntryType",
+    // A literal input is its value.
+    "/properties/inputs/*/jobInputType",
     "/properties/action/actionType",
     "/properties/model/referenceType",
     "/properties/osType",
+    "/identity/userAssignedIdentities/*/principalId",
+    "/identity/userAssignedIdentities/*/clientId",
     "/identity/principalId",
     "/identity/tenantId",
     "/sku/name",
@@ -59,50 +63,40 @@ const SERVICES_OWN: &[&str] = &[
     "/properties/properties/remoteLoginPortPublicAccess",
 ];
 
-fn table(collection: &str) -> Option<(&'static AzMl, &'static str)> {
-    Some(match collection {
-        "environments" => (&ENVIRONMENT, "environments"),
-        "models" => (&MODEL, "models"),
-        "data" => (&DATA, "data"),
-        "datastores" => (&DATASTORE, "datastores"),
-        "components" => (&COMPONENT, "components"),
-        "jobs" => (&JOB, "jobs"),
-        "schedules" => (&SCHEDULE, "schedules"),
-        "computes" => (&COMPUTE, "computes"),
-        "connections" => (&CONNECTION, "connections"),
-        "onlineendpoints" => (&ONLINE_ENDPOINT, "onlineEndpoints"),
-        "batchendpoints" => (&BATCH_ENDPOINT, "batchEndpoints"),
-        "serverlessendpoints" => (&SERVERLESS_ENDPOINT, "serverlessEndpoints"),
-        "marketplacesubscriptions" => (&MARKETPLACE_SUBSCRIPTION, "marketplaceSubscriptions"),
-        "featuresets" => (&FEATURE_SET, "featuresets"),
-        "featurestoreentities" => (&FEATURE_STORE_ENTITY, "featurestoreEntities"),
-        "onlineendpoints/deployments" => (&ONLINE_DEPLOYMENT, "onlineDeployments"),
-        "batchendpoints/deployments" => (&BATCH_DEPLOYMENT, "batchDeployments"),
+/// The mapping and an item for what a folder of examples is about; ids and types in them are placeholders.
+fn about(folder: &str) -> Option<(&'static AzMl, ItemId)> {
+    let versioned = |kind: &str| ItemId::versioned(kind, "x", "1");
+    Some(match folder {
+        "EnvironmentVersion" => (&ENVIRONMENT, versioned("environments")),
+        "ModelVersion" => (&MODEL, versioned("models")),
+        "DataVersionBase" => (&DATA, versioned("data")),
+        "ComponentVersion" => (&COMPONENT, versioned("components")),
+        "FeaturesetVersion" => (&FEATURE_SET, versioned("featuresets")),
+        "FeaturestoreEntityVersion" => (&FEATURE_STORE_ENTITY, versioned("featurestoreEntities")),
+        "Datastore" => (&DATASTORE, ItemId::new("datastores", "x")),
+        "Job" => (&JOB, ItemId::new("jobs", "x")),
+        "Schedule" => (&SCHEDULE, ItemId::new("schedules", "x")),
+        "Compute" => (&COMPUTE, ItemId::new("computes", "x")),
+        "WorkspaceConnection" => (&CONNECTION, ItemId::new("connections", "x")),
+        "OnlineEndpoint" => (&ONLINE_ENDPOINT, ItemId::new("onlineEndpoints", "x")),
+        "BatchEndpoint" => (&BATCH_ENDPOINT, ItemId::new("batchEndpoints", "x")),
+        "ServerlessEndpoint" => (
+            &SERVERLESS_ENDPOINT,
+            ItemId::new("serverlessEndpoints", "x"),
+        ),
+        "MarketplaceSubscription" => (
+            &MARKETPLACE_SUBSCRIPTION,
+            ItemId::new("marketplaceSubscriptions", "x"),
+        ),
+        "OnlineDeployment" => (&ONLINE_DEPLOYMENT, ItemId::new("onlineDeployments", "x/y")),
+        "BatchDeployment" => (&BATCH_DEPLOYMENT, ItemId::new("batchDeployments", "x/y")),
         _ => return None,
     })
 }
 
-/// The item that a document is, by its `type` and `id`; containers of versions are none here.
-fn item(document: &Value) -> Option<(&'static AzMl, ItemId)> {
-    let sort = document.get("type")?.as_str()?.to_ascii_lowercase();
-    let collection = sort.split_once("/workspaces/")?.1;
-    let parts: Vec<&str> = document.get("id")?.as_str()?.split('/').collect();
-    let last = |back: usize| parts.get(parts.len().checked_sub(back)?).copied();
-    if let Some(kind) = collection.strip_suffix("/versions") {
-        let (azml, kind) = table(kind)?;
-        return Some((azml, ItemId::versioned(kind, last(3)?, last(1)?)));
-    }
-    let (azml, kind) = table(collection)?;
-    if Kind::find(kind).is_some_and(|kind| kind.versioned) || kind.starts_with("feature") {
-        return None;
-    }
-    Some(match collection.ends_with("/deployments") {
-        true => (
-            azml,
-            ItemId::new(kind, format!("{}/{}", last(3)?, last(1)?)),
-        ),
-        false => (azml, ItemId::new(kind, last(1)?)),
-    })
+/// What the example files below a folder are about: the innermost folder that is known.
+fn item(path: &Path) -> Option<(&'static AzMl, ItemId)> {
+    path.iter().rev().find_map(|part| about(part.to_str()?))
 }
 
 fn documents(folder: &Path, found: &mut Vec<(PathBuf, Value)>) {
@@ -115,11 +109,10 @@ fn documents(folder: &Path, found: &mut Vec<(PathBuf, Value)>) {
         } else if let Ok(text) = std::fs::read(&path)
             && let Ok(value) = serde_json::from_slice::<Value>(&text)
         {
-            let answers = value
-                .get("responses")
-                .and_then(Value::as_object)
-                .into_iter()
-                .flatten();
+            let members = |name: &str| value.get(name).and_then(Value::as_object);
+            let asked = members("parameters").into_iter().flatten();
+            found.extend(asked.map(|(_, body)| (path.clone(), body.clone())));
+            let answers = members("responses").into_iter().flatten();
             for body in answers.filter_map(|(_, answer)| answer.get("body")) {
                 match body.get("value").and_then(Value::as_array) {
                     Some(rows) => found.extend(rows.iter().map(|row| (path.clone(), row.clone()))),
@@ -142,7 +135,9 @@ fn every_value_of_a_published_document_is_in_its_yaml_or_listed() {
     documents(&folder, &mut found);
     let (mut written, mut missing) = (0, Vec::new());
     for (path, document) in &found {
-        let Some((azml, id)) = item(document) else {
+        let Some((azml, id)) =
+            item(path).filter(|_| document.get("properties").is_some_and(Value::is_object))
+        else {
             continue;
         };
         let identity = source();
@@ -172,7 +167,7 @@ fn every_value_of_a_published_document_is_in_its_yaml_or_listed() {
         });
     }
     assert_eq!(missing, Vec::<String>::new());
-    assert!(written > 10, "only {written} documents were written");
+    assert!(written > 60, "only {written} documents were written");
 }
 
 fn each_leaf(value: &Value, at: &mut Pointer, visit: &mut dyn FnMut(&Pointer, &Value)) {
@@ -196,6 +191,10 @@ fn each_leaf(value: &Value, at: &mut Pointer, visit: &mut dyn FnMut(&Pointer, &V
 const WORDS: &[(&str, &str)] = &[
     ("ReadOnlyMount", "ro_mount"),
     ("ReadWriteMount", "rw_mount"),
+    (
+        "SystemAssigned,UserAssigned",
+        "system_assigned,user_assigned",
+    ),
     ("ADLSGen2", "azure_data_lake_gen_2"),
 ];
 

@@ -1,0 +1,183 @@
+//! What a restore reads from: a snapshot of a repository, or a folder that `export folder` wrote.
+
+use archive_format::{DocumentEntry, FileEntry, Item, Lack, Line, SecretEntry, SnapshotReader};
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use serde_json::Value;
+use workspace::ItemId;
+
+use crate::error::Cause;
+use crate::exported::ExportedFolder;
+use crate::lost::{self, LostPart};
+use crate::{Error, Loss};
+
+/// A snapshot to restore from.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// Of a repository.
+    Archive(Box<SnapshotReader>),
+    /// An exported folder.
+    Folder(ExportedFolder),
+}
+
+impl From<&SnapshotReader> for Origin {
+    fn from(reader: &SnapshotReader) -> Self {
+        Self::Archive(Box::new(reader.clone()))
+    }
+}
+
+impl From<&Origin> for Origin {
+    fn from(origin: &Origin) -> Self {
+        origin.clone()
+    }
+}
+
+/// Reading failed, or what was read is not what was written.
+#[derive(Debug)]
+pub(crate) struct Trouble {
+    pub(crate) cause: Cause,
+    /// Whether it is lost for good.
+    pub(crate) damage: bool,
+}
+
+impl From<archive_format::Error> for Trouble {
+    fn from(error: archive_format::Error) -> Self {
+        Self {
+            damage: error.is_damage(),
+            cause: Box::new(error),
+        }
+    }
+}
+
+impl From<workspace::Error> for Trouble {
+    fn from(error: workspace::Error) -> Self {
+        Self {
+            damage: false,
+            cause: Box::new(error),
+        }
+    }
+}
+
+impl Origin {
+    /// The snapshot's id; of a folder its digest.
+    pub fn id(&self) -> String {
+        match self {
+            Self::Archive(reader) => reader.record().id.to_string(),
+            Self::Folder(folder) => folder.id(),
+        }
+    }
+
+    /// What names the workspace that it was taken of, as JSON.
+    pub(crate) fn identity(&self) -> Value {
+        match self {
+            Self::Archive(reader) => reader.record().identity.clone(),
+            Self::Folder(folder) => folder.identity().clone(),
+        }
+    }
+
+    /// The same, passing over what is damaged.
+    pub(crate) fn passing_over_damage(self) -> Self {
+        match self {
+            Self::Archive(reader) => Self::Archive(Box::new(reader.passing_over_damage())),
+            Self::Folder(folder) => Self::Folder(folder),
+        }
+    }
+
+    pub(crate) fn lines(&self) -> BoxStream<'static, Result<Line, Error>> {
+        match self {
+            Self::Archive(reader) => failing(reader.lines()),
+            Self::Folder(folder) => folder.lines(None),
+        }
+    }
+
+    pub(crate) fn lines_of_kind(&self, kind: &str) -> BoxStream<'static, Result<Line, Error>> {
+        match self {
+            Self::Archive(reader) => failing(reader.lines_of_kind(kind)),
+            Self::Folder(folder) => folder.lines(Some(kind)),
+        }
+    }
+
+    /// One item; `None` where it is not there.
+    pub(crate) async fn item(&self, id: &ItemId) -> Result<Option<Item>, Error> {
+        match self {
+            Self::Archive(reader) => reader
+                .item(&id.kind, &id.name, id.version.as_deref())
+                .await
+                .map_err(|error| Error::snapshot(id.to_string(), error)),
+            Self::Folder(folder) => folder.item(id).await,
+        }
+    }
+
+    /// What is lost of an item for good.
+    pub(crate) async fn lacks(&self, id: &ItemId, item: &Item) -> Result<Vec<Lack>, Error> {
+        match self {
+            Self::Archive(reader) => reader
+                .lacks(item)
+                .await
+                .map_err(|error| Error::snapshot(id.to_string(), error)),
+            Self::Folder(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// What the manifest lost.
+    pub(crate) fn passed_over(&self) -> Vec<LostPart> {
+        match self {
+            Self::Archive(reader) => lost::passed_over(reader),
+            Self::Folder(_) => Vec::new(),
+        }
+    }
+
+    pub(crate) async fn document(
+        &self,
+        id: &ItemId,
+        entry: &DocumentEntry,
+    ) -> Result<Value, Trouble> {
+        match self {
+            Self::Archive(reader) => Ok(reader.document(entry).await?),
+            Self::Folder(folder) => folder.document(id, entry).await,
+        }
+    }
+
+    /// The bytes of a file that has any, checked as they come.
+    pub(crate) fn bytes(&self, file: &FileEntry) -> BoxStream<'static, Result<Bytes, Trouble>> {
+        match (self, &file.content) {
+            (_, None) => futures::stream::empty().boxed(),
+            (Self::Archive(reader), Some(content)) => {
+                reader.file(content).map_err(Trouble::from).boxed()
+            }
+            (Self::Folder(folder), Some(_)) => folder.bytes(file),
+        }
+    }
+
+    pub(crate) async fn secret(
+        &self,
+        id: &ItemId,
+        entry: &SecretEntry,
+    ) -> Result<secrecy::SecretSlice<u8>, Error> {
+        let what = || format!("a secret of {id}");
+        match self {
+            Self::Archive(reader) => reader
+                .secret(entry)
+                .await
+                .map_err(|error| Error::snapshot(what(), error)),
+            Self::Folder(_) => Err(Error::snapshot(what(), "a folder holds none")),
+        }
+    }
+
+    /// What is there and is not restored.
+    pub(crate) fn left(&self) -> Vec<Loss> {
+        match self {
+            Self::Archive(_) => Vec::new(),
+            Self::Folder(folder) => folder.left(),
+        }
+    }
+}
+
+fn failing(
+    lines: BoxStream<'static, Result<Line, archive_format::Error>>,
+) -> BoxStream<'static, Result<Line, Error>> {
+    lines
+        .map_err(|error| Error::snapshot("the list of items", error))
+        .boxed()
+}
