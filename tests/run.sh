@@ -5,6 +5,8 @@
 #   bash tests/run.sh AREA…           some areas only
 #   bash tests/run.sh --full [AREA…]  the long forms; what passed at this commit is remembered in tests/.full and not run
 #                                     again, and its figures are added to tests/RECORD.md
+#   bash tests/run.sh mistakes        known mistakes put into the code, each of which must be caught: a long form, so
+#                                     that only --full runs it unasked
 #
 # Needs a Rust toolchain and a C compiler; takes the rest (Debian packages, a Python environment, Azurite, one cargo tool) itself.
 set -uo pipefail
@@ -18,16 +20,20 @@ export MLARK_STOCK=1 # no test of stock programs may be passed over
 cargo_deny=0.20.2
 
 all=(packages python rust stores supply units reader interop kill demo bench)
+long=(mistakes) # only with --full, or when named
 full=no
 areas=()
 for word in "$@"; do
   case $word in
     --full) full=yes ;;
-    -h | --help) sed -n '2,9p' "$0" | cut -c3-; exit 0 ;;
+    -h | --help) sed -n '2,11p' "$0" | cut -c3-; exit 0 ;;
     *) areas+=("$word") ;;
   esac
 done
-[ ${#areas[@]} -gt 0 ] || areas=("${all[@]}")
+if [ ${#areas[@]} -eq 0 ]; then
+  areas=("${all[@]}")
+  [ "$full" = no ] || areas+=("${long[@]}")
+fi
 
 # --- areas: one function each -------------------------------------------------------------------------------------
 
@@ -97,6 +103,9 @@ area_bench() {
   fi
 }
 
+# Each mistake that commit and removal can hold, put into a copy of the code: the tests that it names must fail.
+area_mistakes() { bash archive-format/tests/mistakes/run.sh; }
+
 # With all targets, as the rust area builds them: dependencies with other features would be compiled once more.
 build_bins() { cargo build --workspace --all-targets --locked; }
 
@@ -131,7 +140,7 @@ record() {
 }
 
 for area in "${areas[@]}"; do
-  declare -F "area_$area" >/dev/null || { echo "There is no area $area; there are: ${all[*]}" >&2; exit 2; }
+  declare -F "area_$area" >/dev/null || { echo "There is no area $area; there are: ${all[*]} ${long[*]}" >&2; exit 2; }
 done
 commit=$(git rev-parse HEAD)
 if [ "$full" = yes ]; then export MLARK_TESTS_FULL=1; fi

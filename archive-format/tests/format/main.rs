@@ -25,6 +25,7 @@ mod mistakes;
 mod objects;
 mod old_archives;
 mod page;
+mod patches;
 mod properties;
 mod race;
 mod rekey;

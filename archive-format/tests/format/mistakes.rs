@@ -1,10 +1,11 @@
 //! The mistakes that a protocol of commit and removal can hold, each driven to the interleaving where it loses data.
-//! `archive-format/tests/mistakes/` has each as a patch of the code, and says which of these tests catches it.
+//! `archive-format/tests/mistakes/` has each as a patch of the code, and says which of these tests catches it; `run.sh` there
+//! puts them in one by one and sees them fail.
 
 use std::sync::Arc;
 
 use archive_format::{
-    Depth, Error, Grace, Held, Repository, SnapshotId, SnapshotRecord, Storage, check,
+    Depth, Error, FileName, Grace, Held, Repository, SnapshotId, SnapshotRecord, Storage, check,
 };
 use serde_json::json;
 
@@ -331,6 +332,41 @@ async fn a_writer_that_slept_for_years_finds_its_number_taken() -> Tested {
     let (record, _) = commit_stubbornly(&writer, &things).await?;
     assert!(storage.happened());
     stage.is_sound(&[(&record, &things)]).await
+}
+
+/// `CKDROP`: swept names are in checkpoints too, so who begins at one uses no pack that somebody may still delete.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_begins_at_a_checkpoint_uses_nothing_that_was_swept_before_it() -> Tested {
+    let stage = Stage::new().await?;
+    let sweeper = stage.open("sweeper").await?;
+    sweeper.forget(&[stage.first], "a test", now()).await?;
+    let before = stage.memory.names("packs/");
+    // Its deletes do not come: only that of the probe does.
+    stage.memory.allow_deletes(Some(1));
+    let swept = sweeper.sweep(&Grace::default(), now(), &mut |_| {}).await?;
+    stage.memory.allow_deletes(None);
+    assert!(
+        swept.failure.is_some() && !swept.garbage.packs.is_empty(),
+        "{swept:?}"
+    );
+    assert_eq!(stage.memory.names("packs/"), before);
+    sweeper.write_checkpoint().await?.ok_or("no checkpoint")?;
+    stage.memory.take_requests();
+    let repository = stage.open("a stranger").await?;
+    let first = ("read", "log/0000000001".to_owned());
+    assert!(
+        !stage.memory.take_requests().contains(&first),
+        "it began at the checkpoint"
+    );
+    let record = backup(&repository, &[shared()]).await?;
+    // The deletes come at last, from whoever was asleep.
+    for name in &swept.garbage.packs {
+        stage.memory.lose(&FileName::index(name));
+        stage.memory.lose(&FileName::pack(name));
+    }
+    stage.is_sound(&[(&record, &[shared()])]).await?;
+    assert!(record.bytes.new >= 200_000, "it was stored again");
+    Ok(())
 }
 
 /// Rule 8: a writer that was hit puts a hold, and the next sweep spares what it relies on and what it writes anew.
