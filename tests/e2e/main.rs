@@ -8,6 +8,7 @@
 
 mod backup;
 mod faults;
+mod ignored;
 mod layers;
 mod restore;
 mod roles;
