@@ -6,8 +6,9 @@ use futures::TryStreamExt;
 
 use super::finding::{Finding, Touches};
 use super::{Checking, is_finding};
-use crate::log::Body;
+use crate::keys::file::KeyFileName;
 use crate::log::chain::{Chain, Next, Passed};
+use crate::log::{Body, Keys};
 use crate::magic::RECORD_BYTES_MAX;
 use crate::{Digest, Error, FileName, Record, Signer};
 
@@ -72,8 +73,31 @@ impl Checking<'_> {
         }
         self.checkpoints(checkpoints, &chain, &hashes).await?;
         self.passed_over(&chain, passed_over, signers);
-        for file in keys.map(|keys| keys.files).unwrap_or_default() {
-            self.key_file(&file.name, &file.sha256).await?;
+        if let Some(keys) = &keys {
+            for file in &keys.files {
+                self.key_file(&file.name, &file.sha256).await?;
+            }
+            self.foreign_keys(keys).await?;
+        }
+        Ok(())
+    }
+
+    /// Files among the keys that nobody named. Superseded editions, which a storage may have kept, are no news.
+    async fn foreign_keys(&mut self, keys: &Keys) -> Result<(), Error> {
+        let mut files = self.inner.storage.list("keys/");
+        while let Some(file) = files.try_next().await? {
+            let name = file.name.as_str();
+            let named = keys.files.iter().any(|known| known.name == name);
+            let reason = match KeyFileName::parse(name) {
+                // The keys of sealed exports lie beside those of the repository.
+                None if name.starts_with("keys/export-") => continue,
+                None => "it is no key file",
+                Some(name) if !named && name.edition >= keys.edition => {
+                    "it is a key file that no entry of the log names"
+                }
+                Some(_) => continue,
+            };
+            self.warn(&file.name, reason);
         }
         Ok(())
     }
