@@ -1,11 +1,14 @@
 //! The catalogue is a cache: its loss, its corruption and its future do no harm. What only it knows, it keeps.
 
+use std::sync::Arc;
+
 use archive_format::check::remembered;
 use archive_format::{
     Depth, Error, GapEntry, KeyChain, KeyLack, LineKey, Notice, Outcome, Pair, Repository,
-    RunOutcome, SnapshotId,
+    RunOutcome, SnapshotId, Storage,
 };
 
+use crate::rekey::Watched;
 use crate::world::{Tested, World, backup, model, noise, now, restore};
 
 fn catalogue_of(world: &World) -> std::path::PathBuf {
@@ -370,8 +373,17 @@ async fn the_machines_key_alone_makes_the_catalogue_anew_by_ranged_reads() -> Te
         machine: Some(world.machine.clone()),
         owners: Vec::new(),
     };
-    let repository =
-        archive_format::Repository::open(world.storage(), agent, world.options("cache")).await?;
+    let watched = Watched::new(world.storage());
+    let storage = Arc::clone(&watched) as Arc<dyn Storage>;
+    let repository = Repository::open(storage, agent, world.options("cache")).await?;
+    // No pack was read whole (the store would not have it), and of no data pack anything.
+    let meta = world.secrets("meta")?.remove(0);
+    let read = watched.take();
+    assert!(!read.is_empty());
+    for (name, range) in read {
+        let pack = world.root().join(&name);
+        assert!(world.opens(&pack, &meta)?, "{range:?} of a data pack");
+    }
     assert_eq!(repository.catalogue().holdings().await?, holdings);
     assert_eq!(repository.catalogue().lines(record.id, 0, 10).await?, lines);
     let packs = world.files("packs");

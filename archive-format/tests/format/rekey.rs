@@ -13,7 +13,7 @@ use futures::stream::BoxStream;
 
 use crate::faulty::{Fault, Faulty};
 use crate::keys::{by_passphrase, open_as, passphrase};
-use crate::world::{Failure, Tested, World, backup, model, noise, now, restore};
+use crate::world::{Failure, Tested, World, backup, decrypt, model, noise, now, restore};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn owners_who_add_owners_at_once_and_a_machine_that_backs_up_all_get_through() -> Tested {
@@ -141,20 +141,21 @@ async fn a_crash_at_any_write_of_a_change_leaves_keys_that_open_and_can_be_chang
 
 /// A store that deletes nothing, and counts what is read.
 #[derive(Debug)]
-struct Watched {
+pub(crate) struct Watched {
     inner: Arc<dyn Storage>,
     ranges: Mutex<Vec<(String, Range<u64>)>>,
 }
 
 impl Watched {
-    fn new(inner: Arc<dyn Storage>) -> Arc<Self> {
+    pub(crate) fn new(inner: Arc<dyn Storage>) -> Arc<Self> {
         Arc::new(Self {
             inner,
             ranges: Mutex::default(),
         })
     }
 
-    fn take(&self) -> Vec<(String, Range<u64>)> {
+    /// The parts of files that were read since this was asked before.
+    pub(crate) fn take(&self) -> Vec<(String, Range<u64>)> {
         std::mem::take(&mut self.ranges.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -245,8 +246,9 @@ async fn a_storage_that_deletes_nothing_keeps_old_key_files_and_that_is_said() -
     Ok(())
 }
 
-/// What a chunk of age's STREAM takes in the file.
-const CHUNK: u64 = (64 << 10) + 16;
+/// What a chunk of age's STREAM holds, and what it takes in the file.
+const PLAIN: u64 = 64 << 10;
+const CHUNK: u64 = PLAIN + 16;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_small_object_of_a_large_encrypted_pack_costs_the_chunks_that_it_touches() -> Tested {
@@ -273,6 +275,7 @@ async fn a_small_object_of_a_large_encrypted_pack_costs_the_chunks_that_it_touch
         files.push(content.ok_or("no content")?);
     }
     watched.take();
+    let mut touched = 0;
     for (number, content) in files.iter().enumerate() {
         let bytes: Vec<Bytes> = futures::TryStreamExt::try_collect(reader.file(content)).await?;
         assert_eq!(bytes.concat(), things[number].files[0].1);
@@ -281,30 +284,45 @@ async fn a_small_object_of_a_large_encrypted_pack_costs_the_chunks_that_it_touch
         let (name, range) = &ranges[0];
         let file = world.root().join(name);
         assert_eq!(file, largest.1);
-        // The header and nonce are not read again: they stand in the index. What is read are whole chunks, those that a
-        // frame of some 100,000 bytes touches, and nothing else can be decrypted.
-        let stored = std::fs::read(&file)?;
-        let header = 16 + end_of_header(&stored)?;
-        let read = range.end - range.start;
-        assert_eq!((range.start - header) % CHUNK, 0, "{range:?}");
-        assert!(
-            read % CHUNK == 0 || range.end == stored.len() as u64,
-            "{range:?}"
-        );
-        assert!(read <= 3 * CHUNK, "{range:?} of {}", stored.len());
+        // The header and nonce are not read again: they stand in the index. What is read are whole chunks, exactly those in
+        // which the object's frame lies, and nothing else can be decrypted.
+        let stored = std::fs::read(&file)?.len() as u64;
+        let (header, frame) = frame_of(&world, &file, content.chunks[0].address.as_bytes())?;
+        let first = frame.start / PLAIN;
+        let last = (frame.end - 1) / PLAIN;
+        let expected = header + first * CHUNK..stored.min(header + (last + 1) * CHUNK);
+        assert_eq!(*range, expected, "chunks {first} to {last} of {stored}");
+        touched += last + 1 - first;
     }
+    let all = largest.0.div_ceil(CHUNK);
+    assert!(
+        (2 * 40..=3 * 40).contains(&touched),
+        "{touched} chunks were decrypted for 40 objects, of {all}"
+    );
     Ok(())
 }
 
-/// Where the last line of an age header ends, the one with its MAC.
-fn end_of_header(stored: &[u8]) -> Tested<u64> {
-    let mac = stored
-        .windows(5)
-        .position(|part| part == b"\n--- ")
-        .ok_or("no MAC")?;
-    let line = stored[mac + 1..]
-        .iter()
-        .position(|byte| *byte == b'\n')
-        .ok_or("no line end")?;
-    Ok((mac + 1 + line + 1) as u64)
+/// The length of an encrypted pack's header, and where the frame of an object lies before encryption: as FORMAT.md says, by
+/// the index.
+fn frame_of(world: &World, pack: &Path, address: &[u8]) -> Tested<(u64, Range<u64>)> {
+    let name = pack.file_name().ok_or("no name")?;
+    let index = world.root().join("index").join(name);
+    let index = decrypt(&index, &world.secrets("meta")?[0])?.ok_or("it does not open")?;
+    let number = |at: usize| -> Tested<usize> {
+        let bytes = index.get(at..at + 4).ok_or("the index is short")?;
+        Ok(u32::from_le_bytes(bytes.try_into()?) as usize)
+    };
+    let header = number(56)?;
+    let table = 60 + header;
+    let (frames, objects) = (number(table + 32)?, number(table + 36)?);
+    let rows = table + 48 + 8 * frames;
+    let row = (0..objects).map(|row| rows + 48 * row);
+    let mut row = row.filter(|row| index[*row..].starts_with(address));
+    let frame = number(row.next().ok_or("it is not in this pack")? + 32)?;
+    let mut start = 0;
+    for before in 0..frame {
+        start += number(table + 48 + 8 * before)? as u64;
+    }
+    let end = start + number(table + 48 + 8 * frame)? as u64;
+    Ok((header as u64, start..end))
 }

@@ -6,6 +6,7 @@ use archive_format::{
     Depth, EntryHash, Error, Identity, KeyChain, KeyLack, LocalStorage, MachineKey, OpenOptions,
     Pair, Repository, Signer, Storage, check,
 };
+use futures::TryStreamExt;
 use secrecy::ExposeSecret;
 
 use crate::world::{Tested, World, backup, model, noise, now, options, restore};
@@ -59,6 +60,56 @@ async fn no_key_a_wrong_key_and_the_machines_key_are_told_apart() -> Tested {
     );
     let refused = backup(&owner, &[]).await;
     assert!(refused.is_err_and(|error| error.to_string().contains("does not sign")));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_machines_key_every_data_pack_refuses_and_every_meta_pack_opens() -> Tested {
+    let world = World::new(true).await?;
+    let repository = world.open().await?;
+    let things = [model("a", noise(90_000, 1)), model("b", noise(70_000, 2))];
+    let record = backup(&repository, &things).await?;
+    backup(&repository, &[model("c", noise(50_000, 3))]).await?;
+    // By hand: what stands in its key file, and what its key opens of the repository's own secrets.
+    let text = world.machine.to_text();
+    let own = text.expose_secret().lines();
+    let own = own.filter_map(|line| line.strip_prefix("identity: "));
+    let own = Pair::parse_file(own.collect::<Vec<_>>().join("\n").as_str())?;
+    let [own] = own.as_slice() else {
+        return Err("a machine has one identity".into());
+    };
+    assert!(!world.opens(&world.root().join("keys/1-data.age"), own)?);
+    assert!(!world.opens(&world.root().join("keys/1-sign.age"), own)?);
+    assert!(world.opens(&world.root().join("keys/1-meta.age"), own)?);
+    let (meta, data) = (
+        world.secrets("meta")?.remove(0),
+        world.secrets("data")?.remove(0),
+    );
+    let mut opened = [0, 0];
+    for pack in world.files("packs") {
+        let (by_meta, by_data) = (world.opens(&pack, &meta)?, world.opens(&pack, &data)?);
+        assert!(by_meta != by_data && !world.opens(&pack, own)?);
+        opened[usize::from(by_data)] += 1;
+    }
+    assert!(opened.iter().all(|count| *count >= 2), "{opened:?}");
+    // By the library: every document and every file.
+    let agent = world.open_as_machine("agent").await?;
+    let reader = agent.snapshot(&record);
+    let mut lines = reader.lines();
+    let mut refused = 0;
+    while let Some(line) = lines.try_next().await? {
+        let document = reader.document(&line.documents[0]).await;
+        let content = line.files[0].content.clone().ok_or("no content")?;
+        let file: Result<Vec<_>, _> = reader.file(&content).try_collect().await;
+        for error in [document.err(), file.err()] {
+            assert!(
+                matches!(error, Some(Error::NoKey(KeyLack::MachineOnly))),
+                "{error:?}"
+            );
+            refused += 1;
+        }
+    }
+    assert_eq!(refused, 4);
     Ok(())
 }
 
