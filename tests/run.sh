@@ -8,7 +8,7 @@
 #   bash tests/run.sh mistakes        known mistakes put into the code, each of which must be caught: a long form, so
 #                                     that only --full runs it unasked
 #
-# Needs a Rust toolchain and a C compiler; takes the rest (Debian packages, a Python environment, Azurite, one cargo tool) itself.
+# Needs a Rust toolchain and a C compiler; takes the rest (Debian packages, a Python environment, Azurite, some cargo tools) itself.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -18,8 +18,10 @@ export PATH="$venv/bin:$tools/bin:$PATH"
 export CARGO_TERM_COLOR=never
 export MLARK_STOCK=1 # no test of stock programs may be passed over
 cargo_deny=0.20.2
+cargo_fuzz=0.13.2
+llvm_profparser=0.15.0
 
-all=(packages python rust stores supply units reader interop kill demo bench)
+all=(packages python rust fuzz stores supply units reader interop kill demo bench)
 long=(mistakes) # only with --full, or when named
 full=no
 areas=()
@@ -65,6 +67,19 @@ area_rust() {
   cargo build --workspace --all-targets --locked && cargo test --workspace --locked
 }
 
+# What the corpora of the fuzz targets reach, by the compiler's counters. Long: ten million executions besides, where nightly
+# Rust is at hand; to build everything once more for the fuzzer takes 8 minutes of one core, so that short they are left out.
+area_fuzz() {
+  cargo_tool llvm_profparser $llvm_profparser --no-default-features --features cli && python3 tests/fuzz/coverage.py || return 1
+  [ "$full" = yes ] || return 0
+  rustup run nightly rustc --version >/dev/null 2>&1 && { cargo_tool cargo-fuzz $cargo_fuzz || return 1; }
+  python3 tests/fuzz/execute.py 10000000
+}
+
+cargo_tool() { # a program of this crate and version, built without optimisation; more words go to cargo
+  grep -qs "^\"$1 $2 " "$tools/.crates.toml" || cargo install --quiet --locked --debug --root "$tools" "$1@$2" "${@:3}"
+}
+
 # Object stores against Azurite, whose versions the lock file states.
 area_stores() {
   local lock=tests/stores/package-lock.json home=$tools/azurite
@@ -77,8 +92,7 @@ area_stores() {
 
 area_supply() {
   typos &&
-    { [ "$(cargo-deny --version 2>/dev/null)" = "cargo-deny $cargo_deny" ] ||
-      cargo install --quiet --locked --debug --root "$tools" "cargo-deny@$cargo_deny"; } &&
+    cargo_tool cargo-deny $cargo_deny &&
     cargo-deny --log-level warn check licenses bans sources
 }
 

@@ -67,10 +67,36 @@ pub(crate) fn parse_canonical(bytes: &[u8], limit: usize, what: &str) -> Result<
 
 /// The record that a value is.
 pub(crate) fn from_value<T: DeserializeOwned>(value: Value, what: &str) -> Result<T, Error> {
-    serde_json::from_value(value).map_err(|error| Error::Json {
+    let refused = |reason: String| Error::Json {
         what: what.to_owned(),
-        reason: error.to_string(),
-    })
+        reason,
+    };
+    if has_private_key(&value) {
+        let reason = "a member has a name that means nothing here";
+        return Err(refused(reason.to_owned()));
+    }
+    serde_json::from_value(value).map_err(|error| refused(error.to_string()))
+}
+
+/// serde_json passes numbers and raw text between its own types in objects with such a key, and takes any object with one
+/// for these: its text would be read as JSON once more, past the limit of levels.
+fn has_private_key(value: &Value) -> bool {
+    match value {
+        Value::Array(values) => values.iter().any(has_private_key),
+        Value::Object(members) => members.iter().any(|(key, value)| {
+            key.starts_with("$serde_json::private::") || has_private_key(value)
+        }),
+        _ => false,
+    }
+}
+
+/// What a record's signature covers: all members but itself, those too that a later version wrote, and what is put in
+/// front of them.
+pub(crate) fn signed_bytes(context: &[u8], mut record: Value) -> Vec<u8> {
+    if let Some(members) = record.as_object_mut() {
+        members.remove("signature");
+    }
+    [context, &canonical(&record)].concat()
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ pub mod diff;
 mod error;
 #[cfg(test)]
 mod examples;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod json;
 pub mod keys;
 pub mod log;

@@ -86,6 +86,19 @@ pub const CHECKPOINT_LOOK: u64 = 10;
 /// The largest first line of a log entry and of a checkpoint.
 pub const SIGNED_LINE_BYTES_MAX: usize = 4 << 10;
 
+/// The longest age header, with its nonce, of what is encrypted to one recipient: packs, index files, log entries and
+/// checkpoints. One X25519 stanza and a grease stanza take less than 1 KiB.
+pub const AGE_HEADER_BYTES_MAX: usize = 4 << 10;
+
+/// The longest age header of a key file, which has a stanza of about 100 bytes for each holder (of an RSA key up to 700).
+pub const KEY_HEADER_BYTES_MAX: usize = 64 << 10;
+
+/// The most lines of such a header: as many as fit into it where they are full.
+pub const AGE_HEADER_LINES_MAX: usize = 64;
+
+/// The most lines of the header of a key file. A holder has two, one with an RSA key up to a dozen.
+pub const KEY_HEADER_LINES_MAX: usize = 2048;
+
 /// The largest `repository.json` and key file.
 pub const RECORD_BYTES_MAX: u64 = 1 << 20;
 

@@ -7,11 +7,14 @@ mod codec;
 pub(crate) mod index;
 pub(crate) mod member;
 pub(crate) mod open;
+mod pool;
 pub(crate) mod scan;
 mod table;
+pub(crate) mod tail;
 pub(crate) mod writer;
 
-pub(crate) use codec::{Codec, CodecPool, Encoded};
+pub(crate) use codec::{Codec, Encoded};
+pub(crate) use pool::CodecPool;
 pub use table::{Frame, ObjectRow, Table};
 
 /// What a pack holds, which decides to whom it is encrypted and what it dies with.

@@ -56,13 +56,8 @@ struct Versioned {
 impl Record {
     /// What the signature covers.
     pub(crate) fn signed_bytes(&self) -> Result<Vec<u8>, Error> {
-        let unsigned = Self {
-            signature: String::new(),
-            ..self.clone()
-        };
-        let mut bytes = RECORD_CONTEXT.to_vec();
-        bytes.extend(json::to_canonical(&unsigned, "repository.json")?);
-        Ok(bytes)
+        let record = serde_json::to_value(self).map_err(invalid)?;
+        Ok(json::signed_bytes(RECORD_CONTEXT, record))
     }
 
     /// The bytes of the file.
@@ -77,11 +72,7 @@ impl Record {
         let what = "repository.json";
         let limit = usize::try_from(RECORD_BYTES_MAX).unwrap_or(usize::MAX);
         let value = json::parse(bytes, limit, what)?;
-        let invalid = |error: serde_json::Error| Error::Json {
-            what: what.to_owned(),
-            reason: error.to_string(),
-        };
-        let versioned: Versioned = serde_json::from_value(value.clone()).map_err(invalid)?;
+        let versioned = Versioned::deserialize(&value).map_err(invalid)?;
         if versioned.format != FORMAT_VERSION {
             return Err(Error::UnknownVersion {
                 what: "The repository".to_owned(),
@@ -99,13 +90,14 @@ impl Record {
                 flag: flag.clone(),
             });
         }
-        let record: Self = serde_json::from_value(value).map_err(invalid)?;
+        let record: Self = json::from_value(value.clone(), what)?;
         record.chunks.check()?;
-        record.verify()?;
+        record.verify(&json::signed_bytes(RECORD_CONTEXT, value))?;
         Ok(record)
     }
 
-    fn verify(&self) -> Result<(), Error> {
+    /// Whether the owners signed these bytes.
+    fn verify(&self, signed: &[u8]) -> Result<(), Error> {
         let forged = |reason: &str| Error::Forged {
             what: "repository.json".to_owned(),
             reason: reason.to_owned(),
@@ -115,8 +107,15 @@ impl Record {
         let mut signature = [0; 64];
         hex::decode_to_slice(&self.signature, &mut signature)
             .map_err(|_| forged("it has no signature"))?;
-        key.verify_strict(&self.signed_bytes()?, &Signature::from_bytes(&signature))
+        key.verify_strict(signed, &Signature::from_bytes(&signature))
             .map_err(|_| forged("the owners' signature does not fit"))
+    }
+}
+
+fn invalid(error: serde_json::Error) -> Error {
+    Error::Json {
+        what: "repository.json".to_owned(),
+        reason: error.to_string(),
     }
 }
 

@@ -195,10 +195,10 @@ pub struct SnapshotRecord {
 impl SnapshotRecord {
     /// How many items it holds: saved and unchanged ones of all kinds.
     pub fn item_count(&self) -> u64 {
-        self.items
-            .values()
-            .map(|counts| counts.saved + counts.unchanged)
-            .sum()
+        let counts = self.items.values();
+        counts
+            .map(|counts| counts.saved.saturating_add(counts.unchanged))
+            .fold(0, u64::saturating_add)
     }
 }
 

@@ -58,6 +58,8 @@ fn edges(of_tests: bool) -> Edges {
                 .filter(|edge| {
                     (edge.kind == DependencyKind::Development) == of_tests
                         && members.contains(&edge.name)
+                        // A crate that asks for a feature of its own for its tests.
+                        && edge.name != package.name.as_str()
                 })
                 .map(|edge| edge.name.clone());
             (package.name.to_string(), ours.collect())

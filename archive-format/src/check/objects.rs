@@ -25,7 +25,7 @@ impl Checking<'_> {
         let mut bad = BTreeSet::new();
         let mut reason = None;
         let mut at = 0;
-        for group in scan::groups(&index) {
+        for group in scan::groups(&index.table) {
             let length: u64 = index.table.frames[group.frames.clone()]
                 .iter()
                 .map(|frame| u64::from(frame.stored_bytes))

@@ -85,6 +85,23 @@ fn depth_and_size_are_limited() {
     assert!(parse(b"[1,2]", 4, "test").is_err());
 }
 
+#[test]
+fn a_name_that_means_something_to_serde_json_alone_is_refused() {
+    let more = |text: &str| -> Result<crate::Line, crate::Error> {
+        let text = format!(r#"{{"kind":"jobs","name":"a","x":{text}}}"#);
+        super::from_canonical(text.as_bytes(), 999, "test")
+    };
+    assert!(more(r#"{"$serde":1}"#).is_ok());
+    // Each would come back as another value; the second from a text of its own, with levels of its own.
+    for name in ["Number", "RawValue"] {
+        let text = format!(r#"[{{"$serde_json::private::{name}":"1"}}]"#);
+        assert!(
+            matches!(more(&text), Err(crate::Error::Json { .. })),
+            "{text}"
+        );
+    }
+}
+
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

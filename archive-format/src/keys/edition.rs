@@ -46,7 +46,7 @@ impl Secrets {
                     sort,
                     passphrase,
                 };
-                let stored = envelope::seal(recipients, text.expose_secret().as_bytes())?;
+                let stored = envelope::seal_for(recipients, text.expose_secret().as_bytes())?;
                 files.push((name, Bytes::from(stored)));
                 Ok::<_, Error>(())
             };

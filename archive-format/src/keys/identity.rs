@@ -34,8 +34,13 @@ impl Identity {
 
     /// A passphrase. What asks for more work than 2 to the power of 20 (4 seconds, 1 GiB) is refused.
     pub fn passphrase(secret: SecretString) -> Self {
+        Self::passphrase_up_to(SCRYPT_WORK_MAX, secret)
+    }
+
+    /// The same with another limit of work.
+    pub(crate) fn passphrase_up_to(work: u8, secret: SecretString) -> Self {
         let mut identity = age::scrypt::Identity::new(secret.clone());
-        identity.set_max_work_factor(SCRYPT_WORK_MAX);
+        identity.set_max_work_factor(work);
         Self(Sort::Passphrase(Arc::new(identity), secret))
     }
 

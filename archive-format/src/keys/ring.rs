@@ -107,6 +107,16 @@ impl Ring {
         Ok(Self::of(keys, meta, data, sign))
     }
 
+    /// One that opens a log and nothing else.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn of_meta(meta: Option<Pair>) -> Self {
+        Self {
+            encrypted: meta.is_some(),
+            meta: meta.into_iter().collect(),
+            ..Self::unencrypted(&KeyChain::default())
+        }
+    }
+
     fn unencrypted(keys: &KeyChain) -> Self {
         let machine = keys.machine.as_ref();
         Self {

@@ -161,7 +161,7 @@ pub(crate) fn body_bytes(entries: &[Bytes]) -> usize {
 }
 
 /// Cuts a body into entries; none where it is not made of whole ones.
-fn cut(body: &Bytes) -> Option<Vec<Bytes>> {
+pub(crate) fn cut(body: &Bytes) -> Option<Vec<Bytes>> {
     let mut entries = Vec::new();
     let mut at = 0;
     while at < body.len() {

@@ -108,7 +108,7 @@ pub(crate) fn open_body(
     let plain = line::open_body(&name, body, encrypted, meta)?;
     let plain = plain.as_ref();
     let limit = usize::try_from(ENTRY_BYTES_MAX).unwrap_or(usize::MAX);
-    let value = json::parse(plain, limit, name.as_str())?;
+    let value = json::parse_canonical(plain, limit, name.as_str())?;
     let sort = value["body"]
         .as_object()
         .and_then(|body| body.keys().next());
@@ -120,5 +120,5 @@ pub(crate) fn open_body(
             flag: sort.clone(),
         });
     }
-    json::from_canonical(plain, limit, name.as_str())
+    json::from_value(value, name.as_str())
 }

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::keys::Pair;
 use crate::keys::envelope::{self, Unopened};
@@ -39,14 +38,6 @@ pub(crate) trait Signed: Clone + Serialize + DeserializeOwned {
     fn signature(&mut self) -> &mut String;
 }
 
-/// What the signature covers: all members but itself, those too that a later version wrote.
-fn signed_bytes<L: Signed>(mut line: Value) -> Vec<u8> {
-    if let Some(members) = line.as_object_mut() {
-        members.remove("signature");
-    }
-    [L::CONTEXT, &json::canonical(&line)].concat()
-}
-
 /// Signs a line and puts its body behind it.
 pub(crate) fn seal<L: Signed>(
     mut line: L,
@@ -57,7 +48,7 @@ pub(crate) fn seal<L: Signed>(
         what: L::WHAT.to_owned(),
         reason: error.to_string(),
     })?;
-    *line.signature() = hex::encode(signing.sign(&signed_bytes::<L>(value)));
+    *line.signature() = hex::encode(signing.sign(&json::signed_bytes(L::CONTEXT, value)));
     let mut bytes = json::to_canonical(&line, L::WHAT)?;
     bytes.push(b'\n');
     bytes.extend_from_slice(body);
@@ -81,7 +72,7 @@ pub(crate) fn split<'a, L: Signed>(
     let invalid = |error: Error| forged(name, &error.to_string());
     let value =
         json::parse_canonical(text, SIGNED_LINE_BYTES_MAX, name.as_str()).map_err(invalid)?;
-    let signed = signed_bytes::<L>(value.clone());
+    let signed = json::signed_bytes(L::CONTEXT, value.clone());
     let mut line: L = json::from_value(value, name.as_str()).map_err(invalid)?;
     let stands = line.stands();
     if stands.format != FORMAT_VERSION {
@@ -154,7 +145,7 @@ pub(crate) fn forged(name: &FileName, reason: &str) -> Error {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::log::entry::{Header, NOTHING_BEFORE};
@@ -168,7 +159,7 @@ mod tests {
             "format": FORMAT_VERSION, "repository": repository, "entry": 1, "previous": NOTHING_BEFORE,
             "body": Digest::of(body), "signer": signing.signer(), "later": {"n": 7},
         });
-        let signature = signing.sign(&signed_bytes::<Header>(line.clone()));
+        let signature = signing.sign(&json::signed_bytes(Header::CONTEXT, line.clone()));
         line["signature"] = hex::encode(signature).into();
         let bytes = |line: &Value| [json::canonical(line), b"\n".to_vec(), body.to_vec()].concat();
         let sound = bytes(&line);
@@ -180,5 +171,29 @@ mod tests {
             let refused = verify::<Header>(&altered, &name, repository, 1);
             assert!(matches!(refused, Err(Error::Forged { .. })), "{refused:?}");
         }
+    }
+
+    #[test]
+    fn a_first_line_of_4_kib_is_read_and_a_longer_one_is_refused() {
+        let signing = SigningSecret::generate().unwrap();
+        let repository = RepositoryId::from_bytes([1; 16]);
+        let read = |later: usize| {
+            let mut line = json!({
+                "format": FORMAT_VERSION, "repository": repository, "entry": 1, "previous": NOTHING_BEFORE,
+                "body": Digest::of(b""), "signer": signing.signer(), "later": "x".repeat(later),
+            });
+            let signature = signing.sign(&json::signed_bytes(Header::CONTEXT, line.clone()));
+            line["signature"] = hex::encode(signature).into();
+            let bytes = [json::canonical(&line), b"\n".to_vec()].concat();
+            let verified = verify::<Header>(&bytes, &FileName::log(1), repository, 1);
+            (bytes.len(), verified.map(|(line, _)| line))
+        };
+        let room = SIGNED_LINE_BYTES_MAX - read(0).0;
+        let (length, sound) = read(room);
+        assert_eq!((length, sound.unwrap().entry), (SIGNED_LINE_BYTES_MAX, 1));
+        let refused = read(room + 1).1;
+        assert!(
+            matches!(refused, Err(Error::Forged { ref reason, .. }) if reason == "it has no first line")
+        );
     }
 }

@@ -201,7 +201,7 @@ impl Line {
 
     /// Reads a line without its line end. The bytes must be canonical.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let line: Self = json::from_canonical(bytes, LINE_BYTES_MAX, "a manifest line")?;
+        let line: Self = json::from_canonical(bytes, LINE_BYTES_MAX - 1, "a manifest line")?;
         line.key().check()?;
         Ok(line)
     }

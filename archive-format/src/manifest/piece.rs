@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Line, LineKey};
 use crate::Error;
-use crate::magic::{LINE_BYTES_MAX, PIECE_BYTES, PIECE_BYTES_MAX};
+use crate::magic::{PIECE_BYTES, PIECE_BYTES_MAX};
 
 /// Whether a piece ends after this line.
 fn ends(key: &LineKey, line_bytes: usize) -> bool {
@@ -86,9 +86,6 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Line>, Error> {
     };
     let mut lines: Vec<Line> = Vec::new();
     for line in bytes.split(|byte| *byte == b'\n') {
-        if line.len() >= LINE_BYTES_MAX {
-            return Err(refused("a line is longer than 64 KiB"));
-        }
         let line = Line::from_bytes(line)?;
         if lines
             .last()
@@ -109,7 +106,8 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::{PieceCutter, parse};
-    use crate::{GapEntry, Line, LineKey};
+    use crate::magic::{LINE_BYTES_MAX, PIECE_BYTES_MAX};
+    use crate::{Error, GapEntry, Line, LineKey};
 
     fn line(number: usize, reason: &str) -> Line {
         let mut line = Line::new(LineKey::new(
@@ -163,6 +161,36 @@ mod tests {
                 .filter(|piece| !before.contains(piece))
                 .count()
                 <= 2
+        );
+    }
+
+    #[test]
+    fn a_line_and_a_piece_at_their_limits_are_read_and_one_byte_more_is_refused() {
+        let of_length = |number, length: usize| {
+            let short = line(number, "").to_bytes().unwrap().len();
+            let bytes = line(number, &"x".repeat(length - short))
+                .to_bytes()
+                .unwrap();
+            assert_eq!(bytes.len(), length);
+            bytes
+        };
+        assert_eq!(parse(&of_length(1, LINE_BYTES_MAX)).unwrap().len(), 1);
+        assert!(matches!(
+            parse(&of_length(1, LINE_BYTES_MAX + 1)),
+            Err(Error::Limit { .. })
+        ));
+        let lines = |last| {
+            let full = (0..3).map(|number| of_length(number, LINE_BYTES_MAX));
+            full.chain([of_length(3, last)])
+                .collect::<Vec<_>>()
+                .concat()
+        };
+        let most = lines(LINE_BYTES_MAX);
+        assert_eq!(most.len(), PIECE_BYTES_MAX);
+        assert_eq!(parse(&most).unwrap().len(), 4);
+        let more = [most, of_length(4, 200)].concat();
+        assert!(
+            matches!(parse(&more), Err(Error::Json { ref reason, .. }) if reason.contains("256 KiB"))
         );
     }
 

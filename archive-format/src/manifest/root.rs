@@ -56,12 +56,19 @@ impl Node {
         {
             return Err(refused("its children are too many or not sorted"));
         }
+        node.sum()
+            .ok_or_else(|| refused("its counts do not add up"))?;
         Ok(node)
     }
 
     /// How many lines are below it.
     pub(crate) fn count(&self) -> u64 {
-        self.children.iter().map(|child| child.count).sum()
+        self.sum().unwrap_or(u64::MAX)
+    }
+
+    fn sum(&self) -> Option<u64> {
+        let mut counts = self.children.iter().map(|child| child.count);
+        counts.try_fold(0, u64::checked_add)
     }
 }
 

@@ -1,9 +1,6 @@
 //! Makes frames of objects and objects of frames. Every frame made is decompressed and hashed again before it is given
 //! out: what is stored is what was meant.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
-use tokio::sync::Semaphore;
 use zstd::bulk::{Compressor, Decompressor};
 use zstd::zstd_safe::{CParameter, get_frame_content_size};
 
@@ -209,6 +206,14 @@ impl Codec {
         }
     }
 
+    /// Lets go of what is larger than this in the buffers.
+    pub(super) fn shrink(&mut self, kept_bytes: usize) {
+        for buffer in [&mut self.tar, &mut self.planes, &mut self.plain] {
+            buffer.clear();
+            buffer.shrink_to(kept_bytes);
+        }
+    }
+
     /// Takes an object out of its frames and checks it. `plain` begins with the row's frame.
     pub(crate) fn extract(&mut self, plain: &[u8], row: &ObjectRow) -> Result<Vec<u8>, Error> {
         self.join_checked(plain, row)?;
@@ -238,62 +243,5 @@ fn bad_frame(reason: &str) -> Error {
     Error::Json {
         what: "a frame".to_owned(),
         reason: reason.to_owned(),
-    }
-}
-
-/// A codec keeps buffers of at most this size between two uses.
-const KEPT_BYTES: usize = 2 << 20;
-
-/// Codecs that are not in use, and how many may be in use at once: as many as there are cores, up to eight.
-#[derive(Clone, Debug)]
-pub(crate) struct CodecPool {
-    idle: Arc<Mutex<Vec<Codec>>>,
-    turns: Arc<Semaphore>,
-}
-
-impl Default for CodecPool {
-    fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        Self {
-            idle: Arc::default(),
-            turns: Arc::new(Semaphore::new(cores.clamp(2, 8))),
-        }
-    }
-}
-
-impl CodecPool {
-    /// Runs work with a codec on a worker thread.
-    pub(crate) async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Codec) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let stopped = || Error::Worker {
-            what: "compression",
-        };
-        let turn = Arc::clone(&self.turns)
-            .acquire_owned()
-            .await
-            .map_err(|_| stopped())?;
-        let pool = self.clone();
-        let working = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            let idle = pool.lock().pop();
-            let mut codec = match idle {
-                Some(codec) => codec,
-                None => Codec::new()?,
-            };
-            let result = work(&mut codec);
-            for buffer in [&mut codec.tar, &mut codec.planes, &mut codec.plain] {
-                buffer.clear();
-                buffer.shrink_to(KEPT_BYTES);
-            }
-            pool.lock().push(codec);
-            result
-        });
-        working.await.map_err(|_| stopped())?
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Codec>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

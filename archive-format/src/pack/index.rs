@@ -3,7 +3,8 @@
 //! An index is a hint: what it leads to is checked against the object's address.
 
 use super::table::Table;
-use crate::magic::{INDEX_MAGIC, OBJECT_BYTES_MAX};
+use super::tail;
+use crate::magic::{AGE_HEADER_BYTES_MAX, INDEX_MAGIC};
 use crate::{Error, PackName};
 
 /// What an index file says.
@@ -20,9 +21,6 @@ pub(crate) struct Index {
     /// Its table.
     pub(crate) table: Table,
 }
-
-/// The longest age header with its nonce.
-pub(crate) const HEADER_BYTES_MAX: usize = 4096;
 
 impl Index {
     /// The bytes, before they are encrypted to the meta recipient.
@@ -55,7 +53,7 @@ impl Index {
         let (plain, rest) = rest.split_first_chunk::<8>().ok_or_else(cut_off)?;
         let (length, rest) = rest.split_first_chunk::<4>().ok_or_else(cut_off)?;
         let length = u32::from_le_bytes(*length) as usize;
-        if length > HEADER_BYTES_MAX {
+        if length > AGE_HEADER_BYTES_MAX {
             return Err(refused("its age header is too long"));
         }
         let (header, rest) = rest.split_at_checked(length).ok_or_else(cut_off)?;
@@ -83,15 +81,10 @@ impl Index {
             header,
             table: Table::from_bytes(table)?,
         };
-        let frames: u64 = index
-            .table
-            .frames
-            .iter()
-            .map(|frame| u64::from(frame.stored_bytes))
-            .sum();
-        if frames > index.plain_bytes
-            || index.plain_bytes > index.stored_bytes
-            || index.plain_bytes - frames > OBJECT_BYTES_MAX
+        let frames = index.table.ends().last().map_or(0, |end| end.stored);
+        let behind = tail::bytes_behind_frames(table.len(), index.table.frames.len());
+        if index.plain_bytes != frames + behind
+            || tail::plain_bytes(stored_bytes, index.header.len()) != Some(index.plain_bytes)
         {
             return Err(Error::Json {
                 what: "an index".to_owned(),

@@ -1,6 +1,6 @@
 //! Decrypts a part of a pack: only the age chunks that a range touches are read and opened.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, Read, Seek, SeekFrom};
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -25,23 +25,33 @@ struct Part {
     length: u64,
 }
 
-impl Read for Part {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+impl BufRead for Part {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
         let header = self.header.len() as u64;
-        let rest = if self.position < header {
-            &self.header[self.position as usize..]
+        if self.position < header {
+            Ok(&self.header[self.position as usize..])
         } else if self.position >= self.length {
-            return Ok(0);
+            Ok(&[])
         } else {
             self.position
                 .checked_sub(self.part_at)
                 .and_then(|at| self.part.get(at as usize..))
                 .filter(|rest| !rest.is_empty())
-                .ok_or_else(|| io::Error::other("a part was needed that was not read"))?
-        };
+                .ok_or_else(|| io::Error::other("a part was needed that was not read"))
+        }
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.position += bytes as u64;
+    }
+}
+
+impl Read for Part {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let rest = self.fill_buf()?;
         let length = rest.len().min(out.len());
         out[..length].copy_from_slice(&rest[..length]);
-        self.position += length as u64;
+        self.consume(length);
         Ok(length)
     }
 }
@@ -75,7 +85,7 @@ pub(crate) fn decrypt<'a>(
         position: 0,
         length: stored_bytes,
     };
-    let mut reader = envelope::reader(file, pairs)?;
+    let mut reader = envelope::reader(header, file, pairs)?;
     if plain.start >= envelope::CHUNK_BYTES {
         // Seeking to the very beginning of a chunk makes the reader look for the file's end; one byte further does not.
         let inside = plain.start / envelope::CHUNK_BYTES * envelope::CHUNK_BYTES + 1;

@@ -140,12 +140,8 @@ impl Table {
     }
 
     fn check(&self, plain: u64) -> Result<(), Error> {
-        let sum: u64 = self
-            .frames
-            .iter()
-            .map(|frame| u64::from(frame.plain_bytes))
-            .sum();
-        if sum != plain {
+        let ends = self.ends();
+        if sum(&ends) != plain {
             return Err(refused("its frames do not add up"));
         }
         if !self
@@ -154,24 +150,90 @@ impl Table {
         {
             return Err(refused("its objects are not sorted"));
         }
-        let mut ends = Vec::with_capacity(self.frames.len());
-        let mut end = 0_u64;
-        for frame in &self.frames {
-            end += u64::from(frame.plain_bytes);
-            ends.push(end);
-        }
-        for object in &self.objects {
-            let number = object.frame as usize;
-            let Some(frame) = self.frames.get(number) else {
-                return Err(refused("an object lies in a frame that is not there"));
+        let mut spans = (self.objects.iter())
+            .map(|object| self.span(object, &ends))
+            .collect::<Result<Vec<_>, _>>()?;
+        // What lies in several frames is opened whole, so that they may be no more than one may be, and no object's that
+        // others lie in: who opens those would open them all.
+        spans.sort_unstable();
+        let shared = |pair: &[(u32, u32)]| {
+            let [(first, last), (next, end)] = *pair else {
+                return false;
             };
-            let begin = ends[number] - u64::from(frame.plain_bytes);
-            let object_end = begin + u64::from(object.offset) + u64::from(object.length);
-            if object.offset > frame.plain_bytes || object_end > end {
-                return Err(refused("an object lies outside the frames"));
-            }
+            (first < last || next < end) && next <= last
+        };
+        if spans.windows(2).any(shared) {
+            return Err(refused("an object of several frames shares one of them"));
         }
         Ok(())
+    }
+
+    /// Where each frame ends, all frames before it counted.
+    pub(super) fn ends(&self) -> Vec<End> {
+        let mut end = End::default();
+        let step = |frame: &Frame| {
+            end.stored += u64::from(frame.stored_bytes);
+            end.plain += u64::from(frame.plain_bytes);
+            end
+        };
+        self.frames.iter().map(step).collect()
+    }
+
+    /// The first and the last frame in which an object lies.
+    fn span(&self, object: &ObjectRow, ends: &[End]) -> Result<(u32, u32), Error> {
+        let first = object.frame as usize;
+        let Some(frame) = self.frames.get(first) else {
+            return Err(refused("an object lies in a frame that is not there"));
+        };
+        let begin = ends[first].before(frame);
+        let object_end = begin.plain + u64::from(object.offset) + u64::from(object.length);
+        if object.offset > frame.plain_bytes || object_end > sum(ends) {
+            return Err(refused("an object lies outside the frames"));
+        }
+        let last = first + ends[first..].partition_point(|end| end.plain < object_end);
+        for (what, size, limit) in [
+            (
+                "The frames of an object as stored",
+                ends[last].stored - begin.stored,
+                STORED_FRAME_BYTES_MAX,
+            ),
+            (
+                "The frames of an object",
+                ends[last].plain - begin.plain,
+                FRAME_BYTES_MAX,
+            ),
+        ] {
+            if size > limit {
+                return Err(Error::Limit {
+                    what: what.to_owned(),
+                    limit,
+                    found: size,
+                });
+            }
+        }
+        Ok((object.frame, last as u32))
+    }
+}
+
+/// The length of all frames decompressed.
+fn sum(ends: &[End]) -> u64 {
+    ends.last().map_or(0, |end| end.plain)
+}
+
+/// What the frames up to and with one hold together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct End {
+    pub(super) stored: u64,
+    pub(super) plain: u64,
+}
+
+impl End {
+    /// What the frames before hold, where this is the end of `frame`.
+    pub(super) fn before(self, frame: &Frame) -> Self {
+        Self {
+            stored: self.stored - u64::from(frame.stored_bytes),
+            plain: self.plain - u64::from(frame.plain_bytes),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use proptest::prelude::*;
 
 use super::index::Index;
-use super::{Class, Codec, Frame, ObjectRow, Table, member};
+use super::{Class, Codec, Frame, ObjectRow, Table, member, scan};
 use crate::magic::{FRAME_BYTES_MAX, OBJECT_BYTES_MAX, STORED_FRAME_BYTES_MAX};
 use crate::planes::Encoding;
 use crate::{Address, Error, PackName};
@@ -35,8 +35,8 @@ fn table() -> Table {
 fn index() -> Index {
     Index {
         pack: PackName::of(b"pack"),
-        stored_bytes: 2000,
-        plain_bytes: 1500,
+        stored_bytes: 300 + 697 + 16,
+        plain_bytes: 500 + 156 + 8 + 33,
         header: vec![1; 300],
         table: table(),
     }
@@ -95,6 +95,108 @@ fn a_table_at_the_limits_is_read_and_one_byte_more_is_refused_by_name() {
         assert!(u64::from(frame.plain_bytes) <= FRAME_BYTES_MAX);
         assert!(u64::from(frame.stored_bytes) <= STORED_FRAME_BYTES_MAX);
     }
+}
+
+/// A table with frames of these sizes, stored and plain, and with objects in them: frame, offset, length.
+fn with_frames(frames: &[(u64, u64)], objects: &[(u32, u32, u64)]) -> Result<Table, Error> {
+    let frames = frames.iter().map(|(stored, plain)| Frame {
+        stored_bytes: *stored as u32,
+        plain_bytes: *plain as u32,
+    });
+    let objects = objects
+        .iter()
+        .enumerate()
+        .map(|(number, object)| ObjectRow {
+            frame: object.0,
+            offset: object.1,
+            length: object.2 as u32,
+            ..row(number as u8, 0)
+        });
+    let table = Table {
+        frames: frames.collect(),
+        objects: objects.collect(),
+        ..table()
+    };
+    Table::from_bytes(&table.to_bytes())
+}
+
+#[test]
+fn the_frames_of_an_object_are_together_no_more_than_one_may_be() {
+    let half = FRAME_BYTES_MAX / 2;
+    let limit = |table: Result<Table, Error>| match table {
+        Err(Error::Limit { limit, found, .. }) => Some((limit, found)),
+        _ => None,
+    };
+    let object = [(0, 0, half + 1)];
+    assert!(with_frames(&[(9, half), (9, half)], &object).is_ok());
+    let more = with_frames(&[(9, half), (9, half + 1)], &object);
+    assert_eq!(limit(more), Some((FRAME_BYTES_MAX, FRAME_BYTES_MAX + 1)));
+    let half = STORED_FRAME_BYTES_MAX / 2;
+    assert!(with_frames(&[(half, 9), (half, 9)], &[(0, 0, 18)]).is_ok());
+    let more = with_frames(&[(half, 9), (half + 1, 9)], &[(0, 0, 18)]);
+    let most = STORED_FRAME_BYTES_MAX;
+    assert_eq!(limit(more), Some((most, most + 1)));
+    // Frames with nothing in them between two count as well.
+    let empty = vec![(STORED_FRAME_BYTES_MAX, 0); 3];
+    let frames = [&[(9, 9)], empty.as_slice(), &[(9, 9)]].concat();
+    assert!(limit(with_frames(&frames, &[(0, 0, 18)])).is_some());
+}
+
+#[test]
+fn an_object_of_several_frames_has_them_for_itself() {
+    let frames = [(9, 1000), (9, 1000), (9, 1000)];
+    for fits in [
+        vec![(0, 0, 2000), (2, 0, 1000)],
+        vec![(0, 0, 1000), (1, 512, 1488)],
+        vec![(0, 0, 3000)],
+        vec![(0, 0, 10), (0, 500, 10), (2, 0, 10)],
+    ] {
+        let table = with_frames(&frames, &fits).unwrap();
+        let groups = scan::groups(&table);
+        assert_eq!(
+            groups
+                .iter()
+                .map(|group| group.objects.len())
+                .sum::<usize>(),
+            fits.len()
+        );
+        assert_eq!(
+            groups.iter().map(|group| group.frames.len()).sum::<usize>(),
+            3
+        );
+    }
+    for shared in [
+        vec![(0, 0, 1001), (1, 500, 10)],
+        vec![(0, 0, 10), (0, 500, 1000)],
+        vec![(0, 0, 2500), (1, 0, 10)],
+        vec![(0, 500, 1000), (1, 700, 1000)],
+        vec![(0, 0, 1001), (0, 0, 1001)],
+    ] {
+        let refused = with_frames(&frames, &shared);
+        assert!(
+            matches!(&refused, Err(Error::Json { reason, .. }) if reason.contains("shares")),
+            "{shared:?}: {refused:?}"
+        );
+    }
+}
+
+#[test]
+fn an_index_says_the_sizes_of_its_table() {
+    let refused = |change: fn(&mut Index)| {
+        let mut index = index();
+        change(&mut index);
+        Index::from_bytes(&index.to_bytes()).is_err()
+    };
+    assert!(!refused(|_| ()));
+    assert!(refused(|index| index.plain_bytes += 1));
+    assert!(refused(|index| index.stored_bytes -= 1));
+    assert!(refused(|index| index.table.frames[0].stored_bytes -= 1));
+    assert!(refused(|index| index.header.push(1)));
+    assert!(refused(|index| index.stored_bytes = u64::MAX));
+    let mut open = index();
+    open.header.clear();
+    open.stored_bytes = open.plain_bytes;
+    assert_eq!(Index::from_bytes(&open.to_bytes()).unwrap(), open);
 }
 
 /// Bytes that do not compress.

@@ -11,11 +11,8 @@ use super::index::Index;
 use super::table::{Frame, ObjectRow, Table};
 use super::{Class, Codec, Encoded};
 use crate::keys::{Recipient, envelope};
-use crate::magic::{SEEK_FRAME_MAGIC, SEEK_TABLE_MAGIC, TABLE_FRAME_MAGIC};
+use crate::magic::{AGE_HEADER_BYTES_MAX, SEEK_FRAME_MAGIC, SEEK_TABLE_MAGIC, TABLE_FRAME_MAGIC};
 use crate::{Error, PackName};
-
-/// The longest age header that is kept: one X25519 stanza and a grease stanza take less than 1 KiB.
-const HEADER_BYTES_MAX: usize = 4096;
 
 /// A file that is hashed as it is written.
 struct HashingFile {
@@ -35,7 +32,7 @@ impl Write for HashingFile {
         self.file.write_all(bytes)?;
         self.hash.update(bytes);
         self.bytes += bytes.len() as u64;
-        let room = HEADER_BYTES_MAX - self.head.len();
+        let room = AGE_HEADER_BYTES_MAX - self.head.len();
         self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
         Ok(())
     }
@@ -180,14 +177,9 @@ impl PackBuilder {
             frames: std::mem::take(&mut self.frames),
             objects: std::mem::take(&mut self.objects),
         };
-        let table_frame = skippable(TABLE_FRAME_MAGIC, &table.to_bytes());
-        let seek_frame = skippable(
-            SEEK_FRAME_MAGIC,
-            &seek_table(&table.frames, table_frame.len()),
-        );
-        self.write(&table_frame)?;
-        self.write(&seek_frame)?;
-        let plain_bytes = self.frame_bytes + (table_frame.len() + seek_frame.len()) as u64;
+        let tail = tail(&table);
+        self.write(&tail)?;
+        let plain_bytes = self.frame_bytes + tail.len() as u64;
         let file = close(self.sink).map_err(local(&self.path, "write"))?;
         let header = if self.encrypted {
             header_bytes(file.bytes, plain_bytes, &file.head)?
@@ -243,6 +235,14 @@ fn header_bytes(stored: u64, plain: u64, head: &[u8]) -> Result<Vec<u8>, Error> 
         .ok_or_else(|| Error::Encrypt {
             reason: "the age header is longer than 4 KiB".to_owned(),
         })
+}
+
+/// What follows the frames: one with the table, one with the seek table.
+pub(crate) fn tail(table: &Table) -> Vec<u8> {
+    let mut tail = skippable(TABLE_FRAME_MAGIC, &table.to_bytes());
+    let seek_table = seek_table(&table.frames, tail.len());
+    tail.extend(skippable(SEEK_FRAME_MAGIC, &seek_table));
+    tail
 }
 
 /// A zstd skippable frame (RFC 8878, 3.1.2).

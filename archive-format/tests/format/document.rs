@@ -39,6 +39,14 @@ fn the_page_has_the_magics_and_limits_of_the_code() -> Tested {
             grouped(magic::FRAME_BYTES_MAX - magic::OBJECT_BYTES_MAX),
             (magic::STORED_FRAME_BYTES_MAX - magic::FRAME_BYTES_MAX) >> 10
         ),
+        format!(
+            "age header over\n{} KiB or {} lines, of a key file over {} KiB or {} lines",
+            magic::AGE_HEADER_BYTES_MAX >> 10,
+            magic::AGE_HEADER_LINES_MAX,
+            magic::KEY_HEADER_BYTES_MAX >> 10,
+            grouped(magic::KEY_HEADER_LINES_MAX as u64)
+        ),
+        format!("at most {} ", grouped(magic::AGE_HEADER_BYTES_MAX as u64)),
         format!("a log entry over {} MiB", magic::ENTRY_BYTES_MAX >> 20),
         format!(
             "a checkpoint over {} MiB",

@@ -17,6 +17,7 @@ mod forgery;
 mod interleaving;
 mod keys;
 mod life;
+mod limits;
 mod lived;
 mod meanwhile;
 mod memory;

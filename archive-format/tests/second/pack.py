@@ -39,6 +39,18 @@ class Table:
         self.stored_at = list(itertools.accumulate((stored for stored, _ in self.frames), initial=0))
         self.tar_at = list(itertools.accumulate((length for _, length in self.frames), initial=0))
         need(self.tar_at[-1] == self.tar, "a table's frames do not add up to its tar")
+        spans = sorted(self.span(found) for found in self.objects)
+        for (first, last), (following, end) in itertools.pairwise(spans):
+            need(following > last or first == last and following == end, "an object of several frames shares one of them")
+
+    def span(self, found):
+        """The first and the last frame of an object, which are together no larger than one frame may be."""
+        end = self.tar_at[found.frame] + found.offset + found.length
+        need(end <= self.tar, f"object {found.address} goes beyond its pack")
+        last = bisect.bisect_left(self.tar_at, end, found.frame + 1) - 1
+        for places, limit in ((self.tar_at, FRAME), (self.stored_at, STORED)):
+            need(places[last + 1] - places[found.frame] <= limit, f"the frames of object {found.address} are larger than one frame may be")
+        return found.frame, last
 
     def row(self, address, frame, offset, length, encoding, zeros):
         """One object of the table, checked against the frames."""
@@ -69,7 +81,8 @@ class Pack:
         self.name, self.file = name, file
         self.length = file.seek(0, os.SEEK_END)
         self.table = table or Table(self.trailer())
-        need(self.length - self.table.stored_at[-1] <= OBJECT, f"more than {OBJECT} bytes lie behind the frames of pack {name}")
+        behind = 8 + 52 + 8 * len(self.table.frames) + 48 * len(self.table.objects) + 8 + 8 * (len(self.table.frames) + 1) + FOOTER
+        need(self.length - self.table.stored_at[-1] == behind, f"pack {name} is not as long as its table says")
         self.recent = collections.OrderedDict()
 
     def at(self, offset, count):
@@ -112,7 +125,6 @@ class Pack:
 
     def object(self, found):
         """An object's bytes, checked against its address."""
-        need(found.length <= self.table.tar - self.table.tar_at[found.frame] - found.offset, f"object {found.address} goes beyond its pack")
         data = self.frame(found.frame)[found.offset:][:found.length]
         for place in itertools.count(found.frame + 1):
             if len(data) == found.length:

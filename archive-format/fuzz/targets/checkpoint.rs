@@ -1,0 +1,4 @@
+//! The target `checkpoint`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| archive_format_fuzz::hold("checkpoint", bytes));
