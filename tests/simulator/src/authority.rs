@@ -1,4 +1,4 @@
-//! The simulator's own certificate authority: it signs a leaf for every name below `.localhost` that a client asks for.
+//! The simulator's own certificate authority: it signs a leaf for every name that a client asks for.
 //!
 //! The authority is made anew with each simulator and its key never leaves the process.
 
@@ -18,7 +18,7 @@ use rustls::sign::{CertifiedKey, SigningKey};
 
 use crate::error::Error;
 
-/// A certificate authority for names below `.localhost`.
+/// A certificate authority.
 pub struct Authority {
     pem: String,
     issuer: Issuer<'static, KeyPair>,
@@ -63,7 +63,7 @@ impl Authority {
         &self.pem
     }
 
-    /// TLS for a server that answers to every name below `.localhost`, with HTTP/1.1.
+    /// TLS for a server that answers to every name, with HTTP/1.1.
     pub(crate) fn server_config(self: &Arc<Self>) -> Result<ServerConfig, Error> {
         let provider: CryptoProvider = rustls::crypto::aws_lc_rs::default_provider();
         let builder = ServerConfig::builder_with_provider(Arc::new(provider))
@@ -102,9 +102,6 @@ impl ResolvesServerCert for Authority {
             .server_name()
             .unwrap_or("localhost")
             .to_ascii_lowercase();
-        if name == "localhost" || name.ends_with(".localhost") {
-            return self.leaf(&name);
-        }
-        None
+        self.leaf(&name)
     }
 }

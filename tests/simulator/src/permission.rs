@@ -66,6 +66,10 @@ const READ_PRIVILEGE: &str =
 const WRITE_PRIVILEGE: &str =
     "Microsoft.Storage/storageAccounts/fileServices/writeFileBackupSemantics/action";
 
+const SHARE_READ: &str = "Microsoft.Storage/storageAccounts/fileServices/shares/read";
+const SHARE_WRITE: &str = "Microsoft.Storage/storageAccounts/fileServices/shares/write";
+const SHARE_DELETE: &str = "Microsoft.Storage/storageAccounts/fileServices/shares/delete";
+
 /// What a storage call is about.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Target {
@@ -75,6 +79,8 @@ enum Target {
     Blob,
     /// Files and directories of a share.
     File,
+    /// A share as such, its snapshots, or the list of shares.
+    Share,
 }
 
 /// Rows of the table: target, methods, actions.
@@ -92,6 +98,9 @@ const STORAGE: &[(Target, &[&str], &[&str])] = &[
         &[FILE_WRITE, WRITE_PRIVILEGE],
     ),
     (Target::File, &["DELETE"], &[FILE_DELETE, WRITE_PRIVILEGE]),
+    (Target::Share, &["GET", "HEAD"], &[SHARE_READ]),
+    (Target::Share, &["PUT"], &[SHARE_WRITE]),
+    (Target::Share, &["DELETE"], &[SHARE_DELETE]),
 ];
 
 /// The actions that a call to a storage account needs, all of them.
@@ -99,6 +108,8 @@ pub(crate) fn of_storage(call: &Call) -> &'static [&'static str] {
     let container =
         call.query.is("restype", "container") && call.query.get("comp").is_none_or(str::is_empty);
     let target = match call.service {
+        Service::File if call.query.is("restype", "share") => Target::Share,
+        Service::File if call.segment(0).is_empty() => Target::Share,
         Service::File => Target::File,
         _ if container => Target::Container,
         _ => Target::Blob,

@@ -61,6 +61,11 @@ fn route(call: &Call, state: &mut State) -> Answer {
     check_bearer(call, BEARER_VERSION_MIN)?;
     let path = path(call)?;
     let method = call.method.clone();
+    let reads = matches!(method, Method::GET | Method::HEAD);
+    if let (Some(time), false) = (call.query.get("sharesnapshot"), reads) {
+        // A snapshot is read and nothing else.
+        return Err(StorageError::invalid_query("sharesnapshot", time).into());
+    }
     match (restype, method, comp) {
         ("directory", Method::GET, "list") => list::entries(call, state, &share, &path),
         ("directory", method, comp) => match (method, comp) {

@@ -23,7 +23,9 @@ pub(super) fn create(call: &Call, state: &mut State, share: &str, path: &str) ->
 
 /// Get Directory Properties.
 pub(super) fn read(call: &Call, state: &State, share: &str, path: &str) -> Answer {
-    let entry = access::account(call, state)?.shares.entry(share, path)?;
+    let shares = &access::account(call, state)?.shares;
+    let held = shares.at(share, call.query.get("sharesnapshot"))?;
+    let entry = held.entry(path)?;
     if entry.file.is_some() {
         return Err(type_mismatch().into());
     }

@@ -40,7 +40,8 @@ pub(super) fn entries(call: &Call, state: &State, share: &str, path: &str) -> An
     let rows_max = page_size(call, state)?;
     let start = from_marker(call)?.unwrap_or_default();
     let prefix = call.query.get("prefix").unwrap_or_default().to_lowercase();
-    let held = access::account(call, state)?.shares.share(share)?;
+    let shares = &access::account(call, state)?.shares;
+    let held = shares.at(share, call.query.get("sharesnapshot"))?;
     let directory = held.entry(path)?;
     if directory.file.is_some() {
         return Err(super::error::type_mismatch().into());

@@ -63,7 +63,9 @@ pub(super) fn file<'a>(
     share: &str,
     path: &str,
 ) -> Result<(&'a Entry, &'a File), StorageError> {
-    let entry = access::account(call, state)?.shares.entry(share, path)?;
+    let shares = &access::account(call, state)?.shares;
+    let held = shares.at(share, call.query.get("sharesnapshot"))?;
+    let entry = held.entry(path)?;
     match &entry.file {
         Some(file) => Ok((entry, file)),
         None => Err(type_mismatch()),

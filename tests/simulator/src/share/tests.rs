@@ -246,3 +246,57 @@ fn renamed_file_keeps_times_and_content() {
         (404, "ResourceNotFound")
     );
 }
+
+#[test]
+fn a_snapshot_keeps_a_share_as_it_was_and_is_listed_until_it_is_deleted() {
+    let bench = Bench::new();
+    bench.directory("/d");
+    bench.file("/d/a", b"old");
+    let named = [("x-ms-meta-by", "test")];
+    let made = bench.call(Method::PUT, "?restype=share&comp=snapshot", &named, "");
+    assert_eq!(made.status, 201);
+    let time = made.header("x-ms-snapshot").unwrap().to_owned();
+    let tag = |query: &str| {
+        let found = bench.call(Method::HEAD, &format!("/d/a{query}"), &[], "");
+        found.header("etag").map(str::to_owned)
+    };
+    let before = tag("");
+    bench.range("/d/a", 0, b"new");
+    bench.file("/d/b", b"");
+    let of = format!("sharesnapshot={time}");
+    assert_eq!(tag(&format!("?{of}")), before);
+    assert_ne!(tag(""), before);
+    let read = |query: &str| text(&bench.call(Method::GET, &format!("/d/a{query}"), &[], ""));
+    assert_eq!(
+        (read(&format!("?{of}")), read("")),
+        ("old".into(), "new".into())
+    );
+    let listing = format!("/d?restype=directory&comp=list&{of}");
+    let listed = text(&bench.call(Method::GET, &listing, &[], ""));
+    assert!(listed.contains("<Name>a</Name>") && !listed.contains("<Name>b</Name>"));
+    let written = bench.call(
+        Method::PUT,
+        &format!("/d/c?restype=directory&{of}"),
+        &[],
+        "",
+    );
+    assert_eq!(written.status, 400);
+
+    let (account, share) = bench.base.rsplit_once('/').unwrap();
+    let shares = || {
+        let query = format!("?comp=list&prefix={share}&include=snapshots,metadata");
+        let url = format!("{account}/{query}");
+        text(&bench.caller.storage(Method::GET, &url, &[], ""))
+    };
+    assert!(shares().contains(&format!("<Snapshot>{time}</Snapshot>")));
+    assert!(shares().contains("<Metadata><by>test</by></Metadata>"));
+    let whole = bench.call(Method::DELETE, "?restype=share", &[], "");
+    assert_eq!(code(&whole), (409, "ShareHasSnapshots"));
+    let one = format!("?restype=share&{of}");
+    assert_eq!(bench.call(Method::DELETE, &one, &[], "").status, 202);
+    assert_eq!(
+        code(&bench.call(Method::DELETE, &one, &[], "")),
+        (404, "ShareSnapshotNotFound")
+    );
+    assert!(!shares().contains("<Snapshot>"));
+}
