@@ -7,14 +7,14 @@ use std::path::Path;
 use secrecy::SecretString;
 use url::Url;
 use workspace::azure::credential::{
-    ClientCertificate, ClientSecret, DefaultSources, ManagedIdentity, ManagedIdentityEndpoint,
-    WorkloadIdentity,
+    AzureCli, ClientCertificate, ClientSecret, DefaultSources, ManagedIdentity,
+    ManagedIdentityEndpoint, WorkloadIdentity,
 };
-use workspace::azure::{CloudName, CredentialSource, Observer, Settings};
+use workspace::azure::{CloudName, CredentialSource, Observer, Proxy, Settings};
 
 use crate::config::environment::Environment;
 use crate::config::read::proxy_address;
-use crate::config::{Azure, CredentialKind, Hosts};
+use crate::config::{Azure, CredentialKind, Hosts, Network};
 use crate::context::Context;
 use crate::failure::Failure;
 
@@ -27,20 +27,52 @@ pub fn settings(
     context: &Context,
     observer: Option<Observer>,
 ) -> Result<Settings, Failure> {
-    let network = &context.network;
     Ok(Settings {
         cloud: cloud(azure, &context.environment)?,
         credential: credential(azure, &context.environment)?,
         authority: authority(&context.environment)?,
         ca_file: azure.ca_file.clone(),
-        proxy: network.proxy.as_deref().and_then(proxy_address),
-        no_proxy: network.no_proxy.as_ref().map(Hosts::line),
+        proxy: proxy(&context.network, &context.environment)?,
         transport: context.transport.clone(),
         observer,
         clock: context.clock.clone(),
         quota: context.quota.clone(),
         ..Settings::default()
     })
+}
+
+/// The proxy of `[network]`, or else that of the variables which curl and the Azure SDKs read; so for the hosts that are
+/// reached without it.
+fn proxy(network: &Network, environment: &Environment) -> Result<Option<Proxy>, Failure> {
+    let of = |names: [&'static str; 2]| {
+        names
+            .into_iter()
+            .find_map(|name| Some((name, environment.get(name)?)))
+    };
+    let variable = || of(["HTTPS_PROXY", "https_proxy"]).or_else(|| of(["ALL_PROXY", "all_proxy"]));
+    let (name, text) = match (&network.proxy, variable()) {
+        (Some(text), _) => ("network.proxy", text.as_str()),
+        (None, Some((name, text))) => (name, text),
+        (None, None) => return Ok(None),
+    };
+    // A variable may name host and port alone.
+    let address = match text.contains("://") {
+        true => proxy_address(text),
+        false => proxy_address(&format!("http://{text}")),
+    };
+    // The address is not repeated: it may hold a password.
+    let address = address.ok_or_else(|| {
+        Failure::usage("The proxy is refused")
+            .on(name)
+            .why("it is no http:// or https:// address")
+            .next("write it like http://proxy.example:3128, or leave it out")
+    })?;
+    let without = network.no_proxy.as_ref().map(Hosts::line);
+    let variable = || of(["NO_PROXY", "no_proxy"]).map(|(_, text)| text.to_owned());
+    Ok(Some(Proxy {
+        address,
+        without: without.or_else(variable),
+    }))
 }
 
 fn cloud(azure: &Azure, environment: &Environment) -> Result<CloudName, Failure> {
@@ -99,7 +131,7 @@ fn credential(azure: &Azure, environment: &Environment) -> Result<CredentialSour
             client_certificate: client_certificate(azure, environment),
             workload_identity: workload_identity(azure, environment),
             managed_identity: managed_identity(azure, environment)?,
-            azure_cli: true,
+            azure_cli: Some(azure_cli(azure)),
         }))),
         CredentialKind::ClientSecret => match client_secret(azure, environment)? {
             Some(secret) => Ok(CredentialSource::ClientSecret(secret)),
@@ -118,7 +150,7 @@ fn credential(azure: &Azure, environment: &Environment) -> Result<CredentialSour
         CredentialKind::ManagedIdentity => {
             managed_identity(azure, environment).map(CredentialSource::ManagedIdentity)
         }
-        CredentialKind::AzureCli => Ok(CredentialSource::AzureCli),
+        CredentialKind::AzureCli => Ok(CredentialSource::AzureCli(azure_cli(azure))),
         CredentialKind::ClientCertificate => match client_certificate(azure, environment) {
             Some(certificate) => Ok(CredentialSource::ClientCertificate(certificate)),
             None => Err(lacks(
@@ -186,6 +218,13 @@ fn client_certificate(azure: &Azure, environment: &Environment) -> Option<Client
             .clone()
             .or_else(|| environment.path("AZURE_CLIENT_CERTIFICATE_PATH"))?,
     })
+}
+
+/// The tenant of the configuration alone: the variable is about applications, and `az` has a tenant of its own.
+fn azure_cli(azure: &Azure) -> AzureCli {
+    AzureCli {
+        tenant_id: azure.tenant_id.clone(),
+    }
 }
 
 fn workload_identity(azure: &Azure, environment: &Environment) -> Option<WorkloadIdentity> {
@@ -315,6 +354,49 @@ mod tests {
         assert_eq!(found("login.x"), login);
         assert_eq!(found("http://login.x"), None);
         assert!(authority(&environment(&[("AZURE_AUTHORITY_HOST", "http://x")])).is_err());
+    }
+
+    #[test]
+    fn the_proxy_is_that_of_the_configuration_or_else_of_the_variables() {
+        let found = |proxy: Option<&str>, no_proxy: Option<&str>, variables: &[(&str, &str)]| {
+            let network = Network {
+                proxy: proxy.map(str::to_owned),
+                no_proxy: no_proxy.map(|line| Hosts::Line(line.to_owned())),
+            };
+            let found = super::proxy(&network, &environment(variables)).unwrap();
+            found.map(|proxy| (proxy.address.to_string(), proxy.without))
+        };
+        let variables = [("HTTPS_PROXY", "env:3128"), ("NO_PROXY", "a,b")];
+        let of = |address: &str, without: Option<&str>| {
+            Some((address.to_owned(), without.map(str::to_owned)))
+        };
+        assert_eq!(found(None, None, &[]), None);
+        assert_eq!(found(None, Some("c"), &[]), None);
+        assert_eq!(
+            found(None, None, &variables),
+            of("http://env:3128/", Some("a,b"))
+        );
+        assert_eq!(
+            found(None, Some("c"), &variables),
+            of("http://env:3128/", Some("c"))
+        );
+        assert_eq!(
+            found(Some("https://own:1"), None, &variables),
+            of("https://own:1/", Some("a,b"))
+        );
+        let small = [("all_proxy", "http://env"), ("no_proxy", "d")];
+        assert_eq!(found(None, None, &small), of("http://env/", Some("d")));
+    }
+
+    #[test]
+    fn the_password_of_a_proxy_never_appears() {
+        let network = Network::default();
+        let good = environment(&[("HTTPS_PROXY", "http://me:hunter2@proxy:3128")]);
+        let shown = format!("{:?}", super::proxy(&network, &good).unwrap());
+        assert!(shown.contains("proxy:3128") && !shown.contains("hunter2"));
+        let bad = environment(&[("HTTPS_PROXY", "ftp://me:hunter2@proxy")]);
+        let lines = super::proxy(&network, &bad).unwrap_err().lines();
+        assert!(lines.contains("HTTPS_PROXY") && !lines.contains("hunter2"));
     }
 
     #[test]

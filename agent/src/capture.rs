@@ -75,6 +75,8 @@ pub async fn back_up(
     let began = catalogue.run_began(id, &policy.name, run.started).await;
     began.map_err(broken)?;
     let ended = run.to_its_end().await;
+    // After a failure nobody else does it.
+    run.release().await;
     let outcome = match &ended {
         Ok((_, Some(record))) => RunOutcome::Snapshot(record.id, record.outcome),
         Ok((_, None)) => RunOutcome::Failed("It was stopped before anything was saved".to_owned()),
@@ -156,6 +158,7 @@ impl Run<'_> {
                 false
             }
         };
+        self.release().await;
         if stopped || self.is_lost() {
             let record = self.commit_so_far().await?;
             let report = self.report(Ending::Partial, record.as_ref())?;

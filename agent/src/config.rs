@@ -200,6 +200,12 @@ pub struct Workspace {
     /// What opens datastores.
     #[serde(default)]
     pub datastore_access: DatastoreAccess,
+    /// What is done about blobs in the archive tier.
+    #[serde(default)]
+    pub archived: Archived,
+    /// Whether notebooks are read from a snapshot of their share.
+    #[serde(default)]
+    pub share_snapshot: bool,
     /// Overrides of `[azure]`.
     #[serde(default)]
     pub azure: Azure,
@@ -234,6 +240,8 @@ impl Workspace {
             job_outputs: JobOutputs::default(),
             secrets: false,
             datastore_access: DatastoreAccess::default(),
+            archived: Archived::default(),
+            share_snapshot: false,
             azure: Azure::default(),
             full_every: thirty_days(),
             settling: one_day(),
@@ -287,6 +295,19 @@ pub enum DatastoreAccess {
     Entra,
     /// The datastore's own secret, which the workspace is asked for.
     Datastore,
+}
+
+/// What is done about blobs in the archive tier.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Archived {
+    /// Each is a gap.
+    #[default]
+    Gap,
+    /// They are brought back to the hot tier, within 15 hours; a backup after that has them.
+    Rehydrate,
+    /// The same, within an hour for most, at a higher price.
+    RehydrateHigh,
 }
 
 /// When a snapshot is suspect.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 use workspace::azure::{
-    AzureWorkspace, Connection, DataBytes, DatastoreAccess, JobOutputs, Observer, ReadOptions,
-    WorkspaceName,
+    Archived, AzureWorkspace, Connection, DataBytes, DatastoreAccess, JobOutputs, Observer,
+    Priority, ReadOptions, WorkspaceName,
 };
 use workspace::folder::Folder;
 use workspace::{Kind, Workspace};
@@ -225,6 +225,12 @@ fn read_options(entry: &config::Workspace) -> ReadOptions {
             config::DatastoreAccess::Entra => DatastoreAccess::Entra,
             config::DatastoreAccess::Datastore => DatastoreAccess::Datastore,
         },
+        archived: match entry.archived {
+            config::Archived::Gap => Archived::Gap,
+            config::Archived::Rehydrate => Archived::Rehydrate(Priority::Standard),
+            config::Archived::RehydrateHigh => Archived::Rehydrate(Priority::High),
+        },
+        share_snapshot: entry.share_snapshot,
     }
 }
 

@@ -140,6 +140,7 @@ pub(crate) fn meta(file: &FileEntry, overwrite: bool) -> FileMeta {
             flags: attributes.flags.clone(),
             mode: attributes.mode,
         }),
+        tier: file.tier.clone(),
         overwrite,
     }
 }

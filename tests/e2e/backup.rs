@@ -9,4 +9,6 @@ mod gaps;
 mod memory;
 mod moving;
 mod resume;
+mod shares;
+mod tiers;
 mod whole;

@@ -45,13 +45,16 @@ pub mod run;
 mod secrets;
 pub mod settings;
 mod share;
+mod share_snapshot;
 mod share_upload;
 mod share_xml;
 mod spool;
+mod tier;
 mod token;
 pub mod traffic;
 mod trust;
 mod upload;
+mod ways;
 mod whoami;
 mod wire;
 pub mod workspace;
@@ -68,7 +71,9 @@ pub use place::{FileMeta, Place, Store, Written};
 pub use probe::{Probe, Verdict};
 pub use quota::Quota;
 pub use run::{ExperimentId, MetricPoint, NewRun, RunEnd, RunFound, RunId};
-pub use settings::{DataBytes, DatastoreAccess, JobOutputs, ReadOptions, Settings};
+pub use settings::{
+    Archived, DataBytes, DatastoreAccess, JobOutputs, Priority, Proxy, ReadOptions, Settings,
+};
 pub use traffic::{Exchange, Observer, Service, Traffic};
 pub use whoami::WhoAmI;
 pub use workspace::AzureWorkspace;

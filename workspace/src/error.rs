@@ -183,6 +183,15 @@ pub enum Error {
         reason: String,
     },
 
+    /// A blob in the archive tier, which nobody can read now.
+    #[error("`{path}` is archived (BlobArchived): {reason}")]
+    Archived {
+        /// The file.
+        path: String,
+        /// What is done about it, or would have to be.
+        reason: String,
+    },
+
     /// A place of bytes that this workspace cannot read or write.
     #[error("`{uri}` cannot be located: {reason}")]
     Place {

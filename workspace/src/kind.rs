@@ -193,7 +193,7 @@ pub struct Kind {
     pub secrets: Option<Secrets>,
     /// Why an item is never restored but mapped by its name; `None` where it is restored.
     pub mapped_by_name: fn(&ItemId, &Value) -> Option<&'static str>,
-    /// Whether an item may have children that no list shows, by its document.
+    /// Whether an item may have children that no list shows, by a document of it in any form.
     pub has_children: fn(&Value) -> bool,
     /// Values of `status` after which nothing changes by itself; empty for kinds without one.
     pub terminal: &'static [&'static str],

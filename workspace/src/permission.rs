@@ -60,9 +60,23 @@ impl Action {
         ]
     }
 
+    /// Listing shares, making snapshots of them, deleting those: `read`, `write`, `delete`. The same for the resource
+    /// provider's own requests, and so in `Actions`.
+    pub fn of_shares(verb: &str) -> Self {
+        Self {
+            plane: Plane::Control,
+            name: format!("{FILES}/shares/{verb}"),
+        }
+    }
+
     /// The whole name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether it is one on workspaces; every other is one on storage accounts.
+    pub fn is_of_workspaces(&self) -> bool {
+        self.name.starts_with(PROVIDER)
     }
 
     /// The list that it stands in.
@@ -94,7 +108,13 @@ pub(crate) fn needed(method: &str, address: &str) -> Vec<Action> {
         return vec![Action::of_blobs(verb)];
     }
     if host.contains(".file.") {
-        return Action::of_files(verb);
+        // What is asked of the account, or changed of a share as such, is about shares.
+        let parts = path.split('/').filter(|part| !part.is_empty()).count();
+        let of_shares = parts == 0 || (parts == 1 && verb != "read");
+        return match of_shares {
+            true => vec![Action::of_shares(verb)],
+            false => Action::of_files(verb),
+        };
     }
     let parts: Vec<&str> = path.split('/').collect();
     let Some(at) = parts
@@ -192,6 +212,15 @@ mod tests {
                 format!("{FILES}/fileshares/files/delete"),
                 format!("{FILES}/writeFileBackupSemantics/action")
             ]
+        );
+        let shares = |verb: &str| [format!("{FILES}/shares/{verb}")];
+        assert_eq!(of("GET https://a.file.core.x/"), shares("read"));
+        assert_eq!(of("PUT https://a.file.core.x/s"), shares("write"));
+        assert_eq!(of("DELETE https://a.file.core.x/s"), shares("delete"));
+        assert_eq!(
+            of("GET https://a.file.core.x/s").len(),
+            2,
+            "a list of its root"
         );
         for act in [
             "GET https://x",

@@ -1,7 +1,9 @@
 //! The two roles that mlark's identity needs, made from the table of kinds: one to back up, one to restore.
 //!
-//! A role holds exactly the actions that the rows' own requests need, nothing with a star in it. Who may store secrets
-//! (`secrets`, `datastore_access = "datastore"`) gives [`Role::secrets`] besides.
+//! A role holds exactly the actions that the rows' own requests need, nothing with a star in it. Three more are for what a
+//! configuration may ask for besides: [`Role::secrets`] (`secrets`, `datastore_access = "datastore"`),
+//! [`Role::rehydration`] (`archived = "rehydrate"`) and [`Role::share_snapshot`] (`share_snapshot = true`). The last two
+//! change the storage account, which a backup by default never does.
 
 use std::collections::BTreeSet;
 
@@ -62,6 +64,35 @@ impl Role {
         }
     }
 
+    /// Brings archived blobs back. Azure has no action for the tier alone.
+    pub fn rehydration() -> Self {
+        Self {
+            name: "mlark rehydration",
+            description: "Brings archived blobs back to the hot tier so that mlark can back them up; Azure has no narrower action than writing blobs.",
+            actions: BTreeSet::from([Action::of_blobs("write")]),
+        }
+    }
+
+    /// Makes a snapshot of the share of notebooks and deletes it again.
+    pub fn share_snapshot() -> Self {
+        let verbs = ["read", "write", "delete"];
+        Self {
+            name: "mlark share snapshot",
+            description: "Makes a snapshot of the file share of notebooks for mlark to read, and deletes it afterwards.",
+            actions: verbs.into_iter().map(Action::of_shares).collect(),
+        }
+    }
+
+    /// Whether it holds actions on the workspace, so that it is assigned there.
+    pub fn is_for_workspaces(&self) -> bool {
+        self.actions.iter().any(Action::is_of_workspaces)
+    }
+
+    /// Whether it holds actions on storage accounts, so that it is assigned there.
+    pub fn is_for_storage(&self) -> bool {
+        self.actions.iter().any(|action| !action.is_of_workspaces())
+    }
+
     /// The definition as `az role definition create` takes it.
     pub fn definition(&self, scopes: &[&str]) -> Value {
         let of = |plane| -> Vec<&str> {
@@ -100,6 +131,8 @@ mod tests {
             ("mlark-backup.json", Role::backup()),
             ("mlark-restore.json", Role::restore()),
             ("mlark-secrets.json", Role::secrets()),
+            ("mlark-rehydration.json", Role::rehydration()),
+            ("mlark-share-snapshot.json", Role::share_snapshot()),
         ] {
             let made = format!("{:#}\n", role.definition(&[ANYWHERE]));
             let kept = std::fs::read_to_string(folder.join(file)).unwrap_or_default();
@@ -116,7 +149,13 @@ mod tests {
                 name.ends_with("/read") || name.ends_with("/readFileBackupSemantics/action");
             assert!(reads, "{name}");
         }
-        for role in [Role::backup(), Role::restore(), Role::secrets()] {
+        for role in [
+            Role::backup(),
+            Role::restore(),
+            Role::secrets(),
+            Role::rehydration(),
+            Role::share_snapshot(),
+        ] {
             for action in role.actions {
                 assert!(!action.name().contains('*'), "{action}");
             }

@@ -52,8 +52,6 @@ pub struct Details {
     pub documents: Vec<Document>,
     /// Files that no store lists: one for each metric's history (`metrics/NAME.jsonl`).
     pub files: Vec<SourceFile>,
-    /// Items found below this one that no list shows: child runs.
-    pub children: Vec<Listed>,
     /// What could not be had: the file or part it belongs to, and why.
     pub gaps: Vec<(Option<FilePath>, String)>,
 }
@@ -76,6 +74,18 @@ pub trait Workspace: fmt::Debug + Send + Sync {
     /// The rows of the table that this workspace can have, in the order in which they are listed.
     fn kinds(&self) -> Vec<&'static Kind>;
 
+    /// Makes ready what is best read as it was at one moment: a snapshot of the share whose entries are items of the kind,
+    /// where the settings want one. After an error the kind is read as it is.
+    async fn prepare(&self, kind: &'static Kind) -> Result<(), Error> {
+        let _ = kind;
+        Ok(())
+    }
+
+    /// Takes away what [`Workspace::prepare`] made, at the end of a run.
+    async fn release(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// How many requests were sent since it was opened; 0 where reading takes none.
     fn requests(&self) -> u64 {
         0
@@ -89,6 +99,31 @@ pub trait Workspace: fmt::Debug + Send + Sync {
 
     /// What the listing does not carry about an item.
     async fn details(&self, item: &Listed) -> Result<Details, Error>;
+
+    /// The items right below one that no list shows: child runs. The row says which items may have some
+    /// ([`Kind::has_children`]).
+    async fn children(&self, item: &ItemId) -> Result<Vec<Listed>, Error> {
+        let _ = item;
+        Ok(Vec::new())
+    }
+
+    /// One of those, by its own name; `None` where it does not exist.
+    async fn child(&self, id: &ItemId) -> Result<Option<Listed>, Error> {
+        self.get(id).await
+    }
+
+    /// Where the bytes of an item lie that its document names by way of another item (`azureml://jobs/J/outputs/O`), as an
+    /// address; known once its files were listed. What an earlier run found out is told by [`Workspace::recall`].
+    fn led_to(&self, item: &Listed) -> Option<String> {
+        let _ = item;
+        None
+    }
+
+    /// Tells where the bytes of an item lie, found out by an earlier run for this very document, so that the other item
+    /// need not be asked again.
+    fn recall(&self, item: &Listed, address: &str) {
+        let _ = (item, address);
+    }
 
     /// The files of an item, without those of [`Details`] and without the one that it is itself ([`Listed::file`]). An
     /// error in the stream is about one part (a place that cannot be listed); the stream goes on after it where it can.

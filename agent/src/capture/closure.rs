@@ -119,7 +119,7 @@ impl Run<'_> {
     /// Takes an item over from the snapshot before, and counts it.
     async fn carry_whole(&self, counts: &KindCounts, before: &Before) -> Result<(), Error> {
         counts.items.list(1);
-        if before.accepted {
+        if before.is_accepted {
             counts.seen_again.fetch_add(1, Ordering::Relaxed);
         }
         self.carry(counts, before).await?;
@@ -180,7 +180,7 @@ impl Run<'_> {
         if before.item.settled {
             return self.carry_whole(counts, &before).await;
         }
-        match self.source.get(&id).await {
+        match self.source.child(&id).await {
             Ok(Some(listed)) => self.item(listed, Found::Below(root.to_owned())).await,
             Ok(None) => Ok(()),
             Err(error) => self.missing(counts, &id, reason::of(&error)).await,

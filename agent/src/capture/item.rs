@@ -35,6 +35,8 @@ pub(super) enum Found {
 
 /// The field of a line that names the item below which it was found.
 pub(super) const BELOW: &str = "below";
+/// The field of a line that says where the bytes of an item lie which its document names by way of another item.
+const PLACE: &str = "place";
 
 /// An item on its way into the snapshot.
 pub(super) struct Draft {
@@ -82,6 +84,12 @@ impl Draft {
         }
     }
 
+    /// Whether there may be items below it that no list shows.
+    fn may_have_children(&self) -> bool {
+        let mut documents = self.documents.iter();
+        documents.any(|document| (self.kind.has_children)(&document.value))
+    }
+
     /// Whether its document names a place where its bytes lie.
     pub(super) fn names_place(&self) -> bool {
         let Content::Uri(pointer) = self.kind.content else {
@@ -123,9 +131,18 @@ impl Run<'_> {
             self.tell(&draft.id, Outcome::Unchanged);
             return Ok(());
         }
+        self.recall_place(&draft, &listed, before.as_ref());
         let details = self.ask(&mut draft, &listed).await;
         if self.is_refused(&draft) {
             return self.exclude(&draft, counts);
+        }
+        let known = self.known_children(&draft, before.as_ref());
+        let children = match known {
+            Some(_) => None,
+            None => self.ask_children(&mut draft).await,
+        };
+        if children.is_none() {
+            self.remember_parent(&draft, &found).await?;
         }
         let files = self
             .list_files(&mut draft, &listed, details.files, before.as_ref(), counts)
@@ -140,8 +157,11 @@ impl Run<'_> {
                 .await?;
             draft.line.documents.push(entry);
         }
+        if let Some(place) = self.source.led_to(&listed) {
+            draft.line.more.insert(PLACE.to_owned(), json!(place));
+        }
         if counts.kind.content == Content::Run || matches!(found, Found::Named { .. }) {
-            draft.line.asked = Some(self.now());
+            draft.line.asked = Some(known.unwrap_or_else(|| self.now()));
         }
         self.keep_secrets(&mut draft, &listed, taken, before.as_ref())
             .await?;
@@ -151,23 +171,66 @@ impl Run<'_> {
             Found::Below(root) => root,
             Found::Listed | Found::Named { .. } => listed.id.name,
         };
-        let children = details.children.into_iter();
-        futures::stream::iter(children)
+        futures::stream::iter(children.unwrap_or_default())
             .map(|child| self.item(child, Found::Below(root.clone())))
             .buffer_unordered(ITEMS_AT_ONCE)
             .try_for_each(|()| async { Ok(()) })
             .await
     }
 
+    /// Where the snapshot before found the bytes of an item that names them by way of another one, which then need not be
+    /// asked again: as long as the item's own document is the same.
+    fn recall_place(&self, draft: &Draft, listed: &Listed, before: Option<&Before>) {
+        let Some(before) = before.filter(|_| !self.policy.full) else {
+            return;
+        };
+        let place = before.item.more.get(PLACE).and_then(Value::as_str);
+        let same =
+            |document| document::find(draft.kind, document, &before.item.documents).is_some();
+        if let Some(place) = place
+            && draft.documents.iter().all(same)
+        {
+            self.source.recall(listed, place);
+        }
+    }
+
+    /// Since when what lies below an item is known, where that is the last accepted snapshot: nothing in its documents
+    /// changed since, as it does where a step or trial is added. An interrupted run may have taken the item and not yet
+    /// what is below it.
+    fn known_children(&self, draft: &Draft, before: Option<&Before>) -> Option<Timestamp> {
+        let before = before.filter(|_| !self.policy.full && draft.may_have_children())?;
+        let same = |document| document::find(draft.kind, document, &before.accepted).is_some();
+        let gaps = &before.item.gaps;
+        let known = self.was_asked_lately(before)
+            && gaps.iter().all(|gap| gap.file.is_some())
+            && draft.documents.iter().all(same);
+        before.item.asked.filter(|_| known)
+    }
+
+    /// Asks for what lies below an item, where its row says that there may be something. Where it cannot be had, that is a
+    /// gap.
+    async fn ask_children(&self, draft: &mut Draft) -> Option<Vec<Listed>> {
+        if !draft.may_have_children() {
+            return Some(Vec::new());
+        }
+        let permit = self.questions.acquire().await;
+        let children = self.source.children(&draft.id).await;
+        drop(permit);
+        match children {
+            Ok(children) => Some(children),
+            Err(error) => {
+                self.add_gap(draft, None, reason::of(&error));
+                None
+            }
+        }
+    }
+
     /// Remembers that nothing was asked about an item, so that what lies below it is taken over as well.
     async fn remember_parent(&self, draft: &Draft, found: &Found) -> Result<(), Error> {
-        let mut documents = draft.documents.iter();
         match found {
+            _ if !draft.may_have_children() => Ok(()),
             Found::Below(root) => self.staging.parent(root).await,
-            _ if documents.any(|document| (draft.kind.has_children)(&document.value)) => {
-                self.staging.parent(&draft.id.name).await
-            }
-            _ => Ok(()),
+            Found::Listed | Found::Named { .. } => self.staging.parent(&draft.id.name).await,
         }
     }
 
@@ -175,7 +238,7 @@ impl Run<'_> {
     async fn before(&self, id: &ItemId, counts: &KindCounts) -> Result<Option<Before>, Error> {
         let before = self.previous.item(id).await?;
         let had = |before: &Before| {
-            before.accepted && before.item.gaps.iter().all(|gap| gap.file.is_some())
+            before.is_accepted && before.item.gaps.iter().all(|gap| gap.file.is_some())
         };
         if before.as_ref().is_some_and(had) {
             counts.seen_again.fetch_add(1, Ordering::Relaxed);
@@ -221,15 +284,20 @@ impl Run<'_> {
 
     /// Whether nothing about an item is asked: it is settled, its document is as before, and it was asked about lately.
     fn rests(&self, draft: &Draft, before: &Before) -> bool {
-        let lately = before.item.asked.is_some_and(|asked| {
-            self.now().duration_since(asked).unsigned_abs() < self.policy.full_every
-        });
         let same = |listed| document::find(draft.kind, listed, &before.item.documents).is_some();
         !self.policy.full
             && before.item.settled
-            && lately
+            && self.was_asked_lately(before)
             && !draft.documents.is_empty()
             && draft.documents.iter().all(same)
+            && (!draft.may_have_children() || self.known_children(draft, Some(before)).is_some())
+    }
+
+    /// Whether everything about an item was asked for lately.
+    fn was_asked_lately(&self, before: &Before) -> bool {
+        before.item.asked.is_some_and(|asked| {
+            self.now().duration_since(asked).unsigned_abs() < self.policy.full_every
+        })
     }
 
     /// Takes an item over from the snapshot before, whole.

@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use archive_format::LineKey;
-use workspace::{Error as SourceError, Kind};
+use workspace::{Content, Error as SourceError, Kind};
 
 use super::item::Found;
 use super::observer::Event;
@@ -43,6 +43,7 @@ impl Run<'_> {
             return Ok(());
         };
         self.observer.event(&Event::Listing(kind));
+        self.prepare(kind).await;
         counts.whole.store(true, Ordering::Relaxed);
         let list = self.source.list(kind);
         self.drive(list, ITEMS_AT_ONCE, |listed| async move {
@@ -58,6 +59,35 @@ impl Run<'_> {
         self.observer
             .event(&Event::Listed(kind, counts.items.listed()));
         Ok(())
+    }
+
+    /// Makes ready what is read as it was at one moment. Where that cannot be had, what is there is read as it is.
+    async fn prepare(&self, kind: &'static Kind) {
+        if self.policy.dry_run {
+            return;
+        }
+        if let Err(error) = self.source.prepare(kind).await {
+            let why = reason::of(&error);
+            self.kind_gap(
+                kind,
+                format!("It was read as it is, without a snapshot of the share: {why}"),
+            );
+        }
+    }
+
+    /// Takes that away again. Twice is once.
+    pub(super) async fn release(&self) {
+        let Err(error) = self.source.release().await else {
+            return;
+        };
+        let mut kinds = self.source.kinds().into_iter();
+        if let Some(kind) = kinds.find(|kind| kind.content == Content::Share) {
+            let why = reason::of(&error);
+            self.kind_gap(
+                kind,
+                format!("The snapshot of the share was left behind: {why}"),
+            );
+        }
     }
 
     /// A kind's listing ended in an error. Where nothing was ever listed and nothing can be, the run ends.

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use archive_format::{
-    FileEntry, Item, Line, LineKey, Outcome, Repository, SnapshotId, SnapshotReader, SnapshotRecord,
+    DocumentEntry, FileEntry, Item, Line, LineKey, Outcome, Repository, SnapshotId, SnapshotReader,
+    SnapshotRecord,
 };
 use futures::{StreamExt, TryStreamExt};
 use jiff::{SignedDuration, Timestamp};
@@ -53,8 +54,10 @@ pub(super) struct Before {
     pub(super) files: FilesBefore,
     /// How many entries it has.
     pub(super) file_count: u64,
+    /// Its documents in the last accepted snapshot, where that has it.
+    pub(super) accepted: Vec<DocumentEntry>,
     /// Whether the last accepted snapshot has it.
-    pub(super) accepted: bool,
+    pub(super) is_accepted: bool,
     reader: usize,
 }
 
@@ -153,9 +156,13 @@ impl Previous {
             }
             let mut lines = reader.snapshot.lines_of_item(&key);
             let mut any = false;
+            let mut accepted = Vec::new();
             while let Some(line) = lines.next().await {
                 let line = line.map_err(|error| self.broken(error))?;
                 any = true;
+                if reader.last {
+                    accepted.extend_from_slice(&line.documents);
+                }
                 if whole {
                     break;
                 }
@@ -164,7 +171,8 @@ impl Previous {
             if let Some(before) = found.as_mut().filter(|_| any) {
                 let interrupted = reader.snapshot.record().outcome == Outcome::Partial;
                 whole = whole || before.item.settled || !interrupted;
-                before.accepted = before.accepted || reader.last;
+                before.is_accepted = before.is_accepted || reader.last;
+                before.accepted.append(&mut accepted);
             }
         }
         Ok(found)
@@ -182,7 +190,8 @@ impl Previous {
                 item: Item::from_line(line),
                 files: FilesBefore::Held(HashMap::new()),
                 file_count: 0,
-                accepted: false,
+                accepted: Vec::new(),
+                is_accepted: false,
                 reader,
             }),
             Some(before) if before.reader == reader => {

@@ -7,7 +7,9 @@ mod here;
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use workspace::Role;
 
+use crate::config;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::session::Session;
@@ -134,6 +136,20 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
     show(session, &found);
     let checks = found.checks.iter();
     Ok(checks.fold(ExitStatus::Done, |status, check| status.and(check.status)))
+}
+
+/// The roles that a workspace's own configuration asks for besides the one for backups.
+fn more_roles(entry: &config::Workspace) -> Vec<Role> {
+    let by_datastore = entry.datastore_access == config::DatastoreAccess::Datastore;
+    let wanted = [
+        (entry.secrets || by_datastore, Role::secrets()),
+        (entry.archived != config::Archived::Gap, Role::rehydration()),
+        (entry.share_snapshot, Role::share_snapshot()),
+    ];
+    let roles = wanted.into_iter();
+    roles
+        .filter_map(|(wanted, role)| wanted.then_some(role))
+        .collect()
 }
 
 fn show(session: &Session, found: &Findings) {

@@ -173,6 +173,14 @@ pub const KEYS: &[Key] = &[
         "workspace.datastore_access",
         "what opens datastores: \"entra\" (mlark's identity), \"datastore\" (each one's own secret)",
     ),
+    key(
+        "workspace.archived",
+        "blobs in the archive tier: \"gap\" (each is one), \"rehydrate\" (brought back to the hot tier), \"rehydrate-high\" (the same with high priority)",
+    ),
+    key(
+        "workspace.share_snapshot",
+        "notebooks are read from a snapshot of their share, made for it and deleted afterwards; default false",
+    ),
     key("workspace.azure.cloud", "overrides azure.cloud"),
     key("workspace.azure.ca_file", "overrides azure.ca_file"),
     key("workspace.azure.credential", "overrides azure.credential"),
@@ -298,11 +306,11 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "network.proxy",
-        "proxy for everything but the metadata service",
+        "proxy for everything but this machine's own services; default HTTPS_PROXY",
     ),
     key(
         "network.no_proxy",
-        "hosts that are reached without the proxy",
+        "hosts that are reached without the proxy; default NO_PROXY",
     ),
     key("daemon.listen", "address of /metrics and /healthz"),
     no(

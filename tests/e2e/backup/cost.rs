@@ -41,11 +41,6 @@ async fn an_unchanged_workspace_costs_its_listings_and_its_unsettled_jobs_and_no
     assert_eq!(take("Login POST"), 3, "a token for each audience");
     assert_eq!(take("Arm GET /metadata/endpoints"), 1);
     assert_eq!(take("Data GET /discovery"), 1);
-    assert_eq!(
-        take("Arm GET …ws/jobs/{n}"),
-        expected.job_lookups,
-        "places named by a job's output"
-    );
     let lists: usize = census.list_requests.values().sum();
     assert_eq!(take("Arm GET …ws/"), lists as u64);
     assert_eq!(take("Arm GET …ws"), 1);
@@ -55,16 +50,13 @@ async fn an_unchanged_workspace_costs_its_listings_and_its_unsettled_jobs_and_no
         expected.blob_pages
     );
     assert_eq!(
-        take("Data GET /history/v1.0…ws/runs/{n}/children"),
-        expected.parents
-    );
-    assert_eq!(
         take("Data GET /history/v1.0…ws/runs/{n}"),
-        expected.unsettled_jobs
+        expected.unsettled,
+        "a record each, and no list of children"
     );
     assert_eq!(
         take("Data POST /metric/v2.0…ws/runs/{n}/list"),
-        expected.unsettled_runs
+        expected.unsettled
     );
     assert_eq!(
         take("Data POST /metric/v2.0…ws/runs/{n}/full"),
@@ -78,11 +70,9 @@ async fn an_unchanged_workspace_costs_its_listings_and_its_unsettled_jobs_and_no
 /// What the listings of an unchanged workspace take, counted from what the simulated cloud holds.
 #[derive(Debug, Default)]
 pub(crate) struct Expected {
-    job_lookups: u64,
     blob_pages: u64,
-    unsettled_jobs: u64,
-    unsettled_runs: u64,
-    parents: u64,
+    /// Jobs and the runs below them.
+    unsettled: u64,
     metric_pages: u64,
 }
 
@@ -95,8 +85,8 @@ impl Expected {
         let lists = census.list_requests.values().sum::<usize>() + census.share_requests;
         // A token for each audience, the cloud's description, discovery, the workspace itself.
         let opening = 3 + 1 + 1 + 1;
-        let runs = self.unsettled_jobs + self.unsettled_runs + self.parents + self.metric_pages;
-        opening + lists as u64 + self.job_lookups + self.blob_pages + runs
+        let runs = 2 * self.unsettled + self.metric_pages;
+        opening + lists as u64 + self.blob_pages + runs
     }
 
     /// What they take in a workspace whose jobs were last asked about then.
@@ -122,20 +112,15 @@ impl Expected {
             if let Some(rest) = uri.strip_prefix("azureml://jobs/") {
                 let (job, output) = rest.split_once("/outputs/").unwrap();
                 let output = output.split('/').next().unwrap();
-                expected.job_lookups += 1;
                 let folder = format!("azureml/{job}/{output}");
                 expected.blob_pages += listing(&workspace.blob_container, &folder);
             }
         }
         for run in workspace.history.runs() {
-            let root = match &run.parent {
-                Some(parent) => workspace.history.run(parent).unwrap(),
-                None => run,
-            };
-            if is_settled(root, asked) {
+            if is_settled(run, asked) {
                 continue;
             }
-            expected.unsettled_runs += 1;
+            expected.unsettled += 1;
             let artifacts = run.artifact_prefix();
             expected.blob_pages += listing("azureml", artifacts.trim_end_matches('/'));
             for metric in workspace
@@ -147,16 +132,10 @@ impl Expected {
                 let pages = storage_pages(metric.points.len(), page * POINTS_PER_ROW);
                 expected.metric_pages += pages as u64;
             }
-            if run.parent.is_some() {
+            let Some(job) = workspace.documents.get("jobs", &run.run_id) else {
                 continue;
-            }
-            expected.unsettled_jobs += 1;
-            let job = workspace.documents.get("jobs", &run.run_id).unwrap();
-            let properties = &job.body["properties"];
-            let parent = ["Pipeline", "Sweep", "AutoML"];
-            let kind = properties["jobType"].as_str().unwrap();
-            expected.parents += u64::from(parent.contains(&kind));
-            let outputs = properties["outputs"].as_object();
+            };
+            let outputs = job.body["properties"]["outputs"].as_object();
             if outputs.is_some_and(|outputs| !outputs.is_empty()) {
                 let folder = format!("azureml/{}", run.run_id);
                 expected.blob_pages += listing(&workspace.blob_container, &folder);
@@ -183,6 +162,88 @@ fn is_settled(run: &Run, asked: Timestamp) -> bool {
         && run
             .ended
             .is_some_and(|ended| asked.duration_since(ended) >= day)
+}
+
+/// A pipeline and a sweep under way, with a child each that is under way too, and one that ended long ago.
+fn parents_under_way(cloud: &Cloud) -> Vec<String> {
+    let mut state = cloud.simulator.state();
+    let workspace = state.workspace_mut(&cloud.key).unwrap();
+    let mut parents: Vec<String> = Vec::new();
+    for run in workspace.history.runs() {
+        parents.extend(
+            run.parent
+                .clone()
+                .filter(|parent| !parents.contains(parent)),
+        );
+    }
+    assert!(parents.len() >= 2, "{parents:?}");
+    for parent in &parents {
+        let of = |run: &&Run| run.parent.as_ref() == Some(parent);
+        let child = workspace.history.runs().find(of).unwrap().run_id.clone();
+        for id in [parent, &child] {
+            let run = workspace.history.run_mut(id).unwrap();
+            run.status = "Running".to_owned();
+            run.ended = None;
+        }
+    }
+    parents
+}
+
+#[tokio::test(start_paused = true)]
+async fn children_of_jobs_under_way_are_asked_about_and_not_listed_again_while_nothing_changes() {
+    let cloud = Cloud::small().await;
+    let parents = parents_under_way(&cloud);
+    let asked = cloud.simulator.now();
+    cloud.back_up().await;
+    pass(1).await;
+    cloud.take_requests();
+    let report = cloud.back_up().await;
+    assert_eq!(report.items_total().count(Counted::Saved), 0);
+    assert!(!report.has_gaps(), "{:#?}", report.gaps);
+    let census = cloud.census();
+    let expected = Expected::of(&cloud.simulator.state(), &cloud.key, asked);
+    assert_eq!(report.requests, expected.total(&census));
+    let listings = |requests: &BTreeMap<String, u64>| {
+        let lists = requests
+            .iter()
+            .filter(|(name, _)| name.contains("/children"));
+        lists.map(|(_, count)| *count).sum::<u64>()
+    };
+    assert_eq!(listings(&cloud.take_requests()), 0);
+
+    // A new trial: the parent's record says that something happened, and its children are listed.
+    let below = |parent: &String| {
+        let state = cloud.simulator.state();
+        let workspace = state.workspace(&cloud.key).unwrap();
+        let of = workspace
+            .history
+            .runs()
+            .filter(|run| run.parent.as_ref() == Some(parent));
+        of.count() as u64
+    };
+    let before: u64 = parents.iter().map(below).sum();
+    add_child(&cloud, &parents[0]);
+    let report = cloud.back_up().await;
+    assert_eq!(listings(&cloud.take_requests()), 1);
+    assert_eq!(parents.iter().map(below).sum::<u64>(), before + 1);
+    assert_eq!(
+        report.items_total().count(Counted::Saved),
+        2,
+        "parent and child"
+    );
+    let child = cloud.bench.item("jobs", "new_trial", None).await;
+    assert!(child.is_some());
+}
+
+fn add_child(cloud: &Cloud, parent: &str) {
+    let mut state = cloud.simulator.state();
+    let workspace = state.workspace_mut(&cloud.key).unwrap();
+    let of = |run: &&Run| run.parent.as_deref() == Some(parent);
+    let mut child = workspace.history.runs().find(of).unwrap().clone();
+    child.run_id = "new_trial".to_owned();
+    workspace.history.insert(child);
+    let run = workspace.history.run_mut(parent).unwrap();
+    run.tags.insert("trials".to_owned(), "one more".to_owned());
 }
 
 #[tokio::test(start_paused = true)]

@@ -179,29 +179,3 @@ pub(super) fn a_model(cloud: &Cloud) -> (String, String, String) {
     }
     panic!("the world has a model on the default datastore");
 }
-
-#[tokio::test(start_paused = true)]
-async fn an_archived_blob_is_a_gap_that_says_so() {
-    let cloud = Cloud::small().await;
-    let (item, container, folder) = a_model(&cloud);
-    {
-        let mut state = cloud.simulator.state();
-        let account = state.workspace(&cloud.key).unwrap().account.clone();
-        let blobs = &mut state.accounts.get_mut(&account).unwrap().blobs;
-        let held = blobs.container(&container).unwrap();
-        let mut below = held.blobs.keys().filter(|name| name.starts_with(&folder));
-        let blob = below.next().unwrap().clone();
-        blobs
-            .set_tier(&container, &blob, "Archive".to_owned())
-            .unwrap();
-    }
-    let report = cloud.back_up().await;
-    assert_eq!(report.ending, Ending::Complete);
-    assert_eq!(report.gaps.len(), 1, "{:?}", report.gaps);
-    assert_eq!(report.gaps[0].item, item);
-    assert!(
-        report.gaps[0].reason.contains("BlobArchived"),
-        "{:?}",
-        report.gaps
-    );
-}

@@ -106,22 +106,38 @@ impl Arm {
             })
     }
 
+    /// The api-version to write an item with that was read with the given one: that, or the newest that the cloud is not
+    /// known not to know, if it is older.
+    pub(crate) fn version_to_write<'v>(
+        &self,
+        kind: &'static Kind,
+        read_with: &'v str,
+    ) -> Result<&'v str, Error> {
+        let refused_any = {
+            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.contains_key(kind.name)
+        };
+        // Before that, the version that it was read with may be newer than every one of the row.
+        match refused_any {
+            false => Ok(read_with),
+            true => Ok(read_with.min(self.version(kind)?)),
+        }
+    }
+
     /// Whether an error means that the cloud does not know the api-version, and an older one is to be tried; it is the
     /// one for the rest of the run.
     pub(crate) fn tries_older(&self, kind: &'static Kind, tried: &str, error: &Error) -> bool {
-        let Some(at) = kind
-            .api_versions
-            .iter()
-            .position(|version| *version == tried)
-        else {
+        let mut versions = kind.api_versions.iter();
+        // They are dates, so that the older one is the lesser text.
+        let Some(older) = versions.position(|version| *version < tried) else {
             return false;
         };
-        if !unknown_version(error) || at + 1 >= kind.api_versions.len() {
+        if !unknown_version(error) {
             return false;
         }
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let held = known.entry(kind.name).or_default();
-        *held = (at + 1).max(*held);
+        *held = older.max(*held);
         true
     }
 
@@ -215,8 +231,22 @@ pub(crate) async fn workspaces(
         PROVIDER,
         "workspaces",
     ];
-    let version = WORKSPACE_VERSIONS.first().copied().unwrap_or_default();
-    let first = url(connection, parts, &[], version)?;
+    for (at, version) in WORKSPACE_VERSIONS.iter().enumerate() {
+        let first = url(connection, parts, &[], version)?;
+        match named(connection, pattern, first).await {
+            Err(error) if unknown_version(&error) && at + 1 < WORKSPACE_VERSIONS.len() => {}
+            found => return found,
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// The workspaces of a list that a name with `*` means, sorted.
+async fn named(
+    connection: &Connection,
+    pattern: &WorkspaceName,
+    first: Url,
+) -> Result<Vec<WorkspaceName>, Error> {
     let mut found = Vec::new();
     let mut pages = std::pin::pin!(pager::pages(connection, first));
     while let Some(Page { values, .. }) = pages.try_next().await? {

@@ -64,7 +64,11 @@ impl BlobEntry {
             },
             content_type: properties.content_type,
             metadata,
-            tier: properties.access_tier.map(|tier| tier.to_string()),
+            // One that was never set is the account's own, which may be another tomorrow.
+            tier: properties
+                .access_tier
+                .filter(|_| properties.access_tier_inferred != Some(true))
+                .map(|tier| tier.to_string()),
         })
     }
 
@@ -243,12 +247,14 @@ impl Ranged for BlobReader {
         start: u64,
         length: u64,
         etag: Option<&str>,
+        digest: bool,
     ) -> Result<Option<Piece>, Error> {
         let limit = BodyLimit(RANGE_BYTES_MAX);
         let context = Context::new().with_value(limit).with_value(Partial);
         let one = NonZero::<usize>::MIN;
         let options = BlobClientDownloadOptions {
             range: Some(HttpRange::new(start, length)),
+            range_get_content_md5: digest.then_some(true),
             if_match: etag.map(|etag| Etag::from(quoted(etag))),
             parallel: Some(one),
             partition_size: usize::try_from(RANGE_BYTES_MAX).ok().and_then(NonZero::new),
@@ -268,12 +274,18 @@ impl Ranged for BlobReader {
         };
         let etag = answer.properties.etag.map(|etag| etag.to_string());
         let total = super::range::total(&answer.headers);
+        let md5 = answer.properties.content_md5;
         let bytes: Bytes = answer
             .body
             .collect()
             .await
             .map_err(|error| from_core(error, &self.act))?;
-        Ok(Some(Piece { bytes, etag, total }))
+        Ok(Some(Piece {
+            bytes,
+            etag,
+            total,
+            md5: md5.filter(|_| digest).map(|md5| STANDARD.encode(md5)),
+        }))
     }
 }
 

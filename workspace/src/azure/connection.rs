@@ -23,7 +23,7 @@ use super::credential::metadata::{MetadataService, NOT_YET};
 use super::credential::source::{Origin, Source};
 use super::credential::{ClientSecret, CredentialSource};
 use super::door::Door;
-use super::http;
+use super::http::Clients;
 use super::name::WorkspaceName;
 use super::pace::Pace;
 use super::range::AHEAD_OF_ALL;
@@ -68,14 +68,17 @@ pub(crate) enum Access {
 #[derive(Clone, Debug)]
 pub(super) struct Base {
     wire: Arc<Wire>,
+    /// To the machine's own metadata service.
+    direct: Arc<Wire>,
     shared: Arc<Shared>,
 }
 
 impl Base {
     pub(super) async fn open(settings: &Settings) -> Result<Self, Error> {
-        let client = http::client(settings).await?;
+        let clients = Clients::new(settings).await?;
         Ok(Self {
-            wire: Arc::new(Wire::new(client)),
+            wire: Arc::new(Wire::new(clients.outside)),
+            direct: Arc::new(Wire::new(clients.direct)),
             shared: Arc::new(Shared::new(
                 Counter::new(settings.observer.clone()),
                 Pace::new(settings.concurrency),
@@ -107,7 +110,10 @@ impl Base {
     fn tokens(&self, credential: CredentialSource, cloud: &Cloud) -> Tokens {
         let mut login = self.options(Service::Login, &[], Some(Arc::new(Explain)));
         login.per_try_policies.insert(0, Arc::new(PassClaims));
-        let machine = self.pipeline(Service::Login, NOT_YET);
+        let machine = pipeline(ClientOptions {
+            transport: Some(Transport::with_policy(self.direct.clone())),
+            ..self.options(Service::Login, NOT_YET, None)
+        });
         Tokens::new(Source::new(
             credential,
             cloud.login.clone(),
@@ -115,10 +121,6 @@ impl Base {
             self.shared.clock.clone(),
             |identity| MetadataService::new(identity, machine.clone(), self.shared.clone()),
         ))
-    }
-
-    fn pipeline(&self, service: Service, also: &'static [u16]) -> Pipeline {
-        pipeline(self.options(service, also, None))
     }
 }
 
@@ -139,7 +141,7 @@ impl Connection {
         let base = Base::open(&settings).await?;
         let request = Request::new(Cloud::metadata_url(&settings.cloud)?, Method::Get);
         let described = send(
-            &base.pipeline(Service::Metadata, &[]),
+            &pipeline(base.options(Service::Metadata, &[], None)),
             Context::new(),
             request,
         )

@@ -29,7 +29,7 @@ pub enum CredentialSource {
     /// A federated token in a file (Kubernetes).
     WorkloadIdentity(WorkloadIdentity),
     /// Whoever is logged in to the `az` command.
-    AzureCli,
+    AzureCli(AzureCli),
 }
 
 /// What the chain of `default` has to try with.
@@ -43,8 +43,15 @@ pub struct DefaultSources {
     pub workload_identity: Option<WorkloadIdentity>,
     /// The metadata service.
     pub managed_identity: ManagedIdentity,
-    /// Whether `az` is asked last.
-    pub azure_cli: bool,
+    /// The `az` command, which is asked last.
+    pub azure_cli: Option<AzureCli>,
+}
+
+/// The `az` command.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AzureCli {
+    /// The tenant for which a token is asked; `None`: the one that is chosen there.
+    pub tenant_id: Option<String>,
 }
 
 /// An application's secret.

@@ -68,12 +68,15 @@ impl AzureWorkspace {
             .all_of(store, account, container)
             .filter_map(|datastore| Some((datastore, document(&datastore)?)))
             .find(|(_, listed)| sort(listed) != NO_SECRET)
-            // Code lies in containers that no datastore names; a key opens the whole account.
+            // Code lies in containers that no datastore names; a key opens the whole account. One that a datastore
+            // without a secret names is opened as that says: by the identity.
             .or_else(|| {
-                stores
-                    .of_account(account)
-                    .filter_map(|datastore| Some((datastore, document(&datastore)?)))
-                    .find(|(_, listed)| sort(listed) == KEY)
+                let named = stores.all_of(store, account, container).next().is_some();
+                let mut of_account = stores.of_account(account).filter(|_| !named);
+                of_account.find_map(|datastore| {
+                    let listed = document(&datastore)?;
+                    (sort(listed) == KEY).then_some((datastore, listed))
+                })
             });
         let Some((datastore, listed)) = found else {
             return Ok(own.clone());

@@ -2,6 +2,8 @@
 //!
 //! `history/v1.0` and `metric/v2.0` as azure-ai-ml 1.35.2 carries them.
 
+use std::collections::HashSet;
+
 use azure_core::http::{Context, Method, Request};
 use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
@@ -136,6 +138,7 @@ impl History {
     pub(crate) async fn children(&self, run: &str) -> Result<Vec<Document>, Error> {
         let base = self.url("history/v1.0", &["runs", run, "children"]).await?;
         let mut found = Vec::new();
+        let mut known = HashSet::new();
         let mut tokens = Tokens::default();
         loop {
             let mut url = base.clone();
@@ -147,7 +150,12 @@ impl History {
             }
             let answer = self.connection.get(url).await?;
             let (page, document) = page_of(&answer)?;
-            found.extend(page.into_iter().map(|value| self.document(value)));
+            // A list that moves while it is read may show one again.
+            let new = page.into_iter().filter(|value| {
+                let id = value.get("runId").and_then(Value::as_str);
+                id.is_none_or(|id| known.insert(id.to_owned()))
+            });
+            found.extend(new.map(|value| self.document(value)));
             if !tokens.follow(&answer, &document)? {
                 return Ok(found);
             }

@@ -23,30 +23,51 @@ const READ_TIMEOUT: Duration = Duration::from_secs(90);
 /// The address of the machine's metadata service.
 pub(crate) const METADATA_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 
-/// The client of these settings, or the transport that they hand in.
-pub(crate) async fn client(settings: &Settings) -> Result<Arc<dyn HttpClient>, Error> {
-    if let Some(transport) = &settings.transport {
-        return Ok(transport.clone());
+/// The ways to the network.
+#[derive(Clone, Debug)]
+pub(crate) struct Clients {
+    /// To everybody: by the proxy, where there is one, but for names that are this machine.
+    pub(crate) outside: Arc<dyn HttpClient>,
+    /// To the service that gives the machine's identity, wherever it is: never by a proxy, and over plain http too.
+    pub(crate) direct: Arc<dyn HttpClient>,
+}
+
+impl Clients {
+    /// The clients of these settings, or the transport that they hand in.
+    pub(crate) async fn new(settings: &Settings) -> Result<Self, Error> {
+        if let Some(transport) = &settings.transport {
+            return Ok(Self {
+                outside: transport.clone(),
+                direct: transport.clone(),
+            });
+        }
+        let roots = match &settings.ca_file {
+            Some(path) => roots(path).await?,
+            None => Vec::new(),
+        };
+        // What the environment says of proxies is the program's to read.
+        let mut outside = builder(&roots).no_proxy();
+        if let Some(chosen) = &settings.proxy {
+            let proxy = Proxy::all(chosen.address.as_str())
+                .map_err(|source| local("the proxy", source.without_url()))?;
+            let without = chosen.without.as_deref().and_then(NoProxy::from_string);
+            outside = outside.proxy(proxy.no_proxy(without));
+        }
+        let build = |builder: ClientBuilder| {
+            builder
+                .build()
+                .map_err(|source| local("the HTTP client", source.without_url()))
+        };
+        let direct = build(builder(&roots).no_proxy())?;
+        let outside = Outside {
+            proxied: build(outside.https_only(true))?,
+            direct: direct.clone(),
+        };
+        Ok(Self {
+            outside: Arc::new(outside),
+            direct: Arc::new(direct),
+        })
     }
-    let roots = match &settings.ca_file {
-        Some(path) => roots(path).await?,
-        None => Vec::new(),
-    };
-    let mut outside = builder(&roots);
-    if let Some(url) = &settings.proxy {
-        let proxy = Proxy::all(url.as_str()).map_err(|source| local("the proxy", source))?;
-        let without = settings.no_proxy.as_deref().and_then(NoProxy::from_string);
-        outside = outside.proxy(proxy.no_proxy(without));
-    }
-    let build = |builder: ClientBuilder| {
-        builder
-            .build()
-            .map_err(|source| local("the HTTP client", source))
-    };
-    Ok(Arc::new(Clients {
-        outside: build(outside.https_only(true))?,
-        direct: build(builder(&roots).no_proxy())?,
-    }))
 }
 
 #[expect(
@@ -82,19 +103,19 @@ fn local(what: &str, source: impl Into<crate::error::Cause>) -> Error {
     }
 }
 
-/// One client for the world outside, and one that never uses a proxy.
+/// One client for the world outside, and one that never uses a proxy for what is here.
 #[derive(Debug)]
-struct Clients {
-    outside: Client,
+struct Outside {
+    proxied: Client,
     direct: Client,
 }
 
 #[async_trait]
-impl HttpClient for Clients {
+impl HttpClient for Outside {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
         let client = match request.url().host() {
             Some(host) if is_here(&host) => &self.direct,
-            _ => &self.outside,
+            _ => &self.proxied,
         };
         client.execute_request(request).await
     }
@@ -158,7 +179,10 @@ mod tests {
             ca_file: Some(path.clone()),
             ..Settings::default()
         };
-        let error = client(&settings).await.err().map(|error| error.to_string());
+        let error = Clients::new(&settings)
+            .await
+            .err()
+            .map(|error| error.to_string());
         assert_eq!(
             error,
             Some(format!(

@@ -24,18 +24,27 @@ enum Step {
 impl AzureWorkspace {
     /// Where the bytes that a uri names lie, in any of the forms of a reference, through the workspace's datastores.
     pub async fn locate(&self, uri: &str) -> Result<Place, Error> {
-        let mut uri = uri.to_owned();
+        let known = self.ways().get(uri);
+        let mut next = known.map_or_else(|| uri.to_owned(), Into::into);
         let mut below = String::new();
+        let mut asked = false;
         for _ in 0..STEPS_MAX {
-            match self.step(&uri).await? {
-                Step::Here(place) => return self.inside(place, &below),
-                Step::Follow(next, path) => {
-                    uri = next;
+            match self.step(&next).await? {
+                Step::Here(place) => {
+                    let place = self.inside(place, &below)?;
+                    if asked {
+                        self.ways().add(uri, place.url.clone());
+                    }
+                    return Ok(place);
+                }
+                Step::Follow(further, path) => {
+                    next = further;
                     below = joined(&path, &below);
+                    asked = true;
                 }
             }
         }
-        Err(nowhere(&uri, "its names go round in a circle"))
+        Err(nowhere(uri, "its names go round in a circle"))
     }
 
     /// The place of a path on a datastore, or on the default one.
@@ -150,8 +159,9 @@ impl AzureWorkspace {
         match stated {
             Some(uri) if !uri.is_empty() => Ok(Step::Follow(uri.to_owned(), path)),
             _ => {
-                let path = joined(&format!("azureml/{job}/{output}"), &path);
-                Ok(Step::Here(self.datastore_place(None, &path).await?))
+                let usual = format!("azureml/{job}/{output}");
+                let place = self.datastore_place(None, &usual).await?;
+                Ok(Step::Follow(place.url.into(), path))
             }
         }
     }

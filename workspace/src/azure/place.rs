@@ -79,6 +79,8 @@ pub struct FileMeta {
     pub metadata: BTreeMap<String, String>,
     /// Times and attributes (of a share).
     pub attributes: Option<Attributes>,
+    /// The access tier of a blob; `None`: the account's own. An account that has no tiers is written to without.
+    pub tier: Option<String>,
     /// Whether a file that is there already is replaced.
     pub overwrite: bool,
 }

@@ -22,7 +22,8 @@ const POLL_MOST: Duration = Duration::from_secs(15);
 const SHOWN_TRIES: u32 = 6;
 
 impl AzureWorkspace {
-    /// PUTs a document and follows the operation that it starts to its end; answers what the service then holds.
+    /// PUTs a document and follows the operation that it starts to its end; answers what the service then holds. Where
+    /// the cloud does not know the api-version, the next older one of the kind serves.
     pub async fn put(&self, id: &ItemId, body: &Value, api_version: &str) -> Result<Value, Error> {
         let kind = Kind::by_name(&id.kind)?;
         let parts = item_parts(kind, id)?;
@@ -33,38 +34,52 @@ impl AzureWorkspace {
             &[]
         };
         let parts = parts.iter().map(String::as_str);
-        let url = self.arm().url(parts.clone(), query, api_version)?;
-        let request = json_request(Method::Put, url.clone(), body);
-        let sent = self
-            .connection()
-            .send(Access::Token, Context::new(), request)
-            .await
-            .map_err(missing_reference);
+        let (url, sent, own) = loop {
+            let version = self.arm().version_to_write(kind, api_version)?;
+            let url = self.arm().url(parts.clone(), query, version)?;
+            let request = json_request(Method::Put, url.clone(), body);
+            let sent = self
+                .connection()
+                .send(Access::Token, Context::new(), request);
+            match sent.await {
+                Err(error) if self.arm().tries_older(kind, version, &error) => {}
+                sent => break (url, sent, self.arm().url(parts.clone(), &[], version)?),
+            }
+        };
         if kind.store.is_some() {
             self.datastore_cache().clear().await;
         }
-        let answer = sent?;
+        let answer = sent.map_err(missing_reference)?;
         if self.follow(&url, &answer).await? {
-            return self.shown(&self.arm().url(parts, &[], api_version)?).await;
+            return self.shown(&own).await;
         }
         if answer.body.is_empty() {
             return Ok(Value::Null);
         }
-        answer.json()
+        let document = answer.json()?;
+        match is_under_way(&document) {
+            true => self.poll_resource(&own, &answer).await,
+            false => Ok(document),
+        }
     }
 
     /// Deletes an item; one that is not there is no error.
     pub async fn delete(&self, id: &ItemId, api_version: &str) -> Result<(), Error> {
         let kind = Kind::by_name(&id.kind)?;
         let parts = item_parts(kind, id)?;
-        let url = self
-            .arm()
-            .url(parts.iter().map(String::as_str), &[], api_version)?;
-        let request = Request::new(url.clone(), Method::Delete);
-        let answer = self
-            .connection()
-            .send(Access::Token, Context::new(), request)
-            .await;
+        let (url, answer) = loop {
+            let version = self.arm().version_to_write(kind, api_version)?;
+            let parts = parts.iter().map(String::as_str);
+            let url = self.arm().url(parts, &[], version)?;
+            let request = Request::new(url.clone(), Method::Delete);
+            let answer = self
+                .connection()
+                .send(Access::Token, Context::new(), request);
+            match answer.await {
+                Err(error) if self.arm().tries_older(kind, version, &error) => {}
+                answer => break (url, answer),
+            }
+        };
         match answer {
             Ok(answer) => self.follow(&url, &answer).await.map(|_| ()),
             Err(Error::NotFound(_)) => Ok(()),
@@ -144,6 +159,28 @@ impl AzureWorkspace {
         }
     }
 
+    /// An operation of which no header tells, but the state of the resource itself.
+    async fn poll_resource(&self, url: &Url, started: &Answer) -> Result<Value, Error> {
+        let mut pause = Pause::new(started, self);
+        loop {
+            pause.wait(&started.act).await?;
+            let answer = self.connection().get(url.clone()).await?;
+            let document = answer.json()?;
+            let state = provisioning_state(&document);
+            if matches!(state, "Failed" | "Canceled") {
+                return Err(Error::Operation {
+                    act: started.act.clone(),
+                    status: state.to_owned(),
+                    reason: reason_of(&document, &answer),
+                });
+            }
+            if !is_under_way(&document) {
+                return Ok(document);
+            }
+            pause.next(&answer, self);
+        }
+    }
+
     /// What the service shows after an operation; it may take a moment to show it.
     async fn shown(&self, url: &Url) -> Result<Value, Error> {
         let mut tries = 0;
@@ -158,6 +195,19 @@ impl AzureWorkspace {
             }
         }
     }
+}
+
+fn provisioning_state(document: &Value) -> &str {
+    let state = document.pointer("/properties/provisioningState");
+    state.and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Whether a resource says of itself that it is still being made. Words that are not known count as an end.
+fn is_under_way(document: &Value) -> bool {
+    matches!(
+        provisioning_state(document),
+        "Accepted" | "Creating" | "InProgress" | "Provisioning" | "Running" | "Updating"
+    )
 }
 
 /// The wait between two looks at an operation.

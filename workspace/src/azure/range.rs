@@ -36,16 +36,20 @@ pub(crate) struct Piece {
     pub(crate) etag: Option<String>,
     /// The length of the whole.
     pub(crate) total: Option<u64>,
+    /// The Content-MD5 of the range that was asked for, in base64, where the service gave it.
+    pub(crate) md5: Option<String>,
 }
 
 /// Something that can be read range by range.
 pub(crate) trait Ranged: Send + Sync + 'static {
-    /// One range; `None` where it begins behind the end (416), as every range of an empty file does.
+    /// One range, with its own digest where that is asked for; `None` where it begins behind the end (416), as every range
+    /// of an empty file does.
     fn range(
         &self,
         start: u64,
         length: u64,
         etag: Option<&str>,
+        digest: bool,
     ) -> impl Future<Output = Result<Option<Piece>, Error>> + Send;
 }
 
@@ -181,6 +185,8 @@ impl<R: Ranged> Reading<R> {
         permit: Option<OwnedSemaphorePermit>,
     ) -> BoxFuture<'static, Asked> {
         let (from, etag) = (self.from.clone(), self.etag.clone());
+        // Where the service keeps no digest of the whole, or may keep an old one, it makes one of each range.
+        let digest = self.md5.is_none();
         Box::pin(async move {
             if !wait.is_zero() {
                 tokio::time::sleep(wait).await;
@@ -188,7 +194,7 @@ impl<R: Ranged> Reading<R> {
             Asked {
                 start,
                 length,
-                came: from.range(start, length, etag.as_deref()).await,
+                came: from.range(start, length, etag.as_deref(), digest).await,
                 _ahead: permit,
             }
         })
@@ -211,8 +217,18 @@ impl<R: Ranged> Reading<R> {
         let left = self.size.unwrap_or_default().saturating_sub(self.at);
         let expected = length.min(left);
         let came = piece.bytes.len() as u64;
-        match expected.checked_sub(came) {
-            Some(missing) if came > 0 => Ok(missing),
+        match (expected.checked_sub(came), &piece.md5) {
+            (Some(0), Some(stated)) if came > 0 => {
+                let found = STANDARD.encode(Md5::digest(&piece.bytes));
+                match found == *stated {
+                    true => Ok(0),
+                    false => Err(self.damaged(format!(
+                        "the Content-MD5 of what came at {} is {found} and not {stated}",
+                        self.at
+                    ))),
+                }
+            }
+            (Some(missing), _) if came > 0 => Ok(missing),
             _ => Err(self.damaged(format!("{came} bytes came where {expected} were asked for"))),
         }
     }

@@ -1,5 +1,6 @@
 //! What a connection to a cloud is made from: plain values, read elsewhere. Nothing here reads an environment variable.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -23,10 +24,8 @@ pub struct Settings {
     pub authority: Option<Url>,
     /// A PEM file of root certificates that are trusted besides the system's.
     pub ca_file: Option<PathBuf>,
-    /// A proxy for everything but loopback names and the metadata service; `None`: as the environment says.
-    pub proxy: Option<Url>,
-    /// Hosts that are reached without that proxy, separated by commas.
-    pub no_proxy: Option<String>,
+    /// The proxy; `None`: everything is reached without one, whatever the environment says.
+    pub proxy: Option<Proxy>,
     /// A transport to use instead of the network: the simulator's, in one process.
     pub transport: Option<Arc<dyn HttpClient>>,
     /// Is told of every request.
@@ -37,6 +36,26 @@ pub struct Settings {
     pub quota: Quota,
     /// Most requests to one service at once; `None`: as many as the service bears, at most 32.
     pub concurrency: Option<usize>,
+}
+
+/// A proxy for everything but this machine (loopback, names below `.localhost`) and the service that gives the machine's
+/// identity.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Proxy {
+    /// Its address, http or https; may hold a name and a password.
+    pub address: Url,
+    /// Hosts that are reached without it, separated by commas, as `NO_PROXY` writes them.
+    pub without: Option<String>,
+}
+
+/// Says nothing of name and password.
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proxy")
+            .field("host", &super::cloud::host_of(&self.address))
+            .field("without", &self.without)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What opens the bytes behind a datastore.
@@ -73,6 +92,26 @@ pub enum DataBytes {
     All,
 }
 
+/// What is done about blobs in the archive tier, which nobody can read before they were brought back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Archived {
+    /// Nothing: each is a gap.
+    #[default]
+    Gap,
+    /// Their return to the hot tier is asked for, which changes the source and costs. Each is a gap until it is back.
+    Rehydrate(Priority),
+}
+
+/// How fast an archived blob is brought back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Priority {
+    /// Within 15 hours.
+    #[default]
+    Standard,
+    /// Within an hour for most, at a higher price.
+    High,
+}
+
 /// What is read of a workspace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReadOptions {
@@ -82,4 +121,8 @@ pub struct ReadOptions {
     pub data: DataBytes,
     /// What opens the bytes behind datastores.
     pub datastore_access: DatastoreAccess,
+    /// What is done about archived blobs.
+    pub archived: Archived,
+    /// Whether notebooks are read from a snapshot of their share, which is made for it and taken away afterwards.
+    pub share_snapshot: bool,
 }

@@ -192,7 +192,9 @@ pub(crate) async fn entry(
         return Ok(Some(from_headers(&file, path, url, Entry::File)));
     }
     let mut address = url.clone();
-    address.set_query(Some("restype=directory"));
+    address
+        .query_pairs_mut()
+        .append_pair("restype", "directory");
     let head = request(connection, Method::Head, address);
     match connection.send(Access::Token, Context::new(), head).await {
         Ok(answer) => Ok(Some(from_headers(&answer, path, url, Entry::Directory))),
@@ -250,10 +252,14 @@ impl Ranged for ShareReader {
         start: u64,
         length: u64,
         _: Option<&str>,
+        digest: bool,
     ) -> Result<Option<Piece>, Error> {
         let mut request = request(&self.connection, Method::Get, self.url.clone());
         let last = start + length.max(1) - 1;
         request.insert_header("x-ms-range", format!("bytes={start}-{last}"));
+        if digest {
+            request.insert_header("x-ms-range-get-content-md5", "true");
+        }
         let limit = BodyLimit(RANGE_BYTES_MAX);
         let ctx = Context::new().with_value(limit).with_value(Partial);
         let answer = self
@@ -266,6 +272,11 @@ impl Ranged for ShareReader {
         let answer = success(answer)?;
         Ok(Some(Piece {
             etag: answer.header("etag").map(str::to_owned),
+            // Of an answer with the whole file it would be the property, which no write through SMB keeps right.
+            md5: answer
+                .header("content-md5")
+                .filter(|_| answer.status == 206)
+                .map(str::to_owned),
             total: total(&answer.headers),
             bytes: answer.body,
         }))

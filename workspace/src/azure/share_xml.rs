@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
-use quick_xml::events::{BytesStart, Event};
+use quick_xml::events::{BytesRef, BytesStart, Event};
 
 use super::locate::decoded;
 
@@ -54,15 +54,7 @@ pub(crate) fn read(body: &[u8]) -> Result<RawPage, String> {
                 walk.text.push_str(&part);
             }
             Event::GeneralRef(name) => {
-                let known = match name.resolve_char_ref() {
-                    Ok(Some(c)) => Some(c.to_string()),
-                    _ => std::str::from_utf8(&name)
-                        .ok()
-                        .and_then(resolve_predefined_entity)
-                        .map(str::to_owned),
-                };
-                walk.text
-                    .push_str(&known.ok_or("it has an unknown entity")?);
+                walk.text.push_str(&entity(&name)?);
             }
             Event::End(_) => walk.close(),
             Event::Eof => break,
@@ -74,6 +66,18 @@ pub(crate) fn read(body: &[u8]) -> Result<RawPage, String> {
     } else {
         Err("it is no list of a directory".to_owned())
     }
+}
+
+/// What a reference such as `&amp;` or `&#33;` stands for.
+pub(crate) fn entity(name: &BytesRef<'_>) -> Result<String, String> {
+    let known = match name.resolve_char_ref() {
+        Ok(Some(c)) => Some(c.to_string()),
+        _ => std::str::from_utf8(name)
+            .ok()
+            .and_then(resolve_predefined_entity)
+            .map(str::to_owned),
+    };
+    known.ok_or_else(|| "it has an unknown entity".to_owned())
 }
 
 #[derive(Default)]

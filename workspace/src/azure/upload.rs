@@ -8,7 +8,7 @@ use std::num::NonZero;
 
 use azure_core::http::{Etag, Method, NoFormat, RequestContent};
 use azure_storage_blob::models::{
-    BlobClientGetPropertiesResultHeaders, BlockBlobClientCommitBlockListOptions,
+    AccessTier, BlobClientGetPropertiesResultHeaders, BlockBlobClientCommitBlockListOptions,
     BlockBlobClientStageBlockOptions, BlockBlobClientUploadOptions, BlockListHeaders,
     BlockListType, BlockLookupList,
 };
@@ -86,13 +86,25 @@ impl Upload<'_> {
         (!metadata.is_empty()).then(|| metadata.clone().into_iter().collect())
     }
 
+    /// The tier to write with. In the archive tier a blob could not be read again, and other tiers are no block blob's.
+    fn tier(&self) -> Option<AccessTier> {
+        match self.meta.tier.as_deref()? {
+            "Hot" => Some(AccessTier::Hot),
+            "Cool" => Some(AccessTier::Cool),
+            "Cold" => Some(AccessTier::Cold),
+            _ => None,
+        }
+    }
+
     async fn whole(&self, md5: &[u8], bytes: Bytes) -> Result<Written, Error> {
         let mut made_container = false;
+        let mut tier = self.tier();
         loop {
             let options = BlockBlobClientUploadOptions {
                 blob_content_md5: Some(md5.to_vec()),
                 blob_content_type: self.meta.content_type.clone(),
                 metadata: self.metadata(),
+                tier: tier.clone(),
                 if_none_match: self.none_there(),
                 partition_size: NonZero::new(BLOCK_BYTES + 1),
                 ..BlockBlobClientUploadOptions::default()
@@ -112,6 +124,8 @@ impl Upload<'_> {
                     self.make_container().await?;
                     made_container = true;
                 }
+                // An account that has no tiers, as premium ones.
+                Err(Error::Invalid(_)) if tier.is_some() => tier = None,
                 Err(error) => return Err(error),
             }
         }
@@ -126,7 +140,16 @@ impl Upload<'_> {
         let mut names: Vec<Vec<u8>> = Vec::new();
         let mut running = FuturesUnordered::new();
         loop {
-            let block = content.next(size).await?;
+            // Blocks go on their way while the next one is read.
+            let block = {
+                let mut next = std::pin::pin!(content.next(size));
+                loop {
+                    tokio::select! {
+                        block = &mut next => break block?,
+                        Some(staged) = running.next(), if !running.is_empty() => staged?,
+                    }
+                }
+            };
             if block.is_empty() {
                 break;
             }
@@ -163,21 +186,25 @@ impl Upload<'_> {
             latest: Some(names),
             ..BlockLookupList::default()
         };
-        let body = list
-            .try_into()
-            .map_err(|error| from_core(error, &self.act))?;
-        let options = BlockBlobClientCommitBlockListOptions {
-            blob_content_md5: Some(md5),
-            blob_content_type: self.meta.content_type.clone(),
-            metadata: self.metadata(),
-            if_none_match: self.none_there(),
-            ..BlockBlobClientCommitBlockListOptions::default()
-        };
-        let sent = self.client.commit_block_list(body, Some(options)).await;
-        match sent.map_err(|error| from_core(error, &self.act)) {
-            Ok(_) => Ok(Written::New),
-            Err(Error::Conflict(_)) if !self.meta.overwrite => Ok(Written::Present),
-            Err(error) => Err(error),
+        let mut tier = self.tier();
+        loop {
+            let body = list.clone().try_into();
+            let body = body.map_err(|error| from_core(error, &self.act))?;
+            let options = BlockBlobClientCommitBlockListOptions {
+                blob_content_md5: Some(md5.clone()),
+                blob_content_type: self.meta.content_type.clone(),
+                metadata: self.metadata(),
+                tier: tier.clone(),
+                if_none_match: self.none_there(),
+                ..BlockBlobClientCommitBlockListOptions::default()
+            };
+            let sent = self.client.commit_block_list(body, Some(options)).await;
+            match sent.map_err(|error| from_core(error, &self.act)) {
+                Ok(_) => return Ok(Written::New),
+                Err(Error::Conflict(_)) if !self.meta.overwrite => return Ok(Written::Present),
+                Err(Error::Invalid(_)) if tier.is_some() => tier = None,
+                Err(error) => return Err(error),
+            }
         }
     }
 
@@ -191,6 +218,8 @@ impl Upload<'_> {
                 return Ok(Some(HashSet::new()));
             }
             Err(Error::NotFound(_)) => return Ok(Some(HashSet::new())),
+            // A signature that lets write and not read.
+            Err(Error::Forbidden(_)) if self.at.sas.is_some() => return Ok(Some(HashSet::new())),
             Err(error) => return Err(error),
         };
         let length = answer.blob_content_length().ok().flatten();

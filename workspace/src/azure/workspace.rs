@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use serde_json::Value;
+use url::Url;
 
 use super::arm::Arm;
 use super::blob::BlobReader;
@@ -17,8 +18,10 @@ use super::name::WorkspaceName;
 use super::place::Place;
 use super::settings::ReadOptions;
 use super::share::{self, ShareReader};
+use super::share_snapshot::ShareSnapshot;
+use super::ways::Ways;
 use super::write::MayWrite;
-use super::{listing, metric, range, secrets};
+use super::{listing, metric, range, secrets, tier};
 use crate::kind::KINDS;
 use crate::{
     ByteStream, Content, Details, Document, Entry, Error, FilePath, Form, Identity, ItemId, Kind,
@@ -36,6 +39,8 @@ pub struct AzureWorkspace {
     datastores: DatastoreCache,
     doors: Doors,
     inventory: Inventory,
+    ways: Ways,
+    share_snapshot: ShareSnapshot,
     may_write: MayWrite,
     experiments: KnownExperiments,
 }
@@ -63,6 +68,8 @@ impl AzureWorkspace {
             datastores: DatastoreCache::default(),
             doors: Doors::default(),
             inventory: Inventory::open()?,
+            ways: Ways::default(),
+            share_snapshot: ShareSnapshot::default(),
             may_write: MayWrite::default(),
             experiments: KnownExperiments::default(),
         })
@@ -106,6 +113,14 @@ impl AzureWorkspace {
         &self.may_write
     }
 
+    pub(crate) fn ways(&self) -> &Ways {
+        &self.ways
+    }
+
+    pub(crate) fn share_snapshot(&self) -> &ShareSnapshot {
+        &self.share_snapshot
+    }
+
     pub(crate) fn doors(&self) -> &Doors {
         &self.doors
     }
@@ -121,7 +136,7 @@ impl AzureWorkspace {
 
     fn list_notebooks(&self, kind: &'static Kind) -> BoxStream<'_, Result<Listed, Error>> {
         let start = async move {
-            let place = self.notebooks().await?;
+            let place = self.notebooks_to_read().await?;
             let files = share::walk(&self.way_to(&place).await?, &place);
             Ok::<_, Error>(files.map_ok(move |file| entry_of_share(kind, file)))
         };
@@ -154,42 +169,21 @@ impl AzureWorkspace {
             Err(Error::NotFound(_)) => {}
             Err(error) => details.gaps.push((None, error.to_string())),
         }
-        let parent = match (listed_as_run, given) {
-            (Some(record), _) => run_has_children(&record.value),
-            (None, Some(document)) => {
-                Kind::find(&item.id.kind).is_some_and(|kind| (kind.has_children)(&document.value))
-            }
-            (None, None) => false,
-        };
-        if parent {
-            for record in self.history.children(run).await? {
-                let id = record.value.get("runId").and_then(Value::as_str);
-                match id {
-                    Some(id) => details.children.push(Listed {
-                        id: ItemId::new(&item.id.kind, id),
-                        document: Some(record),
-                        file: None,
-                    }),
-                    None => details
-                        .gaps
-                        .push((None, "a child run has no id".to_owned())),
-                }
-            }
-        }
         Ok(details)
+    }
+
+    /// What the listing of an item names as the place of its bytes.
+    fn uri_of(item: &Listed) -> Option<&str> {
+        let document = item.document.as_ref()?;
+        match Kind::find(&item.id.kind)?.content {
+            Content::Uri(pointer) => document.value.pointer(pointer)?.as_str(),
+            _ => None,
+        }
     }
 }
 
-/// Whether a run that no list shows may have children itself: a pipeline or sweep within a pipeline.
-fn run_has_children(record: &Value) -> bool {
-    let run_type = record
-        .get("runType")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    ["pipeline", "hyperdrive", "sweep", "automl"]
-        .iter()
-        .any(|word| run_type.contains(word))
+fn is_run(id: &ItemId) -> bool {
+    Kind::find(&id.kind).is_some_and(|kind| kind.content == Content::Run)
 }
 
 fn entry_of_share(kind: &'static Kind, file: SourceFile) -> Listed {
@@ -229,6 +223,14 @@ impl Workspace for AzureWorkspace {
         KINDS.iter().copied().filter(ours).collect()
     }
 
+    async fn prepare(&self, kind: &'static Kind) -> Result<(), Error> {
+        self.keep_share(kind).await
+    }
+
+    async fn release(&self) -> Result<(), Error> {
+        self.give_back_share().await
+    }
+
     fn requests(&self) -> u64 {
         self.arm.connection.traffic().total()
     }
@@ -253,7 +255,7 @@ impl Workspace for AzureWorkspace {
         let kind = Kind::by_name(&id.kind)?;
         if kind.content == Content::Share {
             let path = FilePath::new(&id.name)?;
-            let place = self.notebooks().await?;
+            let place = self.notebooks_to_read().await?;
             let file = share::entry(&self.way_to(&place).await?, &place, &path).await?;
             return Ok(file.map(|file| entry_of_share(kind, file)));
         }
@@ -266,9 +268,51 @@ impl Workspace for AzureWorkspace {
     }
 
     async fn details(&self, item: &Listed) -> Result<Details, Error> {
-        match Kind::find(&item.id.kind).map(|kind| kind.content) {
-            Some(Content::Run) => self.details_of_run(item).await,
-            _ => Ok(Details::default()),
+        match is_run(&item.id) {
+            true => self.details_of_run(item).await,
+            false => Ok(Details::default()),
+        }
+    }
+
+    async fn children(&self, item: &ItemId) -> Result<Vec<Listed>, Error> {
+        if !is_run(item) {
+            return Ok(Vec::new());
+        }
+        let records = self.history.children(&item.name).await?;
+        let children = records.into_iter().map(|record| {
+            let id = record.value.get("runId").and_then(Value::as_str);
+            let id = id.ok_or_else(|| Error::Answer {
+                act: format!("a list of the children of {item}"),
+                reason: "a child run has no id".to_owned(),
+            })?;
+            Ok(Listed {
+                id: ItemId::new(&item.kind, id),
+                document: Some(record),
+                file: None,
+            })
+        });
+        children.collect()
+    }
+
+    async fn child(&self, id: &ItemId) -> Result<Option<Listed>, Error> {
+        if !is_run(id) {
+            return self.get(id).await;
+        }
+        let record = self.history.run(&id.name).await?;
+        Ok(record.map(|record| Listed {
+            id: id.clone(),
+            document: Some(record),
+            file: None,
+        }))
+    }
+
+    fn led_to(&self, item: &Listed) -> Option<String> {
+        self.ways.get(Self::uri_of(item)?).map(Into::into)
+    }
+
+    fn recall(&self, item: &Listed, address: &str) {
+        if let (Some(uri), Ok(address)) = (Self::uri_of(item), Url::parse(address)) {
+            self.ways.add(uri, address);
         }
     }
 
@@ -298,6 +342,9 @@ impl Workspace for AzureWorkspace {
         match &file.location {
             Location::Blob(url) => {
                 let connection = self.way_to_url(url).await?;
+                if file.tier.as_deref() == Some(tier::ARCHIVE) {
+                    self.bring_back(&connection, url, file).await?;
+                }
                 let reader = BlobReader::new(&connection, url, None)?;
                 Ok(range::read(reader, file, connection.ahead()))
             }

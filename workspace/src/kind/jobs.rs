@@ -83,13 +83,14 @@ pub(super) static ROW: Kind = Kind {
     azml: Some(&crate::azml::JOB),
 };
 
-/// Job types whose steps, trials or iterations are runs that no list shows.
+/// Job types whose steps, trials or iterations are runs that no list shows, in either form of the document: such a run may
+/// be a pipeline or a sweep itself.
 fn has_children(document: &Value) -> bool {
-    let job_type = document
-        .pointer("/properties/jobType")
-        .and_then(Value::as_str);
-    matches!(
-        job_type,
-        Some("Pipeline" | "Sweep" | "AutoML" | "FineTuning")
-    )
+    let text = |pointer| document.pointer(pointer).and_then(Value::as_str);
+    let of_job = text("/properties/jobType");
+    let of_run = text("/runType").unwrap_or_default().to_ascii_lowercase();
+    matches!(of_job, Some("Pipeline" | "Sweep" | "AutoML" | "FineTuning"))
+        || ["pipeline", "hyperdrive", "sweep", "automl"]
+            .iter()
+            .any(|word| of_run.contains(word))
 }

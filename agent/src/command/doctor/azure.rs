@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use workspace::azure::{Connection, Probe, Verdict, WhoAmI, WorkspaceName};
 
-use super::{Check, Findings, State};
+use super::{Check, Findings, State, more_roles};
 use crate::config;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
@@ -80,9 +80,12 @@ async fn of_azure(
     for probe in connection.probe(name).await {
         permission(&entry.name, &probe, found);
     }
-    if entry.secrets || entry.datastore_access == config::DatastoreAccess::Datastore {
-        for action in workspace::Role::secrets().actions {
-            let says = "not asked: the answer would be a secret";
+    for role in more_roles(entry) {
+        for action in role.actions {
+            let says = format!(
+                "not asked, since it would change something or tell a secret; the role `{}` has it",
+                role.name
+            );
             found
                 .checks
                 .push(Check::unknown("permissions", action.name(), says));

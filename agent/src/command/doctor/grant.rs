@@ -8,6 +8,7 @@ use workspace::Role;
 use workspace::azure::{AzureWorkspace, Connection, ReadOptions, WorkspaceName};
 
 use super::azure::connect;
+use super::more_roles;
 use crate::config;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
@@ -28,7 +29,13 @@ struct Wanted {
 pub(super) async fn run(named: &[String], session: &Session) -> Result<ExitStatus, Failure> {
     let wanted = wanted(named, session)?;
     let mut lines: Vec<String> = Vec::new();
-    for role in [Role::backup(), Role::secrets(), Role::restore()] {
+    for role in [
+        Role::backup(),
+        Role::secrets(),
+        Role::rehydration(),
+        Role::share_snapshot(),
+        Role::restore(),
+    ] {
         let groups: BTreeSet<String> = wanted
             .iter()
             .filter(|one| one.role == role)
@@ -71,8 +78,8 @@ fn wanted(named: &[String], session: &Session) -> Result<Vec<Wanted>, Failure> {
     for entry in session.workspaces(named)? {
         let azure = entry.azure.over(&session.config.azure);
         add(Role::backup(), &entry.url, azure.clone())?;
-        if entry.secrets || entry.datastore_access == config::DatastoreAccess::Datastore {
-            add(Role::secrets(), &entry.url, azure)?;
+        for role in more_roles(&entry) {
+            add(role, &entry.url, azure.clone())?;
         }
     }
     if named.is_empty() {
@@ -109,13 +116,12 @@ async fn assignments(session: &Session, one: &Wanted) -> Vec<String> {
         Some(connection) => account(connection, &one.name).await,
         None => None,
     };
-    let on_storage = one
-        .role
-        .actions
-        .iter()
-        .any(|action| action.plane() == workspace::permission::Plane::Data);
-    let storage = on_storage.then(|| account.unwrap_or_else(|| group(&one.name)));
-    std::iter::once(one.name.arm_id())
+    let role = &one.role;
+    let workspace = role.is_for_workspaces().then(|| one.name.arm_id());
+    let storage = || account.unwrap_or_else(|| group(&one.name));
+    let storage = role.is_for_storage().then(storage);
+    workspace
+        .into_iter()
         .chain(storage)
         .map(|scope| {
             format!(

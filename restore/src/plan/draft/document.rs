@@ -10,6 +10,8 @@ use crate::plan::decide::{Found, Verdict, decide, next_version};
 use crate::snapshot::Loaded;
 use crate::{Action, Error, Loss, OnConflict, Work};
 
+/// The access tier in which blobs cannot be read.
+const ARCHIVE: &str = "Archive";
 /// How many versions of a name are looked through for one that is the same.
 const VERSIONS_COMPARED_MAX: usize = 16;
 
@@ -73,6 +75,7 @@ impl Draft<'_> {
         if verdict.action == Action::Create {
             self.losses.extend(expected.losses.iter().cloned());
             self.bytes_without_place(loaded, &expected);
+            self.archived_bytes(loaded);
         } else {
             let manual = expected
                 .losses
@@ -139,6 +142,22 @@ impl Draft<'_> {
                 format!("{files} files"),
                 "the place that its document names is not one that a restore writes to",
                 "map its storage account, or copy them by hand",
+            ));
+        }
+    }
+
+    /// A row for files that lay in the archive tier when they were saved.
+    fn archived_bytes(&mut self, loaded: &Loaded) {
+        let files = loaded.item.files.iter();
+        let archived = files.filter(|file| file.tier.as_deref() == Some(ARCHIVE));
+        let count = archived.count();
+        if count > 0 {
+            self.losses.push(Loss::new(
+                &loaded.id,
+                Action::Create,
+                format!("the archive tier of {count} files"),
+                "nobody can read an archived blob, and so not verify it",
+                "they come back in the account's own tier",
             ));
         }
     }

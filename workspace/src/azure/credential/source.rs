@@ -18,7 +18,9 @@ use url::Url;
 use super::certificate::Assertion;
 use super::claims::Claims;
 use super::metadata::MetadataService;
-use super::{ClientCertificate, ClientSecret, CredentialSource, DefaultSources, WorkloadIdentity};
+use super::{
+    AzureCli, ClientCertificate, ClientSecret, CredentialSource, DefaultSources, WorkloadIdentity,
+};
 use crate::azure::answer::{from_core, shortened};
 use crate::{Clock, Error};
 
@@ -39,7 +41,7 @@ enum One {
     Certificate(ClientCertificate),
     Workload(WorkloadIdentity),
     Managed(MetadataService),
-    Cli,
+    Cli(AzureCli),
 }
 
 /// Which source gives the tokens of a connection.
@@ -74,7 +76,7 @@ impl Source {
         let sources = match source {
             CredentialSource::Ambient => chain(
                 DefaultSources {
-                    azure_cli: true,
+                    azure_cli: Some(AzureCli::default()),
                     ..DefaultSources::default()
                 },
                 metadata,
@@ -84,7 +86,7 @@ impl Source {
             CredentialSource::ClientCertificate(certificate) => vec![One::Certificate(certificate)],
             CredentialSource::ManagedIdentity(identity) => vec![One::Managed(metadata(identity))],
             CredentialSource::WorkloadIdentity(identity) => vec![One::Workload(identity)],
-            CredentialSource::AzureCli => vec![One::Cli],
+            CredentialSource::AzureCli(cli) => vec![One::Cli(cli)],
         };
         let mut cloud = CustomConfiguration::default();
         login.as_str().clone_into(&mut cloud.authority_host);
@@ -162,8 +164,11 @@ impl Source {
             One::ClientSecret(secret) => self.client_secret(secret)?,
             One::Certificate(certificate) => self.certificate(certificate)?,
             One::Workload(identity) => self.workload(identity).await?,
-            One::Cli => AzureCliCredential::new(Some(AzureCliCredentialOptions::default()))
-                .map_err(|error| self.refused(source, error))?,
+            One::Cli(cli) => AzureCliCredential::new(Some(AzureCliCredentialOptions {
+                tenant_id: cli.tenant_id.clone(),
+                ..AzureCliCredentialOptions::default()
+            }))
+            .map_err(|error| self.refused(source, error))?,
             One::Managed(service) => return service.token(audience).await,
         };
         let scope = format!("{audience}/.default");
@@ -283,7 +288,7 @@ fn chain(
         .chain(sources.client_certificate.map(One::Certificate))
         .chain(sources.workload_identity.map(One::Workload))
         .chain([One::Managed(managed)])
-        .chain(sources.azure_cli.then_some(One::Cli))
+        .chain(sources.azure_cli.map(One::Cli))
         .collect()
 }
 
@@ -294,7 +299,7 @@ impl One {
             Self::Certificate(_) => "client-certificate",
             Self::Workload(_) => "workload-identity",
             Self::Managed(_) => "managed-identity",
-            Self::Cli => "azure-cli",
+            Self::Cli(_) => "azure-cli",
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use futures::TryStreamExt;
+use md5::{Digest, Md5};
 use tokio::sync::Semaphore;
 
 use super::{Piece, RANGE_BYTES_MAX, Ranged, read};
@@ -14,6 +17,8 @@ struct Held {
     /// The longest piece that comes before the connection is cut.
     cut: u64,
     asked: Arc<Mutex<Vec<(u64, u64)>>>,
+    /// The digest that is stated of every range in place of the right one.
+    digest: Option<&'static str>,
 }
 
 impl Ranged for Held {
@@ -22,6 +27,7 @@ impl Ranged for Held {
         start: u64,
         length: u64,
         _: Option<&str>,
+        digest: bool,
     ) -> Result<Option<Piece>, Error> {
         let whole = self.bytes.len() as u64;
         if start >= whole {
@@ -32,6 +38,9 @@ impl Ranged for Held {
             .unwrap_or_else(std::sync::PoisonError::into_inner)
             .push((start, length));
         let end = (start + length.min(self.cut)).min(whole);
+        let asked = usize::try_from(start).unwrap_or_default()
+            ..usize::try_from((start + length).min(whole)).unwrap_or_default();
+        let right = STANDARD.encode(Md5::digest(self.bytes.get(asked).unwrap_or_default()));
         let part =
             usize::try_from(start).unwrap_or_default()..usize::try_from(end).unwrap_or_default();
         let mut etags = self
@@ -42,6 +51,7 @@ impl Ranged for Held {
             bytes: self.bytes.get(part).unwrap_or_default().to_vec().into(),
             etag: etags.pop().map(str::to_owned),
             total: Some(whole),
+            md5: digest.then(|| self.digest.map_or(right, str::to_owned)),
         }))
     }
 }
@@ -70,6 +80,7 @@ fn held(bytes: Vec<u8>, etags: &[&'static str]) -> Held {
         etags: Mutex::new(etags.to_vec()),
         cut: u64::MAX,
         asked: Arc::default(),
+        digest: None,
     }
 }
 
@@ -123,6 +134,22 @@ async fn a_wrong_digest_or_length_is_damage() -> Result<(), Error> {
     assert!(matches!(wrong, Err(Error::Damaged { .. })), "{wrong:?}");
     let right = file(Some(3), Some("kAFQmDzST7DWlj99KOF/cg=="))?;
     assert_eq!(all(held(b"abc".to_vec(), &[]), &right).await?, b"abc");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_range_with_another_digest_is_damage_where_the_whole_has_none() -> Result<(), Error> {
+    let of = || Held {
+        digest: Some("kAFQmDzST7DWlj99KOF/cg=="),
+        ..held(b"abd".to_vec(), &[])
+    };
+    let wrong = all(of(), &file(Some(3), None)?).await;
+    let text = format!("{wrong:?}");
+    assert!(text.contains("Damaged") && text.contains("at 0"), "{text}");
+    // The digest of the whole is proof enough, and the service is not asked for others.
+    let right = file(Some(3), Some("SRHfJpYQJKXR7dqFbaAkzw=="))?;
+    let whole = all(of(), &right).await;
+    assert!(!format!("{whole:?}").contains("at 0"), "{whole:?}");
     Ok(())
 }
 

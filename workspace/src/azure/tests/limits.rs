@@ -1,5 +1,7 @@
 //! A cloud that limits what is asked of it, or that knows older api-versions only; and operations that fail.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures::future::try_join_all;
@@ -8,6 +10,7 @@ use simulator::faults::{Fault, Rule};
 use tokio::time::Instant;
 
 use super::bench::{Bench, list};
+use super::spy::Spy;
 use crate::azure::{AzureWorkspace, Connection, Quota, ReadOptions, Service, Settings};
 use crate::{Error, ItemId, Kind, Workspace};
 
@@ -120,6 +123,102 @@ async fn a_cloud_that_does_not_know_the_newest_version_is_read_with_an_older_one
             .is_some()
     );
     assert_eq!(refused(&workspace.connection().traffic()), before);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_read_with_a_version_that_the_target_does_not_know_is_written_with_an_older_one()
+-> Result<(), Error> {
+    let bench = Bench::new();
+    let newest = |kind: &str, version: &str| {
+        let mut state = bench.simulator.state();
+        let _ = state
+            .settings
+            .newest
+            .insert(kind.to_owned(), version.to_owned());
+    };
+    newest("workspaces", "2024-10-01");
+    newest("workspaces/environments", "2024-04-01");
+    newest("workspaces/environments/versions", "2024-04-01");
+    let target = bench.open(&bench.target).await?;
+    let body = json!({"properties": {"image": "ubuntu:24.04"}});
+    let versions = || -> Vec<String> {
+        let state = bench.simulator.state();
+        let log = state.arrivals.log().iter();
+        let of = log.filter(|it| it.method != "GET" && it.target.contains("/environments/"));
+        let version = |it: &str| {
+            it.split("api-version=")
+                .nth(1)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        of.map(|it| version(&it.target)).collect()
+    };
+    let id = ItemId::versioned("environments", "e", "1");
+    bench.simulator.state().arrivals.reset();
+    target.put(&id, &body, "2025-12-01").await?;
+    assert_eq!(
+        versions(),
+        ["2025-12-01", "2025-06-01", "2024-10-01", "2024-04-01"]
+    );
+    // Learnt once; what is older than the newest known stays as it is.
+    let other = ItemId::versioned("environments", "e", "2");
+    target.put(&other, &body, "2025-06-01").await?;
+    target.put(&id, &body, "2023-10-01").await?;
+    target.delete(&other, "2025-12-01").await?;
+    assert_eq!(
+        versions().split_off(4),
+        ["2024-04-01", "2023-10-01", "2024-04-01"]
+    );
+    // A version of which the row has never heard, as a later mlark may have read with.
+    newest("workspaces/data", "2025-06-01");
+    newest("workspaces/data/versions", "2025-06-01");
+    let fresh = bench.open(&bench.target).await?;
+    let data = ItemId::versioned("data", "d", "1");
+    let body = json!({"properties": {"dataType": "uri_file",
+        "dataUri": "azureml://datastores/workspaceblobstore/paths/x"}});
+    fresh.put(&data, &body, "2027-01-01").await?;
+    // The list of workspaces falls back too.
+    let all = format!(
+        "azureml://subscriptions/{}/resourceGroups/*/workspaces/*",
+        bench.target.subscription
+    );
+    let found = fresh.connection().workspaces(&all.parse()?).await?;
+    assert_eq!(found, [bench.target.clone()]);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resource_that_says_of_itself_that_it_is_being_made_is_waited_for() -> Result<(), Error> {
+    for (last, good) in [("Succeeded", true), ("Failed", false)] {
+        let bench = Bench::new();
+        let looks = Arc::new(AtomicU32::new(0));
+        let seen = looks.clone();
+        let (settings, _) = Spy::before(bench.settings(), move |request, status, headers, body| {
+            if !request.url().path().ends_with("/environments/e/versions/1") || *status >= 300 {
+                return;
+            }
+            headers.remove("azure-asyncoperation");
+            let state = match seen.fetch_add(1, Ordering::Relaxed) {
+                0..3 => "Creating",
+                _ => last,
+            };
+            let mut document: serde_json::Value = serde_json::from_str(body).expect("JSON");
+            document["properties"]["provisioningState"] = json!(state);
+            document["error"] = json!({"code": "UserError", "message": "told to"});
+            *body = document.to_string();
+        });
+        let connection = Connection::open(settings).await?;
+        let target =
+            AzureWorkspace::open(&connection, &bench.target, ReadOptions::default()).await?;
+        let id = ItemId::versioned("environments", "e", "1");
+        let body = json!({"properties": {"image": "ubuntu:24.04"}});
+        let put = target.put(&id, &body, "2025-12-01").await;
+        assert_eq!(looks.load(Ordering::Relaxed), 4, "{put:?}");
+        assert_eq!(put.is_ok(), good, "{put:?}");
+        let text = format!("{put:?}");
+        assert!(good || text.contains("UserError: told to"), "{text}");
+    }
     Ok(())
 }
 
