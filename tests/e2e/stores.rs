@@ -1,5 +1,7 @@
 //! A repository in the cloud's own storage, opened by an identity, in virtual time: throttled, cut off, refused.
 
+mod conformance;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +13,7 @@ use mlark::config::environment::Environment;
 use mlark::config::{Azure, Repository};
 use mlark::store::{self, Address};
 use mlark::{Context, failure::Failure};
+use simulator::blob::Tier;
 use simulator::call::Service;
 use simulator::clock::RuntimeClock;
 use simulator::faults::{Fault, Rule};
@@ -29,7 +32,10 @@ struct Store {
 impl Store {
     fn new() -> Self {
         let clock = RuntimeClock::starting_at(START.parse().unwrap());
-        let simulator = Simulator::with_clock(Settings::default(), Arc::new(clock));
+        Self::of(Simulator::with_clock(Settings::default(), Arc::new(clock)))
+    }
+
+    fn of(simulator: Simulator) -> Self {
         let key = World::small(7).build(&simulator).unwrap();
         let at = simulator.now();
         let account = {
@@ -253,9 +259,8 @@ async fn a_refused_identity_a_missing_container_and_an_archived_pack_are_told_ap
     {
         let mut state = store.simulator.state();
         let blobs = &mut state.accounts.get_mut(&store.account).unwrap().blobs;
-        let tier = "Archive".to_owned();
         blobs
-            .set_tier("mlark", "team/a/packs/ab/abc", tier)
+            .set_tier("mlark", "team/a/packs/ab/abc", Tier::Archive)
             .unwrap();
     }
     let error = storage.read_range(&name, 0..2).await.unwrap_err();

@@ -30,10 +30,10 @@ TARGET = Place("b0000000-0000-4000-8000-00000000000b", "rg-recovery", "ws-recove
 class Cloud:
     """The simulator as a process, and everything that a test does through real clients."""
 
-    def __init__(self, world="none"):
+    def __init__(self, world="none", page=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mlark-interop-"))
         self.process = subprocess.Popen(
-            [BINARIES / "simulator", "serve", "--world", world, "--dir", self.folder / "cloud"],
+            [BINARIES / "simulator", "serve", "--world", world, "--dir", self.folder / "cloud", *(["--page", str(page)] if page else [])],
             stdout=subprocess.PIPE, text=True)
         ready = self.process.stdout.readline()
         if "ready" not in ready:
@@ -66,12 +66,12 @@ class Cloud:
         answer = requests.get(f"{self.urls['management']}/subscriptions", params={"api-version": "2022-12-01"}, headers={"Authorization": f"Bearer {token}"})
         assert answer.status_code == 200, f"the token is not taken: {answer.status_code} {answer.text[:300]}"
 
-    def arm(self, method, path, body=None, version=ARM_VERSION, **query):
+    def arm(self, method, path, body=None, version=ARM_VERSION, headers=None, **query):
         """One ARM request; the JSON of its answer."""
         answer = requests.request(
             method, path if path.startswith("https://") else self.urls["management"] + path, json=body,
             params={} if path.startswith("https://") else {"api-version": version, **query},
-            headers={"Authorization": f"Bearer {self.token(self.urls['management'] + '/.default')}"})
+            headers={"Authorization": f"Bearer {self.token(self.urls['management'] + '/.default')}", **(headers or {})})
         if not answer.ok:
             raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text[:500]}")
         return answer.json() if answer.content else None
@@ -138,11 +138,17 @@ class Cloud:
 
         return ContainerClient(f"https://{account}.blob.{self.urls['storage_suffix']}", name, credential=self.credential())
 
-    def share(self, account, name):
+    def share(self, account, name, snapshot=None):
         """The official file-share client of a share, with the intent that a token needs."""
         from azure.storage.fileshare import ShareClient
 
-        return ShareClient(f"https://{account}.file.{self.urls['storage_suffix']}", name, credential=self.credential(), token_intent="backup")
+        return ShareClient(f"https://{account}.file.{self.urls['storage_suffix']}", name, snapshot=snapshot, credential=self.credential(), token_intent="backup")
+
+    def shares(self, account):
+        """The official client of an account's file service."""
+        from azure.storage.fileshare import ShareServiceClient
+
+        return ShareServiceClient(f"https://{account}.file.{self.urls['storage_suffix']}", credential=self.credential(), token_intent="backup")
 
     def store(self, place, datastore):
         """Account and container or share of a datastore, as ARM says."""

@@ -7,10 +7,13 @@ what they do change; the recordings are committed.
 import pathlib
 import sys
 
+import client_blob
+import client_ml
+import client_share
 import clients
 from cloud import ROOT, Cloud
 
-WORK = {"seed": clients.ml, "storage-blob": clients.blob, "storage-file": clients.file_share, "mlflow": clients.mlflow}
+WORK = {"seed": client_ml.fill, "storage-blob": client_blob.blob, "storage-file": client_share.file_share, "mlflow": clients.mlflow}
 
 
 def record(folder: pathlib.Path):
@@ -20,7 +23,7 @@ def record(folder: pathlib.Path):
         try:
             cloud.create_workspace(clients.WORKSPACE)
             cloud.control("POST", "/recording", {"file": str(folder / f"{name}.jsonl")})
-            work(cloud)
+            work(cloud, clients.WORKSPACE)
         finally:
             cloud.close()
 

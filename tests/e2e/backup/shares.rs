@@ -25,11 +25,7 @@ fn snapshots(cloud: &Cloud) -> usize {
     let state = cloud.simulator.state();
     let workspace = state.workspace(&cloud.key).unwrap();
     let shares = &state.accounts[&workspace.account].shares;
-    shares
-        .share(&workspace.notebook_share)
-        .unwrap()
-        .snapshots
-        .len()
+    shares.moments(&workspace.notebook_share).len()
 }
 
 /// Requests that change something at the file service.

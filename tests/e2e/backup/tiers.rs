@@ -1,6 +1,7 @@
 //! Archived blobs: gaps, or brought back where the configuration wants that; and blobs whose tier changes.
 
 use mlark::capture::{Counted, Ending, Report};
+use simulator::blob::Tier;
 use simulator::state::CLIENT_ID;
 use workspace::azure::{Archived, AzureWorkspace, Priority, ReadOptions};
 
@@ -23,7 +24,7 @@ async fn back_up(cloud: &Cloud, options: ReadOptions) -> Report {
 }
 
 /// Gives every file of a model a tier; says which item it is, and how many files.
-fn set_tier(cloud: &Cloud, tier: &str) -> (String, usize) {
+fn set_tier(cloud: &Cloud, tier: Tier) -> (String, usize) {
     let (item, container, folder) = a_model(cloud);
     let mut state = cloud.simulator.state();
     let account = state.workspace(&cloud.key).unwrap().account.clone();
@@ -32,7 +33,7 @@ fn set_tier(cloud: &Cloud, tier: &str) -> (String, usize) {
     let below = held.blobs.keys().filter(|name| name.starts_with(&folder));
     let names: Vec<String> = below.cloned().collect();
     for name in &names {
-        blobs.set_tier(&container, name, tier.to_owned()).unwrap();
+        blobs.set_tier(&container, name, tier).unwrap();
     }
     (item, names.len())
 }
@@ -48,7 +49,7 @@ fn tier_requests(cloud: &Cloud) -> u64 {
 #[tokio::test(start_paused = true)]
 async fn an_archived_blob_is_a_gap_that_says_so_and_nothing_is_changed() {
     let cloud = Cloud::small().await;
-    let (item, files) = set_tier(&cloud, "Archive");
+    let (item, files) = set_tier(&cloud, Tier::Archive);
     let report = cloud.back_up().await;
     assert_eq!(report.ending, Ending::Complete);
     assert_eq!(report.gaps.len(), files, "{:?}", report.gaps);
@@ -62,7 +63,7 @@ async fn an_archived_blob_is_a_gap_that_says_so_and_nothing_is_changed() {
 #[tokio::test(start_paused = true)]
 async fn archived_blobs_are_brought_back_and_the_backup_after_that_has_them() {
     let cloud = Cloud::small().await;
-    let (item, files) = set_tier(&cloud, "Archive");
+    let (item, files) = set_tier(&cloud, Tier::Archive);
     let report = back_up(&cloud, REHYDRATE).await;
     assert_eq!(report.gaps.len(), files, "{:?}", report.gaps);
     let asked = |report: &Report| {
@@ -92,7 +93,7 @@ async fn archived_blobs_are_brought_back_and_the_backup_after_that_has_them() {
 async fn a_blob_that_was_saved_before_it_was_archived_stays_in_every_snapshot() {
     let cloud = Cloud::small().await;
     cloud.back_up().await;
-    set_tier(&cloud, "Archive");
+    set_tier(&cloud, Tier::Archive);
     cloud.take_requests();
     let report = back_up(&cloud, REHYDRATE).await;
     assert!(!report.has_gaps(), "{:?}", report.gaps);
@@ -103,7 +104,7 @@ async fn a_blob_that_was_saved_before_it_was_archived_stays_in_every_snapshot() 
 #[tokio::test(start_paused = true)]
 async fn who_may_not_bring_a_blob_back_is_told_the_action_that_is_missing() {
     let cloud = Cloud::small().await;
-    set_tier(&cloud, "Archive");
+    set_tier(&cloud, Tier::Archive);
     {
         let mut state = cloud.simulator.state();
         let principal = state.directory.principal_mut(CLIENT_ID).unwrap();

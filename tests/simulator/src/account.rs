@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rand::RngCore;
+use serde_json::{Map, Value};
 
 use crate::blob::BlobStore;
 use crate::share::ShareStore;
@@ -16,6 +17,14 @@ pub struct Account {
     pub arm_id: String,
     /// Account keys, base64 as Azure shows them.
     pub keys: [String; 2],
+    /// Region, such as `westeurope`.
+    pub location: String,
+    /// Whether paths are files in directories: Azure Data Lake Storage Gen2.
+    pub hierarchical: bool,
+    /// What clients wrote of it, and nobody here knows.
+    pub properties: Map<String, Value>,
+    /// The same of its blob service.
+    pub blob_service: Map<String, Value>,
     /// Containers and their blobs.
     pub blobs: BlobStore,
     /// Shares and their files.
@@ -33,6 +42,10 @@ impl Account {
             name: name.into(),
             arm_id: arm_id.into(),
             keys: [key(random), key(random)],
+            location: "westeurope".to_owned(),
+            hierarchical: false,
+            properties: Map::new(),
+            blob_service: Map::new(),
             blobs: BlobStore::new(u64::from(random.next_u32())),
             shares: ShareStore::new(u64::from(random.next_u32())),
         }

@@ -12,6 +12,7 @@ mod read;
 mod reference;
 mod render;
 mod secret;
+mod storage;
 mod upload;
 mod version;
 mod workspaces;
@@ -33,6 +34,7 @@ use place::Place;
 pub use operation::Operation;
 pub use page::pages;
 pub(crate) use version::missing as missing_api_version;
+pub(crate) use workspaces::recovery;
 pub use workspaces::{WorkspaceSpec, create as create_workspace};
 
 /// Answers a call to `management.SUFFIX`.
@@ -91,14 +93,30 @@ fn above_workspace(call: &Call, state: &mut State) -> Answer {
         [
             "subscriptions",
             _,
+            "providers",
+            "microsoft.storage",
+            "locations",
+            _,
+            route,
+            id,
+        ] => operation::poll(call, state, route, id),
+        [
+            "subscriptions",
+            _,
+            "providers",
+            "microsoft.storage",
+            "storageaccounts",
+        ] => storage::handle(call, state, &[]),
+        [
+            "subscriptions",
+            _,
             "resourcegroups",
             _,
             "providers",
             "microsoft.storage",
             "storageaccounts",
-            name,
-            action @ ..,
-        ] => group::storage_account(call, state, name, action),
+            rest @ ..,
+        ] => storage::handle(call, state, rest),
         _ => Err(unknown_route(call)),
     }
 }

@@ -1,4 +1,5 @@
-//! What arrived: counts by route, and calls that came again before `Retry-After` allowed it.
+//! What arrived: counts by route and by client, calls that came again before `Retry-After` allowed it, and calls that were
+//! tried again at all.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -47,10 +48,46 @@ pub struct Route {
     pub status: u16,
 }
 
+/// Calls of one client to one route.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct OfClient {
+    /// The first product in its `User-Agent`, such as `azsdk-python-storage-blob/12.31.1`.
+    pub client: String,
+    /// Service.
+    pub service: Service,
+    /// Method.
+    pub method: String,
+    /// Route template.
+    pub route: String,
+}
+
+/// A call that came again after an answer that was no success.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Retried {
+    /// Who tried again.
+    pub client: String,
+    /// Method.
+    pub method: String,
+    /// Route template.
+    pub route: String,
+    /// The answer before; 0 for a reset.
+    pub after: u16,
+}
+
+/// An answer that was no success, and the id that the client gave the call.
+#[derive(Debug)]
+struct Trouble {
+    status: u16,
+    id: Option<String>,
+}
+
 /// What arrived so far.
 #[derive(Debug, Default)]
 pub struct Arrivals {
     counts: BTreeMap<Route, u64>,
+    clients: BTreeMap<OfClient, u64>,
+    trouble: HashMap<String, Trouble>,
+    retried: Vec<Retried>,
     log: Vec<Arrival>,
     not_before: HashMap<String, Timestamp>,
     early: Vec<String>,
@@ -59,9 +96,19 @@ pub struct Arrivals {
 }
 
 impl Arrivals {
-    /// Notes a call before it is answered: did it come too early?
-    pub(crate) fn came(&mut self, call: &Call) {
+    /// Notes a call before it is answered: did it come too early, or again?
+    pub(crate) fn came(&mut self, call: &Call, route: &str) {
         let key = key(call);
+        if let Some(before) = self.trouble.remove(&key)
+            && before.is_tried_again(call)
+        {
+            self.retried.push(Retried {
+                client: client(call).to_owned(),
+                method: call.method.to_string(),
+                route: route.to_owned(),
+                after: before.status,
+            });
+        }
         let Some(moment) = self.not_before.remove(&key) else {
             return;
         };
@@ -101,6 +148,17 @@ impl Arrivals {
             status,
         };
         *self.counts.entry(counted).or_default() += 1;
+        let of_client = OfClient {
+            client: client(call).to_owned(),
+            service: call.service,
+            method: method.clone(),
+            route: route.to_owned(),
+        };
+        *self.clients.entry(of_client).or_default() += 1;
+        if !(200..400).contains(&status) {
+            let id = call.header(REQUEST_ID).map(str::to_owned);
+            self.trouble.insert(key(call), Trouble { status, id });
+        }
         if self.log.len() < KEPT {
             let target = format!("{}?{}", call.raw_path, without_signature(&call.raw_query));
             let (service, label) = (call.service, call.label.clone());
@@ -141,6 +199,16 @@ impl Arrivals {
         self.sent.get(&service).copied().unwrap_or_default()
     }
 
+    /// Counts by client, service, method and route, whatever the answers.
+    pub fn clients(&self) -> &BTreeMap<OfClient, u64> {
+        &self.clients
+    }
+
+    /// Calls that came again after an answer that was no success.
+    pub fn retried(&self) -> &[Retried] {
+        &self.retried
+    }
+
     /// All calls in their order, up to a bound.
     pub fn log(&self) -> &[Arrival] {
         &self.log
@@ -151,14 +219,35 @@ impl Arrivals {
         &self.early
     }
 
-    /// Forgets counts, log and early calls; what clients were told to wait for stays.
+    /// Forgets counts, log, early and repeated calls; what clients were told to wait for stays.
     pub fn reset(&mut self) {
         self.counts.clear();
+        self.clients.clear();
+        self.retried.clear();
+        self.trouble.clear();
         self.log.clear();
         self.early.clear();
         self.received.clear();
         self.sent.clear();
     }
+}
+
+/// The id that a client gives a call, and each further try of it.
+const REQUEST_ID: &str = "x-ms-client-request-id";
+
+impl Trouble {
+    /// Whether the same call is another try: it says so by its id, or the answer was one after which clients try again.
+    fn is_tried_again(&self, call: &Call) -> bool {
+        let passing = matches!(self.status, 0 | 401 | 408 | 429 | 500..);
+        let id = call.header(REQUEST_ID);
+        passing || (id.is_some() && id == self.id.as_deref())
+    }
+}
+
+/// The first product of a `User-Agent`.
+fn client(call: &Call) -> &str {
+    let agent = call.header("user-agent").unwrap_or_default();
+    agent.split(' ').next().unwrap_or_default()
 }
 
 fn sent(call: &Call, reply: &Reply) -> u64 {

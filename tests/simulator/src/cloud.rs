@@ -74,6 +74,11 @@ impl Cloud {
         format!("https://{account}.file.{}", self.storage_suffix())
     }
 
+    /// `https://ACCOUNT.dfs.core.SUFFIX`: the same containers, as file systems.
+    pub fn dfs_url(&self, account: &str) -> String {
+        format!("https://{account}.dfs.{}", self.storage_suffix())
+    }
+
     /// `REGION.api.SUFFIX[:PORT]`: host of the data plane of a region.
     pub fn data_host(&self, region: &str) -> String {
         self.authority(format_args!("{region}.api"))

@@ -10,7 +10,7 @@
 //! | `GET /workspaces/S/G/W` | its whole content, with SHA-256 of every blob and file |
 //! | `DELETE /workspaces/S/G/W[?purge=true][&account=true]` | deletes it; with `account` its storage account too |
 //! | `POST /workspaces/S/G/W/runs/RUN` `{status, tags, properties, metrics: [{name, value, step}]}` | changes a job or run; a status set here stays |
-//! | `GET /requests`, `DELETE /requests` | counts by route; forgets them |
+//! | `GET /requests`, `DELETE /requests` | counts by route and by client, and calls that were tried again; forgets them |
 //! | `GET /arrivals` | every call in its order, and those that came too early |
 //! | `GET /faults`, `PUT /faults` `{seed, rules}`, `POST /faults` (one rule), `DELETE /faults` | what goes wrong |
 //! | `POST /operations` `{failing: n}` | lets the next n long-running operations fail |
@@ -18,6 +18,7 @@
 //! | `GET /clock`, `POST /clock` `{advance_seconds}` | the simulator's time |
 //! | `GET /principals`, `PUT /principals/CLIENT_ID` `{secret, denied: […], subject, managed}` | who may ask, and what they may not do |
 //! | `POST /principals/CLIENT_ID/certificates` | makes a certificate for a principal: `{pem}`, with its key |
+//! | `GET /bills/ACCOUNT`, `DELETE /bills/ACCOUNT` | what an account's blob service is billed for; forgets it |
 //! | `PUT\|GET\|DELETE /blobs/ACCOUNT/CONTAINER/PATH` | a blob's bytes; `DELETE` with `?prefix=true` all below |
 //! | `PUT\|GET\|DELETE /files/ACCOUNT/SHARE/PATH` | the same of a share |
 //! | `POST /unreadable/blobs\|files/ACCOUNT/CONTAINER/PATH` `{status}` | every read fails with it; `null` mends |
@@ -31,7 +32,7 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::arm::WorkspaceSpec;
+use crate::arm::{WorkspaceSpec, recovery};
 use crate::call::Call;
 use crate::certificate::Certificate;
 use crate::directory::Principal;
@@ -69,6 +70,9 @@ pub(crate) fn handle(simulator: &Simulator, call: &Call) -> Answer {
             certificate(simulator, client_id)
         }
         (&Method::PUT, ["principals", client_id]) => principal(simulator, call, client_id),
+        (&Method::GET | &Method::DELETE, ["bills", account]) => {
+            bytes::bills(simulator, call, account)
+        }
         (_, ["blobs", account, container, ..]) => bytes::blob(simulator, call, account, container),
         (_, ["files", account, share, ..]) => bytes::file(simulator, call, account, share),
         (&Method::POST, ["unreadable", kind, account, container, ..]) => {
@@ -174,7 +178,9 @@ fn delete(simulator: &Simulator, call: &Call, key: &WorkspaceKey) -> Answer {
         .get_mut(key)
         .ok_or_else(|| no_workspace(key))?;
     let account = found.account.clone();
-    found.deleted.get_or_insert(now);
+    if found.deleted.is_none() {
+        recovery::delete(found, now);
+    }
     if call.query.is("purge", "true") {
         state.workspaces.remove(key);
     }
@@ -216,7 +222,10 @@ fn requests(simulator: &Simulator, call: &Call) -> Answer {
             let counts = arrivals.counts().iter();
             let rows = counts.map(|(of, n)| json!({"service": of.service, "method": of.method, "route": of.route, "status": of.status, "count": n}));
             let total: u64 = arrivals.counts().values().sum();
-            json!({"requests": rows.collect::<Vec<_>>(), "total": total, "early": arrivals.early()})
+            let clients = arrivals.clients().iter();
+            let clients = clients.map(|(of, n)| json!({"client": of.client, "service": of.service, "method": of.method, "route": of.route, "count": n}));
+            json!({"requests": rows.collect::<Vec<_>>(), "total": total, "early": arrivals.early(),
+                "clients": clients.collect::<Vec<_>>(), "retried": arrivals.retried()})
         }
         _ => {
             return Err(refuse(

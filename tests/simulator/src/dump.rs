@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::account::Account;
 use crate::arm;
+use crate::blob::Tier;
 use crate::clock::iso;
 use crate::state::State;
 use crate::workspace::{Workspace, WorkspaceKey};
@@ -86,7 +87,7 @@ fn blobs(account: &Account) -> Value {
         for (name, blob) in &of.blobs {
             let shown = json!({
                 "bytes": blob.content.size(), "sha256": hex::encode(blob.content.sha256()), "content_type": blob.headers.content_type,
-                "metadata": blob.metadata, "tier": blob.tier, "etag": blob.etag,
+                "metadata": blob.metadata, "tier": blob.tier.map(Tier::name), "etag": blob.etag,
             });
             all.insert(format!("{container}/{name}"), shown);
         }

@@ -320,3 +320,6 @@ fn chance(salt: (u64, usize), key: &str, attempt: u64) -> f64 {
         .fold(0u32, |bits, byte| bits << 8 | u32::from(*byte));
     f64::from(bits) / (f64::from(u32::MAX) + 1.0)
 }
+
+#[cfg(test)]
+mod tests;

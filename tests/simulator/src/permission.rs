@@ -55,6 +55,9 @@ fn fits(granted: &str, action: &str) -> bool {
 const BLOB_READ: &str = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read";
 const BLOB_WRITE: &str = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write";
 const BLOB_DELETE: &str = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/delete";
+const VERSION_DELETE: &str =
+    "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/deleteBlobVersion/action";
+const KEEP: &str = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/immutableStorage/runAsSuperUser/action";
 const CONTAINER_READ: &str = "Microsoft.Storage/storageAccounts/blobServices/containers/read";
 const CONTAINER_WRITE: &str = "Microsoft.Storage/storageAccounts/blobServices/containers/write";
 const CONTAINER_DELETE: &str = "Microsoft.Storage/storageAccounts/blobServices/containers/delete";
@@ -77,6 +80,12 @@ enum Target {
     Container,
     /// Blobs: one of them, or a list.
     Blob,
+    /// An earlier version of a blob.
+    Version,
+    /// What keeps a blob as it is.
+    Kept,
+    /// A blob that is written together with what keeps it as it is.
+    WrittenKept,
     /// Files and directories of a share.
     File,
     /// A share as such, its snapshots, or the list of shares.
@@ -91,6 +100,9 @@ const STORAGE: &[(Target, &[&str], &[&str])] = &[
     (Target::Blob, &["GET", "HEAD"], &[BLOB_READ]),
     (Target::Blob, &["PUT", "POST", "PATCH"], &[BLOB_WRITE]),
     (Target::Blob, &["DELETE"], &[BLOB_DELETE]),
+    (Target::Version, &["DELETE"], &[VERSION_DELETE]),
+    (Target::Kept, &["PUT", "DELETE"], &[KEEP]),
+    (Target::WrittenKept, &["PUT"], &[BLOB_WRITE, KEEP]),
     (Target::File, &["GET", "HEAD"], &[FILE_READ, READ_PRIVILEGE]),
     (
         Target::File,
@@ -103,6 +115,13 @@ const STORAGE: &[(Target, &[&str], &[&str])] = &[
     (Target::Share, &["DELETE"], &[SHARE_DELETE]),
 ];
 
+/// Whether a call brings a policy or a hold.
+pub(crate) fn keeps(call: &Call) -> bool {
+    ["x-ms-immutability-policy-until-date", "x-ms-legal-hold"]
+        .iter()
+        .any(|name| call.header(name).is_some())
+}
+
 /// The actions that a call to a storage account needs, all of them.
 pub(crate) fn of_storage(call: &Call) -> &'static [&'static str] {
     let container =
@@ -112,6 +131,15 @@ pub(crate) fn of_storage(call: &Call) -> &'static [&'static str] {
         Service::File if call.segment(0).is_empty() => Target::Share,
         Service::File => Target::File,
         _ if container => Target::Container,
+        _ if call.query.is("comp", "immutabilityPolicies")
+            || call.query.is("comp", "legalhold") =>
+        {
+            Target::Kept
+        }
+        _ if call.method == Method::DELETE && call.query.get("versionid").is_some() => {
+            Target::Version
+        }
+        _ if call.method == Method::PUT && keeps(call) => Target::WrittenKept,
         _ => Target::Blob,
     };
     let row = STORAGE
@@ -144,6 +172,9 @@ pub(crate) fn above_workspace(call: &Call, parts: &[&str]) -> Option<String> {
         ] if *found == provider => {
             format!("{PROVIDER}/workspaces")
         }
+        [.., "providers", "microsoft.storage", "storageaccounts"] => {
+            "Microsoft.Storage/storageAccounts".to_owned()
+        }
         [
             "subscriptions",
             _,
@@ -151,19 +182,21 @@ pub(crate) fn above_workspace(call: &Call, parts: &[&str]) -> Option<String> {
             _,
             "providers",
             "microsoft.storage",
-            "storageaccounts",
-            _,
-            action @ ..,
-        ] => {
-            let accounts = "Microsoft.Storage/storageAccounts";
-            return Some(match action {
-                [act] => format!("{accounts}/{act}/action"),
-                _ => format!("{accounts}/{verb}"),
-            });
-        }
+            rest @ ..,
+        ] => return Some(of_storage_account(call, rest, verb)),
         _ => return None,
     };
     Some(format!("{type_of}/{verb}"))
+}
+
+/// The action behind a call about a storage account, its blob service or a container: types, then the verb or what is done.
+fn of_storage_account(call: &Call, rest: &[&str], verb: &str) -> String {
+    let (act, typed) = match rest.split_last() {
+        Some((act, typed)) if call.method == Method::POST => (format!("{act}/action"), typed),
+        _ => (verb.to_owned(), rest),
+    };
+    let types: Vec<&str> = typed.iter().step_by(2).copied().collect();
+    format!("Microsoft.Storage/{}/{act}", types.join("/"))
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ fn arm(call: &Call) -> String {
                 | "computeoperationresults"
                 | "workspaceoperationresults"
                 | "groupoperationresults"
+                | "containers"
         );
         out.push('/');
         out.push_str(if hides { "{n}" } else { segment });
@@ -42,6 +43,7 @@ fn arm(call: &Call) -> String {
             "resourcegroups" => "resourcegroups",
             "locations" => "locations",
             "storageaccounts" => "storageaccounts",
+            "containers" => "containers",
             other if other.contains("operation") => "mfeoperationsstatus",
             _ => "",
         };

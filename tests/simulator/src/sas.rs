@@ -11,6 +11,7 @@ use crate::account::Account;
 use crate::call::{Call, Query, Service};
 use crate::directory::hmac_sha256;
 use crate::identity::Sas;
+use crate::permission;
 use crate::reply::Refusal;
 
 const VERSION: &str = "2024-08-04";
@@ -180,16 +181,18 @@ fn parse_time(text: &str) -> Option<Timestamp> {
 /// Refuses a call that the letters of the signature do not allow.
 pub(crate) fn covers(sas: &Sas, call: &Call) -> Result<(), Refusal> {
     let lists = call.query.is("comp", "list");
+    let kept = call.query.is("comp", "immutabilityPolicies") || call.query.is("comp", "legalhold");
     let needed = match call.method {
         Method::GET if lists => "l",
         Method::GET | Method::HEAD => "r",
+        _ if kept => "i",
+        Method::DELETE if call.query.get("versionid").is_some() => "x",
         Method::DELETE => "d",
         _ => "cwa",
     };
-    if needed
-        .chars()
-        .any(|letter| sas.permissions.contains(letter))
-    {
+    let has = |letters: &str| letters.chars().any(|it| sas.permissions.contains(it));
+    let keeps = !kept && call.method == Method::PUT && permission::keeps(call);
+    if has(needed) && (!keeps || has("i")) {
         return Ok(());
     }
     let text = "This request is not authorized to perform this operation using this permission.";

@@ -1,4 +1,4 @@
-//! Azure Files of an account: shares, directories, files written range by range.
+//! Azure Files of an account: shares and their snapshots, directories, files written range by range.
 //!
 //! Shapes follow the File service's OpenAPI (2024-08-04) and what the official SDK sends (azure-storage-file-share
 //! 12.27.1). Strict where Azure is: a bearer token needs `x-ms-file-request-intent: backup` and a recent version, a
@@ -12,6 +12,7 @@ mod list;
 mod properties;
 mod range;
 mod read;
+mod snapshot;
 mod store;
 mod time;
 mod tree;
@@ -55,17 +56,13 @@ fn route(call: &Call, state: &mut State) -> Answer {
     let share = call.segment(0).to_owned();
     let restype = call.query.get("restype").unwrap_or_default();
     let comp = call.query.get("comp").unwrap_or_default();
+    snapshot::check_reads(call)?;
     if share.is_empty() || restype == "share" {
         return whole::handle(call, state, &share);
     }
     check_bearer(call, BEARER_VERSION_MIN)?;
     let path = path(call)?;
     let method = call.method.clone();
-    let reads = matches!(method, Method::GET | Method::HEAD);
-    if let (Some(time), false) = (call.query.get("sharesnapshot"), reads) {
-        // A snapshot is read and nothing else.
-        return Err(StorageError::invalid_query("sharesnapshot", time).into());
-    }
     match (restype, method, comp) {
         ("directory", Method::GET, "list") => list::entries(call, state, &share, &path),
         ("directory", method, comp) => match (method, comp) {

@@ -105,7 +105,7 @@ impl Simulator {
             return settle(control::handle(self, &call));
         }
         let route = route::template(&call);
-        state.arrivals.came(&call);
+        state.arrivals.came(&call, &route);
         let reply = serve(&mut call, &route, &mut state);
         state.arrivals.answered(&call, &route, &reply);
         state.record(&call, &reply);

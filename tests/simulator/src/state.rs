@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 
 use crate::account::Account;
-use crate::arm::Operation;
+use crate::arm::{Operation, recovery};
 use crate::arrivals::Arrivals;
 use crate::call::Call;
 use crate::cloud::Cloud;
@@ -176,6 +176,10 @@ impl State {
 
     /// Lets happen what is due by `now`.
     pub fn advance(&mut self, now: Timestamp) {
+        recovery::purge(self, now);
+        for account in self.accounts.values_mut() {
+            account.blobs.advance(now);
+        }
         for workspace in self.workspaces.values_mut() {
             for (run_id, at) in workspace.history.advance(now) {
                 if let Some(account) = self.accounts.get_mut(&workspace.account) {

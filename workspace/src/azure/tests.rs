@@ -1,6 +1,7 @@
 //! The client against the simulator, in one process: no sockets, in virtual time.
 
 mod bench;
+mod blobs;
 mod credentials;
 mod faults;
 mod identities;

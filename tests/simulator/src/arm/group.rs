@@ -1,10 +1,10 @@
-//! Subscriptions, resource groups and storage accounts: as much of them as Azure ML's clients ask for.
+//! Subscriptions and resource groups: as much of them as Azure ML's clients ask for.
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::operation::{self, Told};
-use super::{method_not_allowed, ok, page, unknown_route};
+use super::{method_not_allowed, ok, page};
 use crate::call::Call;
 use crate::reply::{Answer, Refusal, Reply};
 use crate::state::{ResourceGroup, State};
@@ -117,33 +117,5 @@ pub(crate) fn one(call: &Call, state: &mut State, subscription: &str, name: &str
             ))
         }
         _ => Err(method_not_allowed(call)),
-    }
-}
-
-/// GET of a storage account, and `POST …/listKeys`.
-pub(crate) fn storage_account(call: &Call, state: &State, name: &str, action: &[&str]) -> Answer {
-    let Some(account) = state.accounts.get(name) else {
-        let text =
-            format!("The Resource 'Microsoft.Storage/storageAccounts/{name}' was not found.");
-        return Err(Refusal::arm(
-            StatusCode::NOT_FOUND,
-            "ResourceNotFound",
-            text,
-        ));
-    };
-    match (&call.method, action) {
-        (&Method::GET, []) => ok(&json!({
-            "id": account.arm_id, "name": account.name, "type": "Microsoft.Storage/storageAccounts", "kind": "StorageV2",
-            "properties": {"provisioningState": "Succeeded", "primaryEndpoints": {
-                "blob": format!("{}/", state.cloud.blob_url(name)), "file": format!("{}/", state.cloud.file_url(name))}},
-        })),
-        (&Method::POST, ["listkeys"]) => {
-            let keys = ["key1", "key2"].iter().zip(&account.keys);
-            let keys: Vec<Value> = keys
-                .map(|(key, value)| json!({"keyName": key, "value": value, "permissions": "FULL"}))
-                .collect();
-            ok(&json!({"keys": keys}))
-        }
-        _ => Err(unknown_route(call)),
     }
 }

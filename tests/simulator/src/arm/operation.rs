@@ -43,20 +43,7 @@ pub(crate) fn start(
     result: Option<String>,
 ) -> Reply {
     let (subscription, location, route) = at;
-    let id = state.guid();
-    let fails = state.failing_operations > 0;
-    state.failing_operations = state.failing_operations.saturating_sub(1);
-    let ends = later(call.now, state.settings.operation);
-    state.operations.insert(
-        id.clone(),
-        Operation {
-            started: call.now,
-            ends,
-            polls: 0,
-            fails,
-            result,
-        },
-    );
+    let id = register(call, state, result);
     let version = call.query.get("api-version").unwrap_or_default();
     let base = format!(
         "{}/subscriptions/{subscription}/providers/{}/locations/{location}",
@@ -80,6 +67,23 @@ pub(crate) fn start(
             )
         }
     }
+}
+
+/// Remembers an operation that begins now. Says its id.
+pub(crate) fn register(call: &Call, state: &mut State, result: Option<String>) -> String {
+    let id = state.guid();
+    let fails = state.failing_operations > 0;
+    state.failing_operations = state.failing_operations.saturating_sub(1);
+    let ends = later(call.now, state.settings.operation);
+    let operation = Operation {
+        started: call.now,
+        ends,
+        polls: 0,
+        fails,
+        result,
+    };
+    state.operations.insert(id.clone(), operation);
+    id
 }
 
 /// Answers a poll of a status or result URL.

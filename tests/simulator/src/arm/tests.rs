@@ -1,6 +1,8 @@
 //! What ARM answers, call by call.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod recovery;
+
 use std::time::Duration;
 
 use http::Method;
@@ -501,28 +503,6 @@ fn schedule_is_an_operation_that_ends() {
     );
     let missing = json!({"action": {"actionType": "CreateJob", "jobDefinition": {"sourceJobId": format!("{WS}/jobs/none"), "jobType": "Command", "experimentName": ""}}, "trigger": {}});
     assert_eq!(code(&bench.put("/schedules/t", missing)).0, 400);
-}
-
-#[test]
-fn workspace_is_deleted_softly_then_for_good() {
-    let bench = Bench::new();
-    let delete = bench.call(Method::DELETE, "", None);
-    assert_eq!(delete.status, 202);
-    assert!(delete.header("location").is_some());
-    assert_eq!(code(&bench.get("")), (404, "ResourceNotFound".to_owned()));
-    let body = json!({"location": "westeurope", "properties": {}});
-    assert_eq!(
-        code(&bench.call(Method::PUT, "", Some(&body))),
-        (409, "Conflict".to_owned())
-    );
-    assert_eq!(
-        bench
-            .call(Method::DELETE, "?forceToPurge=true", None)
-            .status,
-        202
-    );
-    assert_eq!(bench.call(Method::PUT, "", Some(&body)).status, 202);
-    assert_eq!(bench.get("").status, 200);
 }
 
 #[test]

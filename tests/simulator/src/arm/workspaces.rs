@@ -1,5 +1,7 @@
 //! Workspaces: made with a storage account and four datastores, listed, changed, deleted softly or for good.
 
+pub(crate) mod recovery;
+
 use http::{Method, StatusCode};
 use jiff::Timestamp;
 use rand::Rng;
@@ -14,7 +16,7 @@ use crate::call::Call;
 use crate::clock::later;
 use crate::documents::{Documents, Resource};
 use crate::history::History;
-use crate::reply::{Answer, Refusal, Reply};
+use crate::reply::{Answer, Reply};
 use crate::state::{ResourceGroup, State};
 use crate::workspace::{Workspace, WorkspaceKey};
 
@@ -113,7 +115,8 @@ fn create_account(state: &mut State, spec: &WorkspaceSpec) -> String {
         "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.Storage/storageAccounts/{name}",
         spec.subscription, spec.group
     );
-    let account = Account::new(name.clone(), arm_id, &mut state.random);
+    let mut account = Account::new(name.clone(), arm_id, &mut state.random);
+    account.location.clone_from(&spec.location);
     state.accounts.insert(name.clone(), account);
     name
 }
@@ -232,25 +235,11 @@ fn put(call: &Call, state: &mut State, key: &WorkspaceKey) -> Answer {
             "The body must be an object.",
         ));
     };
-    let recovers = body
-        .get("properties")
-        .and_then(|p| p.get("softDeleteRecovery"))
-        .and_then(Value::as_bool)
-        .unwrap_or(false);
-    if state
-        .workspaces
-        .get(key)
-        .is_some_and(|found| found.deleted.is_some())
-        && !recovers
-    {
-        let text =
-            "Soft-deleted workspace exists. Please purge or recover it. https://aka.ms/wsoftdelete";
-        return Err(Refusal::arm(StatusCode::CONFLICT, "Conflict", text));
+    if call.method == Method::PATCH && state.workspace(key).is_none() {
+        return Err(no_workspace(call));
     }
+    recovery::admit(state, key, &mut body)?;
     if !state.workspaces.contains_key(key) {
-        if call.method == Method::PATCH {
-            return Err(no_workspace(call));
-        }
         let location = body
             .get("location")
             .and_then(Value::as_str)
@@ -325,17 +314,7 @@ fn delete(call: &Call, state: &mut State, key: &WorkspaceKey) -> Answer {
     if purge {
         state.workspaces.remove(key);
     } else {
-        found.deleted = Some(call.now);
-        // Clusters die with it, whatever else may be recovered.
-        let clusters: Vec<String> = found
-            .documents
-            .list("computes")
-            .iter()
-            .map(|one| one.name.clone())
-            .collect();
-        for cluster in clusters {
-            found.documents.remove("computes", &cluster);
-        }
+        recovery::delete(found, call.now);
     }
     let at = (
         subscription.as_str(),

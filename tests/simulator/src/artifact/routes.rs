@@ -226,7 +226,7 @@ impl Made {
         // Only its record is made here. The bytes come as a blob that must not be there yet: azureml-mlflow 1.62 writes it with
         // `If-None-Match: *`.
         let blobs = &mut place.account_mut(state)?.blobs;
-        blobs.delete(ARTIFACTS, &place.blob_name(path))?;
+        blobs.delete(ARTIFACTS, &place.blob_name(path), call.now)?;
         let information = place.information(state, path, "rcw", call.now)?;
         self.information.insert(key.to_owned(), information);
         Ok(())
@@ -248,7 +248,7 @@ pub(super) fn delete(call: &Call, state: &mut State, place: &Place) -> Answer {
     place.blob(state, path)?;
     let blobs = &mut place.account_mut(state)?.blobs;
     blobs
-        .delete(ARTIFACTS, &place.blob_name(path))
+        .delete(ARTIFACTS, &place.blob_name(path), call.now)
         .map_err(|_| not_found(path))?;
     Ok(Reply::empty(StatusCode::OK))
 }

@@ -10,9 +10,10 @@ use super::access;
 use super::content::Content;
 use super::error::StorageError;
 use super::headers::{self, base64};
+use super::record::Written;
 use super::store::Container;
-use super::write;
 use super::xml::element;
+use super::{version, write};
 use crate::call::Call;
 use crate::reply::{Answer, Reply};
 use crate::state::State;
@@ -58,12 +59,13 @@ pub(super) fn commit(call: &Call, state: &mut State, container: &str, name: &str
     let wanted = parse(&call.body)?;
     let written = write::written(call)?;
     // The type of the request is that of the XML, never that of the blob.
-    let written = super::Written {
+    let written = Written {
         headers: headers::content_headers(call, "x-ms-blob-")?,
         ..written
     };
     let blobs = &mut access::account_mut(call, state)?.blobs;
     write::check_create(call, blobs, container, name)?;
+    write::check_kept(call, blobs, container, name, &written)?;
     let held = blobs.container(container)?;
     let mut parts = Vec::with_capacity(wanted.len());
     let mut blocks = Vec::with_capacity(wanted.len());
@@ -80,10 +82,8 @@ pub(super) fn commit(call: &Call, state: &mut State, container: &str, name: &str
     }
     let content = Content::concat(parts);
     let blob = blobs.commit(container, name, content, blocks, written, call.now)?;
-    Ok(
-        access::tagged(StatusCode::CREATED, &blob.etag, blob.modified)
-            .with("x-ms-request-server-encrypted", "true"),
-    )
+    let reply = access::tagged(StatusCode::CREATED, &blob.etag, blob.modified);
+    Ok(version::named(reply, blob).with("x-ms-request-server-encrypted", "true"))
 }
 
 /// Where a block list looks for a block.

@@ -4,8 +4,8 @@ use http::{Method, StatusCode};
 
 use super::access;
 use super::error::StorageError;
-use super::headers::{metadata, with_metadata};
-use super::{list, unsupported};
+use super::headers::{condition, metadata, with_metadata};
+use super::{lease, list, unsupported};
 use crate::call::Call;
 use crate::reply::{Answer, Reply};
 use crate::state::State;
@@ -17,6 +17,7 @@ pub(super) fn handle(call: &Call, state: &mut State, name: &str) -> Answer {
         (Method::GET, "list") => list::blobs(call, state, name),
         (Method::GET | Method::HEAD, "" | "metadata") => properties(call, state, name),
         (Method::PUT, "") => create(call, state, name),
+        (Method::PUT, "lease") => lease::act(call, state, name, ""),
         (Method::PUT, "metadata") => set_metadata(call, state, name),
         (Method::DELETE, "") => delete(call, state, name),
         _ => Err(unsupported(call)),
@@ -24,12 +25,21 @@ pub(super) fn handle(call: &Call, state: &mut State, name: &str) -> Answer {
 }
 
 fn properties(call: &Call, state: &State, name: &str) -> Answer {
-    let container = access::account(call, state)?.blobs.container(name)?;
+    let blobs = &access::account(call, state)?.blobs;
+    let container = blobs.container(name)?;
+    lease::admit_container(call, state, name)?;
+    let worm = &container.worm;
     let reply = access::tagged(StatusCode::OK, &container.etag, container.modified)
-        .with("x-ms-lease-status", "unlocked")
-        .with("x-ms-lease-state", "available")
-        .with("x-ms-has-immutability-policy", "false")
-        .with("x-ms-has-legal-hold", "false");
+        .with(
+            "x-ms-has-immutability-policy",
+            worm.policy.is_some().to_string(),
+        )
+        .with("x-ms-has-legal-hold", (!worm.holds.is_empty()).to_string())
+        .with(
+            "x-ms-immutable-storage-with-versioning-enabled",
+            worm.of_versions.to_string(),
+        );
+    let reply = lease::shown(reply, blobs.leases.standing(name, "", call.now));
     Ok(with_metadata(reply, &container.metadata))
 }
 
@@ -62,10 +72,13 @@ fn is_valid(name: &str) -> bool {
 }
 
 fn set_metadata(call: &Call, state: &mut State, name: &str) -> Answer {
+    access::account(call, state)?.blobs.container(name)?;
+    lease::admit_container(call, state, name)?;
+    check_modified(call, state, name)?;
     let blobs = &mut access::account_mut(call, state)?.blobs;
-    let container = blobs.container_mut(name)?;
-    container.metadata = metadata(call);
-    container.modified = call.now;
+    let container = blobs.touch(name, call.now, |container| {
+        container.metadata = metadata(call)
+    })?;
     Ok(access::tagged(
         StatusCode::OK,
         &container.etag,
@@ -74,8 +87,20 @@ fn set_metadata(call: &Call, state: &mut State, name: &str) -> Answer {
 }
 
 fn delete(call: &Call, state: &mut State, name: &str) -> Answer {
+    let container = access::account(call, state)?.blobs.container(name)?;
+    container
+        .worm
+        .check_container(false, container.is_empty())?;
+    lease::admit_container(call, state, name)?;
+    check_modified(call, state, name)?;
     let blobs = &mut access::account_mut(call, state)?.blobs;
-    blobs.container(name)?;
     blobs.remove(name);
+    blobs.leases.forget(name);
     Ok(Reply::empty(StatusCode::ACCEPTED))
+}
+
+/// Containers know conditions by time alone.
+fn check_modified(call: &Call, state: &State, name: &str) -> Result<(), StorageError> {
+    let container = access::account(call, state)?.blobs.container(name)?;
+    condition(call, Some((&container.etag, container.modified))).map(drop)
 }

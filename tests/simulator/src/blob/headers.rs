@@ -11,7 +11,7 @@ use jiff::fmt::rfc2822;
 use md5::{Digest, Md5};
 
 use super::error::StorageError;
-use super::store::{ContentHeaders, Metadata};
+use super::record::{ContentHeaders, Metadata};
 use crate::call::Call;
 use crate::reply::Reply;
 
@@ -127,7 +127,17 @@ pub(crate) fn condition(
     call: &Call,
     found: Option<(&str, Timestamp)>,
 ) -> Result<bool, StorageError> {
+    condition_of(call, "", found)
+}
+
+/// The same for conditional headers whose names begin so: those of a copy's source have a prefix of their own.
+pub(crate) fn condition_of(
+    call: &Call,
+    prefix: &str,
+    found: Option<(&str, Timestamp)>,
+) -> Result<bool, StorageError> {
     let reading = call.method == Method::GET || call.method == Method::HEAD;
+    let header = |name: &str| call.header(&format!("{prefix}{name}"));
     let matches = |wanted: &str| match found {
         Some((etag, _)) => {
             wanted == "*"
@@ -137,20 +147,20 @@ pub(crate) fn condition(
         }
         None => false,
     };
-    if call
-        .header("if-match")
-        .is_some_and(|wanted| !matches(wanted))
-    {
-        return Err(StorageError::condition_not_met());
-    }
-    if call.header("if-none-match").is_some_and(matches) {
-        return if reading {
+    let unchanged = || {
+        if reading {
             Ok(false)
         } else {
             Err(StorageError::condition_not_met())
-        };
+        }
+    };
+    if header("if-match").is_some_and(|wanted| !matches(wanted)) {
+        return Err(StorageError::condition_not_met());
     }
-    let since = |name| call.header(name).and_then(parse_date);
+    if header("if-none-match").is_some_and(matches) {
+        return unchanged();
+    }
+    let since = |name| header(name).and_then(parse_date);
     let Some((_, modified)) = found else {
         return Ok(true);
     };
@@ -159,16 +169,13 @@ pub(crate) fn condition(
         return Err(StorageError::condition_not_met());
     }
     if since("if-modified-since").is_some_and(|at| modified <= at.as_second()) {
-        return if reading {
-            Ok(false)
-        } else {
-            Err(StorageError::condition_not_met())
-        };
+        return unchanged();
     }
     Ok(true)
 }
 
-fn parse_date(text: &str) -> Option<Timestamp> {
+/// A date of HTTP.
+pub(crate) fn parse_date(text: &str) -> Option<Timestamp> {
     rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
 }
 

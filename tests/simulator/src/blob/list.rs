@@ -3,7 +3,7 @@
 //! Element names and order were taken from recorded answers of the service (version 2021-08-06). The ETag of a blob stands
 //! here without quotes, in headers with them. Pages are small whatever `maxresults` says, which Azure reserves for itself.
 
-use std::ops::Bound;
+mod entry;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -11,54 +11,53 @@ use http::StatusCode;
 
 use super::access;
 use super::error::StorageError;
-use super::headers::base64;
-use super::store::Blob;
+use super::lease::Standing;
 use super::xml::{element, escape};
 use crate::call::Call;
 use crate::clock::http_date;
 use crate::reply::{Answer, Reply};
 use crate::state::State;
+use entry::{Entry, Shown};
 
 /// The most rows that a page of the service has.
 const ROWS_MAX: usize = 5_000;
 
+/// Between a name and a moment in a marker: no name has it.
+const ENDS: char = '\u{0}';
+
 /// A row of a listing.
 enum Row<'a> {
-    Blob(&'a str, &'a Blob),
+    Blob(Entry<'a>),
     Prefix(&'a str),
 }
 
 /// List Blobs.
 pub(super) fn blobs(call: &Call, state: &State, container: &str) -> Answer {
     let rows_max = page_size(call, state)?;
-    let start = from_marker(call)?;
+    let start = from_marker(call)?.unwrap_or_default();
     let prefix = call.query.get("prefix").unwrap_or_default();
     let delimiter = call.query.get("delimiter").filter(|it| !it.is_empty());
-    let account = access::account(call, state)?;
-    let held = account.blobs.container(container)?;
-    let first = start.as_deref().unwrap_or(prefix).max(prefix);
-    let named = held
-        .blobs
-        .range::<str, _>((Bound::Included(first), Bound::Unbounded))
-        .take_while(|(name, _)| name.starts_with(prefix));
+    let store = &access::account(call, state)?.blobs;
+    let held = store.container(container)?;
+    let shown = Shown::of(call);
+    let (name, moment) = start.split_once(ENDS).unwrap_or((&start, ""));
+    let first = if name.is_empty() { prefix } else { name };
+    let named = entry::entries(held, first.max(prefix), &shown)
+        .filter(|it| it.name != name || it.moment() >= moment)
+        .take_while(|it| it.name.starts_with(prefix));
     let mut rows: Vec<Row<'_>> = Vec::new();
     let mut next = None;
-    for (name, blob) in named {
-        let row = match directory(name, prefix, delimiter) {
-            Some(directory) => Row::Prefix(directory),
-            None => Row::Blob(name, blob),
-        };
-        if matches!((&row, rows.last()), (Row::Prefix(new), Some(Row::Prefix(last))) if new == last)
-        {
+    for it in named {
+        let folder = directory(it.name, prefix, delimiter);
+        if matches!((folder, rows.last()), (Some(new), Some(Row::Prefix(last))) if new == *last) {
             continue;
         }
         if rows.len() == rows_max {
-            next = Some(name.as_str());
+            next = Some(format!("{}{ENDS}{}", it.name, it.moment()));
             break;
         }
-        rows.push(row);
+        rows.push(folder.map_or(Row::Blob(it), Row::Prefix));
     }
-    let metadata = includes(call, "metadata");
     let mut xml = head(
         call,
         state,
@@ -72,7 +71,15 @@ pub(super) fn blobs(call: &Call, state: &State, container: &str) -> Answer {
     xml.push_str("<Blobs>");
     for row in rows {
         match row {
-            Row::Blob(name, blob) => blob_row(&mut xml, name, blob, metadata),
+            Row::Blob(it) => {
+                let standing = match it.past {
+                    None if !store.leases.is_empty() => {
+                        store.leases.standing(container, it.name, call.now)
+                    }
+                    _ => Standing::Available,
+                };
+                entry::write(&mut xml, &it, standing, &shown);
+            }
             Row::Prefix(name) => {
                 xml.push_str("<BlobPrefix>");
                 name_element(&mut xml, name);
@@ -81,7 +88,7 @@ pub(super) fn blobs(call: &Call, state: &State, container: &str) -> Answer {
         }
     }
     xml.push_str("</Blobs>");
-    Ok(finish(xml, next))
+    Ok(finish(xml, next.as_deref()))
 }
 
 /// List Containers.
@@ -89,25 +96,47 @@ pub(super) fn containers(call: &Call, state: &State) -> Answer {
     let rows_max = page_size(call, state)?;
     let start = from_marker(call)?.unwrap_or_default();
     let prefix = call.query.get("prefix").unwrap_or_default();
+    let metadata = includes(call, "metadata");
     let mut xml = head(call, state, "");
     echo(&mut xml, call, &["prefix", "marker", "maxresults"]);
     xml.push_str("<Containers>");
     let mut next = None;
-    let all = access::account(call, state)?.blobs.iter();
-    let named = all.filter(|(name, _)| name.starts_with(prefix) && *name >= start.as_str());
+    let store = &access::account(call, state)?.blobs;
+    let named = store
+        .iter()
+        .filter(|(name, _)| name.starts_with(prefix) && *name >= start.as_str());
     for (row, (name, container)) in named.enumerate() {
         if row == rows_max {
             next = Some(name);
             break;
         }
+        let standing = store.leases.standing(name, "", call.now);
+        let has = |it: bool| it.to_string();
         xml.push_str("<Container>");
         element(&mut xml, "Name", name);
         xml.push_str("<Properties>");
-        element(&mut xml, "Last-Modified", &http_date(container.modified));
-        element(&mut xml, "Etag", &access::quoted(&container.etag));
-        element(&mut xml, "LeaseStatus", "unlocked");
-        element(&mut xml, "LeaseState", "available");
-        xml.push_str("</Properties></Container>");
+        for (name, value) in [
+            ("Last-Modified", http_date(container.modified)),
+            ("Etag", access::quoted(&container.etag)),
+            ("LeaseStatus", standing.status().to_owned()),
+            ("LeaseState", standing.state().to_owned()),
+            (
+                "HasImmutabilityPolicy",
+                has(container.worm.policy.is_some()),
+            ),
+            ("HasLegalHold", has(!container.worm.holds.is_empty())),
+            (
+                "ImmutableStorageWithVersioningEnabled",
+                has(container.worm.of_versions),
+            ),
+        ] {
+            element(&mut xml, name, &value);
+        }
+        xml.push_str("</Properties>");
+        if metadata {
+            metadata_element(&mut xml, &container.metadata);
+        }
+        xml.push_str("</Container>");
     }
     xml.push_str("</Containers>");
     Ok(finish(xml, next))
@@ -209,54 +238,6 @@ pub(crate) fn name_element(xml: &mut String, name: &str) {
     } else {
         element(xml, "Name", name);
     }
-}
-
-fn blob_row(xml: &mut String, name: &str, blob: &Blob, metadata: bool) {
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    let headers = &blob.headers;
-    let kind = headers
-        .content_type
-        .as_deref()
-        .unwrap_or("application/octet-stream");
-    let md5 = headers
-        .md5
-        .as_ref()
-        .map(|it| base64(it))
-        .unwrap_or_default();
-    xml.push_str("<Blob>");
-    name_element(xml, name);
-    xml.push_str("<Properties>");
-    for (name, value) in [
-        ("Creation-Time", http_date(blob.created)),
-        ("Last-Modified", http_date(blob.modified)),
-        ("Etag", blob.etag.clone()),
-        ("Content-Length", blob.content.size().to_string()),
-        ("Content-Type", kind.to_owned()),
-        ("Content-Encoding", text(&headers.encoding)),
-        ("Content-Language", text(&headers.language)),
-        ("Content-CRC64", String::new()),
-        ("Content-MD5", md5),
-        ("Cache-Control", text(&headers.cache_control)),
-        ("Content-Disposition", text(&headers.disposition)),
-        ("BlobType", "BlockBlob".to_owned()),
-        (
-            "AccessTier",
-            blob.tier.clone().unwrap_or_else(|| "Hot".to_owned()),
-        ),
-    ] {
-        element(xml, name, &value);
-    }
-    if blob.tier.is_none() {
-        element(xml, "AccessTierInferred", "true");
-    }
-    element(xml, "LeaseStatus", "unlocked");
-    element(xml, "LeaseState", "available");
-    element(xml, "ServerEncrypted", "true");
-    xml.push_str("</Properties>");
-    if metadata {
-        metadata_element(xml, &blob.metadata);
-    }
-    xml.push_str("<OrMetadata /></Blob>");
 }
 
 /// `<Metadata>`, empty where there is none.

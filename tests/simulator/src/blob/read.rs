@@ -7,15 +7,47 @@ use super::error::StorageError;
 use super::headers::{
     base64, condition, range, wants_range_md5, with_content_headers, with_metadata,
 };
-use super::store::Blob;
+use super::lease::{self, Standing};
+use super::record::Blob;
+use super::tier::{self, Tier};
+use super::version::Which;
+use super::{copy, hold, version};
 use crate::call::Call;
 use crate::clock::http_date;
 use crate::reply::{Answer, Reply};
 use crate::state::State;
 
+/// A blob that is asked for, and what an answer about it says besides what it is.
+struct Asked<'a> {
+    blob: &'a Blob,
+    current: bool,
+    standing: Standing,
+}
+
+fn asked<'a>(
+    call: &Call,
+    state: &'a State,
+    container: &str,
+    name: &str,
+) -> Result<Asked<'a>, StorageError> {
+    let which = Which::of(call)?;
+    let blobs = &access::account(call, state)?.blobs;
+    let (blob, current) = blobs.find(container, name, &which)?;
+    let standing = match which {
+        Which::Snapshot(_) => Standing::Available,
+        _ => blobs.leases.standing(container, name, call.now),
+    };
+    Ok(Asked {
+        blob,
+        current,
+        standing,
+    })
+}
+
 /// Get Blob and Get Blob Properties.
 pub(super) fn content(call: &Call, state: &State, container: &str, name: &str) -> Answer {
-    let blob = access::account(call, state)?.blobs.blob(container, name)?;
+    let asked = asked(call, state, container, name)?;
+    let blob = asked.blob;
     if !condition(call, Some((&blob.etag, blob.modified)))? {
         return Ok(access::tagged(
             StatusCode::NOT_MODIFIED,
@@ -24,14 +56,14 @@ pub(super) fn content(call: &Call, state: &State, container: &str, name: &str) -
         ));
     }
     if call.method == Method::HEAD {
-        return Ok(properties(blob));
+        return Ok(properties(&asked));
     }
     readable(blob)?;
     let size = blob.content.size();
     let Some(range) = range(call, size)? else {
         wants_range_md5(call, None)?;
         let reply = Reply::bytes(StatusCode::OK, blob.content.to_bytes());
-        return Ok(with_md5(described(reply, blob), "content-md5", blob));
+        return Ok(with_md5(described(reply, &asked), "content-md5", blob));
     };
     let wants_md5 = wants_range_md5(call, Some(&range))?;
     let part = blob.content.slice(range.clone());
@@ -43,7 +75,7 @@ pub(super) fn content(call: &Call, state: &State, container: &str, name: &str) -
         reply = reply.with("content-md5", base64(&part.md5()));
     }
     Ok(with_md5(
-        described(reply, blob),
+        described(reply, &asked),
         "x-ms-blob-content-md5",
         blob,
     ))
@@ -51,21 +83,27 @@ pub(super) fn content(call: &Call, state: &State, container: &str, name: &str) -
 
 /// Get Blob Metadata.
 pub(super) fn metadata(call: &Call, state: &State, container: &str, name: &str) -> Answer {
-    let blob = access::account(call, state)?.blobs.blob(container, name)?;
+    let blob = asked(call, state, container, name)?.blob;
+    condition(call, Some((&blob.etag, blob.modified)))?;
     let reply = access::tagged(StatusCode::OK, &blob.etag, blob.modified);
     Ok(with_metadata(reply, &blob.metadata))
 }
 
-fn properties(blob: &Blob) -> Reply {
+fn properties(asked: &Asked<'_>) -> Reply {
+    let blob = asked.blob;
     // The body is not sent: saying its length alone spares the reading of it.
     let reply =
         Reply::empty(StatusCode::OK).with("content-length", blob.content.size().to_string());
-    let reply = with_md5(described(reply, blob), "content-md5", blob)
-        .with("x-ms-access-tier", blob.tier.as_deref().unwrap_or("Hot"));
-    if blob.tier.is_some() {
-        reply.with("x-ms-access-tier-change-time", http_date(blob.modified))
-    } else {
-        reply.with("x-ms-access-tier-inferred", "true")
+    let mut reply = with_md5(described(reply, asked), "content-md5", blob)
+        .with("x-ms-access-tier", blob.tier().name());
+    if let Some(begun) = &blob.rehydration {
+        reply = reply
+            .with("x-ms-archive-status", begun.status())
+            .with("x-ms-rehydrate-priority", begun.priority.name());
+    }
+    match blob.tier_changed {
+        Some(at) => reply.with("x-ms-access-tier-change-time", http_date(at)),
+        None => reply.with("x-ms-access-tier-inferred", "true"),
     }
 }
 
@@ -83,26 +121,30 @@ pub(super) fn readable(blob: &Blob) -> Result<(), StorageError> {
         }
         None => {}
     }
-    if blob.tier.as_deref() == Some("Archive") {
-        return Err(StorageError::new(
-            409,
-            "BlobArchived",
-            "This operation is not permitted on an archived blob.",
-        ));
+    match (blob.tier(), blob.rehydration) {
+        (Tier::Archive, None) => Err(tier::archived()),
+        (Tier::Archive, Some(_)) => Err(tier::being_rehydrated()),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
-fn described(reply: Reply, blob: &Blob) -> Reply {
+fn described(reply: Reply, asked: &Asked<'_>) -> Reply {
+    let blob = asked.blob;
     let reply = reply
         .with("etag", access::quoted(&blob.etag))
         .with("last-modified", http_date(blob.modified))
         .with("accept-ranges", "bytes")
         .with("x-ms-blob-type", "BlockBlob")
         .with("x-ms-creation-time", http_date(blob.created))
-        .with("x-ms-lease-status", "unlocked")
-        .with("x-ms-lease-state", "available")
         .with("x-ms-server-encrypted", "true");
+    let reply = lease::shown(reply, asked.standing);
+    let reply = copy::shown(hold::shown(reply, blob, true), blob);
+    let reply = match version::named(reply, blob) {
+        reply if asked.current && blob.version.is_some() => {
+            reply.with("x-ms-is-current-version", "true")
+        }
+        reply => reply,
+    };
     with_metadata(with_content_headers(reply, &blob.headers), &blob.metadata)
 }
 

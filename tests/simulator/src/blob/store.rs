@@ -1,36 +1,49 @@
-//! What a storage account's blob service holds: containers, blobs, uncommitted blocks.
+//! What a storage account's blob service holds: containers, blobs with their past, uncommitted blocks.
 //!
 //! Synchronous and free of HTTP; [`crate::blob`] turns requests into these calls, and the world builder makes them
 //! directly. Every write gives a new ETag.
 
-use std::collections::BTreeMap;
+mod past;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use jiff::Timestamp;
 
+use super::bill::Bills;
 use super::content::Content;
 use super::error::StorageError;
 use super::known::Known;
 use super::lease::Leases;
-
-/// Metadata of a blob, file or container, its names in lower case.
-pub type Metadata = BTreeMap<String, String>;
+use super::record::{Blob, Metadata, Written};
+use super::tier::Tier;
+use super::version::{Past, Which};
+use super::worm::Worm;
 
 /// The blob service of one storage account.
 #[derive(Clone, Debug, Default)]
 pub struct BlobStore {
     all: BTreeMap<String, Container>,
     writes: u64,
+    /// Whether writes leave versions behind.
+    pub versioning: bool,
+    /// What it is billed for.
+    pub bills: Bills,
     /// Who may write which blob.
     pub(super) leases: Leases,
     known: Known,
+    last_moment: Timestamp,
+    /// Blobs on their way out of the archive, by the moment when they are there.
+    awaited: BTreeSet<(Timestamp, String, String, Which)>,
 }
 
 /// A container.
 #[derive(Clone, Debug)]
 pub struct Container {
-    /// Its blobs by name.
+    /// Its current blobs by name.
     pub blobs: BTreeMap<String, Blob>,
+    /// Earlier versions, and snapshots.
+    pub past: Past,
     /// Blocks that were put and not yet committed: by blob, by block id.
     pub staged: BTreeMap<String, BTreeMap<String, Content>>,
     /// The entity tag.
@@ -39,67 +52,23 @@ pub struct Container {
     pub modified: Timestamp,
     /// Its metadata.
     pub metadata: Metadata,
+    /// What keeps its blobs as they are.
+    pub worm: Worm,
 }
 
-/// The content headers of a blob or file that a client may set.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ContentHeaders {
-    /// Content-Type.
-    pub content_type: Option<String>,
-    /// Content-Encoding.
-    pub encoding: Option<String>,
-    /// Content-Language.
-    pub language: Option<String>,
-    /// Content-Disposition.
-    pub disposition: Option<String>,
-    /// Cache-Control.
-    pub cache_control: Option<String>,
-    /// Content-MD5, as the client or the service set it.
-    pub md5: Option<[u8; 16]>,
-}
-
-/// A block blob.
-#[derive(Clone, Debug)]
-pub struct Blob {
-    /// Its bytes.
-    pub content: Content,
-    /// The content headers.
-    pub headers: ContentHeaders,
-    /// Its metadata.
-    pub metadata: Metadata,
-    /// The entity tag, without quotes.
-    pub etag: String,
-    /// When it was made.
-    pub created: Timestamp,
-    /// When it was last written.
-    pub modified: Timestamp,
-    /// The access tier, where one was set; else the account's, which is Hot.
-    pub tier: Option<String>,
-    /// The committed blocks: id and size. Empty after a Put Blob.
-    pub blocks: Vec<(String, u64)>,
-    /// A status with which every read of the content is refused. Listings show the blob as usual.
-    pub unreadable: Option<u16>,
-}
-
-/// What a write of a blob brings besides its bytes.
-#[derive(Clone, Debug, Default)]
-pub struct Written {
-    /// The content headers.
-    pub headers: ContentHeaders,
-    /// The metadata.
-    pub metadata: Metadata,
-    /// The access tier.
-    pub tier: Option<String>,
+impl Container {
+    /// Whether it holds no blob, neither current nor past.
+    pub fn is_empty(&self) -> bool {
+        self.blobs.is_empty() && self.past.is_empty()
+    }
 }
 
 impl BlobStore {
     /// An empty service. `first_write` sets its ETags apart from those of an account of that name before it.
     pub fn new(first_write: u64) -> Self {
         Self {
-            all: BTreeMap::new(),
             writes: first_write,
-            leases: Leases::default(),
-            known: Known::default(),
+            ..Self::default()
         }
     }
 
@@ -131,10 +100,12 @@ impl BlobStore {
         let etag = self.next_etag();
         Ok(self.all.entry(name.to_owned()).or_insert(Container {
             blobs: BTreeMap::new(),
+            past: Past::new(),
             staged: BTreeMap::new(),
             etag,
             modified: at,
             metadata,
+            worm: Worm::default(),
         }))
     }
 
@@ -161,6 +132,27 @@ impl BlobStore {
         self.all
             .get_mut(name)
             .ok_or_else(StorageError::container_not_found)
+    }
+
+    /// Changes a container itself: it gets a new ETag and time.
+    pub(crate) fn touch(
+        &mut self,
+        name: &str,
+        at: Timestamp,
+        change: impl FnOnce(&mut Container),
+    ) -> Result<&Container, StorageError> {
+        let etag = self.next_etag();
+        let container = self.container_mut(name)?;
+        change(container);
+        (container.etag, container.modified) = (etag, at);
+        Ok(container)
+    }
+
+    /// Status and state of a container's lease, as resource manager spells them.
+    pub(crate) fn lease_of_container(&self, name: &str, now: Timestamp) -> (String, String) {
+        let standing = self.leases.standing(name, "", now);
+        let spelled = |text: &str| text[..1].to_uppercase() + &text[1..];
+        (spelled(standing.status()), spelled(standing.state()))
     }
 
     /// All containers by name.
@@ -202,24 +194,37 @@ impl BlobStore {
         at: Timestamp,
     ) -> Result<&Blob, StorageError> {
         let etag = self.next_etag();
+        let version = self.versioning.then(|| self.moment(at));
+        let rehydration = written.rehydration;
+        if let Some(begun) = rehydration {
+            self.await_tier(container, name, Which::Current, begun.ends);
+        }
+        let created = self.set_aside(container, name, at)?;
         let container = self.container_mut(container)?;
         container.staged.remove(name);
-        let old = container.blobs.remove(name);
         let blob = Blob {
             content,
             headers: written.headers,
             metadata: written.metadata,
             etag,
-            created: old.as_ref().map_or(at, |old| old.created),
+            created: created.unwrap_or(at),
             modified: at,
+            tier_changed: written.tier.map(|_| at),
             tier: written.tier,
+            rehydration,
             blocks,
+            version,
+            retention: written
+                .retention
+                .or_else(|| container.worm.default_retention(at)),
+            held: written.held,
+            copied: written.copied,
             unreadable: None,
         };
         Ok(container.blobs.entry(name.to_owned()).or_insert(blob))
     }
 
-    /// Changes a blob in place: what is changed is a write, with a new ETag and time.
+    /// Changes a blob in place: what is changed is a write, with a new ETag and time, and makes no version.
     pub fn change(
         &mut self,
         container: &str,
@@ -239,10 +244,33 @@ impl BlobStore {
         Ok(blob)
     }
 
-    /// Removes a blob.
-    pub fn delete(&mut self, container: &str, name: &str) -> Result<(), StorageError> {
-        let removed = self.container_mut(container)?.blobs.remove(name);
-        removed.map(drop).ok_or_else(StorageError::blob_not_found)
+    /// The same, leaving the blob as it was as a version where there are such.
+    pub fn rewrite(
+        &mut self,
+        container: &str,
+        name: &str,
+        at: Timestamp,
+        change: impl FnOnce(&mut Blob),
+    ) -> Result<&Blob, StorageError> {
+        if self.versioning {
+            let mut blob = self.blob(container, name)?.clone();
+            blob.version = Some(self.moment(at));
+            self.set_aside(container, name, at)?;
+            let held = self.container_mut(container)?;
+            held.blobs.insert(name.to_owned(), blob);
+        }
+        self.change(container, name, at, change)
+    }
+
+    /// Removes the current blob. It stays as a version where there are such.
+    pub fn delete(
+        &mut self,
+        container: &str,
+        name: &str,
+        at: Timestamp,
+    ) -> Result<(), StorageError> {
+        self.blob(container, name)?;
+        self.set_aside(container, name, at).map(drop)
     }
 
     /// Removes every blob below a prefix and says how many there were.
@@ -270,12 +298,12 @@ impl BlobStore {
         Ok(())
     }
 
-    /// Gives a blob another tier. No write: its ETag and time stay.
+    /// Gives a blob another tier at once. No write: its ETag and time stay.
     pub fn set_tier(
         &mut self,
         container: &str,
         name: &str,
-        tier: String,
+        tier: Tier,
     ) -> Result<(), StorageError> {
         let blobs = &mut self.container_mut(container)?.blobs;
         let blob = blobs

@@ -1,10 +1,16 @@
 //! Blob storage, answered call by call.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod keeping;
+mod leases;
+mod tiers;
+mod versions;
+
 use http::Method;
+use serde_json::{Value, json};
 
 use crate::arm::WorkspaceSpec;
-use crate::blob::{Content, Fill, Written};
+use crate::blob::{Bills, Content, Fill, Written};
 use crate::reply::Reply;
 use crate::{Caller, Settings, Simulator};
 
@@ -45,6 +51,60 @@ impl Bench {
 
     fn put(&self, path: &str, body: &'static str) -> Reply {
         self.call(Method::PUT, path, &[("x-ms-blob-type", "BlockBlob")], body)
+    }
+
+    /// Sends a `PUT` with headers alone.
+    fn act(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        self.call(Method::PUT, path, headers, "")
+    }
+
+    fn head(&self, path: &str) -> Reply {
+        self.call(Method::HEAD, path, &[], "")
+    }
+
+    fn delete(&self, path: &str) -> Reply {
+        self.call(Method::DELETE, path, &[], "")
+    }
+
+    /// A resource manager call about the account; `path` comes after its id.
+    fn arm(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &Value) -> Reply {
+        let (url, id) = {
+            let state = self.simulator.state();
+            let id = state.accounts[&self.account].arm_id.clone();
+            (state.cloud.arm_url(), id)
+        };
+        let mut request = http::Request::builder()
+            .method(method)
+            .uri(format!("{url}{id}{path}?api-version=2023-01-01"))
+            .header(
+                "authorization",
+                format!("Bearer {}", self.caller.token(&url)),
+            );
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let body = bytes::Bytes::from(body.to_string());
+        self.simulator.handle(request.body(body).unwrap())
+    }
+
+    /// Another container with policies of single blobs, in place of the usual one.
+    fn of_versions() -> Self {
+        let mut bench = Self::new();
+        let on = json!({"properties": {"isVersioningEnabled": true}});
+        let service = bench.arm(Method::PUT, "/blobServices/default", &[], &on);
+        assert_eq!(service.status, 200);
+        let enabled = json!({"properties": {"immutableStorageWithVersioning": {"enabled": true}}});
+        let path = "/blobServices/default/containers/vault";
+        assert_eq!(bench.arm(Method::PUT, path, &[], &enabled).status, 201);
+        bench.base = bench.base.replace("/azureml", "/vault");
+        bench
+    }
+
+    fn bills(&self) -> Bills {
+        self.simulator.state().accounts[&self.account]
+            .blobs
+            .bills
+            .clone()
     }
 
     fn get(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
@@ -283,48 +343,4 @@ fn generated_blobs_are_read_by_range_without_being_held() {
     }
     let range = format!("bytes={}-{}", 1_u64 << 39, (1_u64 << 39) + 15);
     assert_eq!(bench.get("/huge", &[("x-ms-range", &range)]).body, expected);
-}
-
-#[test]
-fn leased_blob_is_written_by_its_holder_alone() {
-    let bench = Bench::new();
-    bench.put("/mark", "one");
-    let lease = |headers: &[(&str, &str)]| bench.call(Method::PUT, "/mark?comp=lease", headers, "");
-    let acquire = [
-        ("x-ms-lease-action", "acquire"),
-        ("x-ms-lease-duration", "15"),
-    ];
-    let held = lease(&acquire);
-    assert_eq!(held.status.as_u16(), 201);
-    let id = held.header("x-ms-lease-id").unwrap().to_owned();
-    assert_eq!(code(&lease(&acquire)), (409, "LeaseAlreadyPresent"));
-    assert_eq!(code(&bench.put("/mark", "two")), (412, "LeaseIdMissing"));
-    let mine = [
-        ("x-ms-blob-type", "BlockBlob"),
-        ("x-ms-lease-id", id.as_str()),
-    ];
-    assert_eq!(
-        code(&bench.call(Method::PUT, "/mark", &mine, "three")),
-        (201, "")
-    );
-    let renew = [
-        ("x-ms-lease-action", "renew"),
-        ("x-ms-lease-id", id.as_str()),
-    ];
-    bench.simulator.advance(std::time::Duration::from_secs(10));
-    assert_eq!(code(&lease(&renew)), (200, ""));
-    bench.simulator.advance(std::time::Duration::from_secs(10));
-    assert_eq!(code(&lease(&acquire)), (409, "LeaseAlreadyPresent"));
-    bench.simulator.advance(std::time::Duration::from_secs(10));
-    assert_eq!(code(&lease(&acquire)), (201, ""));
-    assert_eq!(
-        code(&lease(&renew)),
-        (409, "LeaseIdMismatchWithLeaseOperation")
-    );
-    let end = [
-        ("x-ms-lease-action", "break"),
-        ("x-ms-lease-break-period", "0"),
-    ];
-    assert_eq!(code(&lease(&end)), (202, ""));
-    assert_eq!(code(&bench.put("/mark", "four")), (201, ""));
 }

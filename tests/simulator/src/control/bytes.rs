@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{body, done, refuse};
 use crate::account::Account;
-use crate::blob::{Content, StorageError, Written};
+use crate::blob::{Bills, Content, StorageError, Written};
 use crate::call::Call;
 use crate::reply::{Answer, Refusal, Reply};
 use crate::simulator::Simulator;
@@ -66,7 +66,7 @@ pub(super) fn blob(simulator: &Simulator, call: &Call, account: &str, container:
                 done()
             }
             Method::DELETE => blobs
-                .delete(container, &path)
+                .delete(container, &path, now)
                 .map_err(failed)
                 .and_then(|()| done()),
             _ => Err(refuse(
@@ -74,6 +74,18 @@ pub(super) fn blob(simulator: &Simulator, call: &Call, account: &str, container:
                 "Ask with GET, PUT or DELETE",
             )),
         }
+    })
+}
+
+/// `/bills/ACCOUNT`.
+pub(super) fn bills(simulator: &Simulator, call: &Call, account: &str) -> Answer {
+    with_account(simulator, account, |account| {
+        let bills = &mut account.blobs.bills;
+        let shown = bills.to_json();
+        if call.method == Method::DELETE {
+            *bills = Bills::default();
+        }
+        Ok(Reply::json(StatusCode::OK, &shown))
     })
 }
 

@@ -5,6 +5,7 @@ use http::StatusCode;
 use super::entry::Properties;
 use super::error::type_mismatch;
 use super::properties::{apply, described, stamped};
+use super::snapshot;
 use crate::blob::access;
 use crate::blob::headers::metadata;
 use crate::call::Call;
@@ -23,9 +24,7 @@ pub(super) fn create(call: &Call, state: &mut State, share: &str, path: &str) ->
 
 /// Get Directory Properties.
 pub(super) fn read(call: &Call, state: &State, share: &str, path: &str) -> Answer {
-    let shares = &access::account(call, state)?.shares;
-    let held = shares.at(share, call.query.get("sharesnapshot"))?;
-    let entry = held.entry(path)?;
+    let entry = snapshot::held(call, state, share)?.entry(path)?;
     if entry.file.is_some() {
         return Err(type_mismatch().into());
     }

@@ -7,15 +7,6 @@ pub(super) fn share_not_found() -> StorageError {
     StorageError::new(404, "ShareNotFound", "The specified share does not exist.")
 }
 
-/// No such snapshot of a share.
-pub(super) fn snapshot_not_found() -> StorageError {
-    StorageError::new(
-        404,
-        "ShareSnapshotNotFound",
-        "The specified share snapshot does not exist.",
-    )
-}
-
 /// No such file or directory.
 pub(super) fn not_found() -> StorageError {
     StorageError::new(

@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use super::entry::Entry;
 use super::properties::file_id;
+use super::snapshot;
 use crate::blob::access;
 use crate::blob::list::{from_marker, includes, name_element, page_size, to_marker};
 use crate::blob::xml::{element, escape};
@@ -40,8 +41,7 @@ pub(super) fn entries(call: &Call, state: &State, share: &str, path: &str) -> An
     let rows_max = page_size(call, state)?;
     let start = from_marker(call)?.unwrap_or_default();
     let prefix = call.query.get("prefix").unwrap_or_default().to_lowercase();
-    let shares = &access::account(call, state)?.shares;
-    let held = shares.at(share, call.query.get("sharesnapshot"))?;
+    let held = snapshot::held(call, state, share)?;
     let directory = held.entry(path)?;
     if directory.file.is_some() {
         return Err(super::error::type_mismatch().into());

@@ -5,6 +5,7 @@ use http::{Method, StatusCode};
 use super::entry::{Entry, File};
 use super::error::type_mismatch;
 use super::properties::{described, stamped};
+use super::snapshot;
 use crate::blob::StorageError;
 use crate::blob::access;
 use crate::blob::headers::{
@@ -63,9 +64,7 @@ pub(super) fn file<'a>(
     share: &str,
     path: &str,
 ) -> Result<(&'a Entry, &'a File), StorageError> {
-    let shares = &access::account(call, state)?.shares;
-    let held = shares.at(share, call.query.get("sharesnapshot"))?;
-    let entry = held.entry(path)?;
+    let entry = snapshot::held(call, state, share)?.entry(path)?;
     match &entry.file {
         Some(file) => Ok((entry, file)),
         None => Err(type_mismatch()),

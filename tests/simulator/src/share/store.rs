@@ -3,24 +3,25 @@
 //! Names keep their case and are compared without it. A directory must be there before what it holds. Synchronous and
 //! free of HTTP, as the blob store is.
 
+mod past;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
 use super::entry::{Entry, File, Properties};
-use super::error::{already_exists, not_found, share_not_found, snapshot_not_found, type_mismatch};
+use super::error::{already_exists, not_found, share_not_found, type_mismatch};
 use super::extents::Extents;
 use super::tree::{Share, key};
 use crate::blob::{Content, ContentHeaders, Metadata, StorageError, etag};
-use crate::clock::iso;
-
-/// The most snapshots that a share may have.
-const SNAPSHOTS_MAX: usize = 200;
 
 /// The file service of one storage account.
 #[derive(Clone, Debug, Default)]
 pub struct ShareStore {
     all: BTreeMap<String, Share>,
+    /// Shares as they were, by name and moment.
+    snapshots: BTreeMap<(String, String), Share>,
+    last_moment: Timestamp,
     writes: u64,
 }
 
@@ -28,8 +29,8 @@ impl ShareStore {
     /// An empty service. `first_write` sets its ETags apart from those of an account of that name before it.
     pub fn new(first_write: u64) -> Self {
         Self {
-            all: BTreeMap::new(),
             writes: first_write,
+            ..Self::default()
         }
     }
 
@@ -64,7 +65,6 @@ impl ShareStore {
             etag: tag,
             modified: at,
             metadata,
-            snapshots: BTreeMap::new(),
         };
         self.all.insert(name.to_owned(), share);
         Ok(())
@@ -91,49 +91,17 @@ impl ShareStore {
         self.all.get(name).ok_or_else(share_not_found)
     }
 
-    /// A share as it is now, or as a snapshot keeps it.
-    pub fn at(&self, name: &str, snapshot: Option<&str>) -> Result<&Share, StorageError> {
-        let share = self.share(name)?;
-        match snapshot {
-            None => Ok(share),
-            Some(time) => share.snapshots.get(time).ok_or_else(snapshot_not_found),
-        }
-    }
-
-    /// Keeps a share as it is now; answers the time that names the snapshot. Its entries keep their tags.
-    pub fn snapshot(
+    /// Replaces a share's metadata.
+    pub(super) fn set_metadata(
         &mut self,
         name: &str,
         metadata: Metadata,
         at: Timestamp,
-    ) -> Result<String, StorageError> {
+    ) -> Result<&Share, StorageError> {
+        let etag = self.next_etag();
         let share = self.all.get_mut(name).ok_or_else(share_not_found)?;
-        if share.snapshots.len() >= SNAPSHOTS_MAX {
-            return Err(StorageError::new(
-                409,
-                "ShareSnapshotCountExceeded",
-                "The total number of snapshots for the share is over the limit.",
-            ));
-        }
-        let time = iso(at);
-        let kept = Share {
-            metadata: if metadata.is_empty() {
-                share.metadata.clone()
-            } else {
-                metadata
-            },
-            snapshots: BTreeMap::new(),
-            ..share.clone()
-        };
-        share.snapshots.insert(time.clone(), kept);
-        Ok(time)
-    }
-
-    /// Removes one snapshot of a share.
-    pub fn remove_snapshot(&mut self, name: &str, time: &str) -> Result<(), StorageError> {
-        let share = self.all.get_mut(name).ok_or_else(share_not_found)?;
-        let removed = share.snapshots.remove(time);
-        removed.map(drop).ok_or_else(snapshot_not_found)
+        (share.metadata, share.etag, share.modified) = (metadata, etag, at);
+        Ok(share)
     }
 
     /// An entry by share and path.

@@ -248,55 +248,100 @@ fn renamed_file_keeps_times_and_content() {
 }
 
 #[test]
-fn a_snapshot_keeps_a_share_as_it_was_and_is_listed_until_it_is_deleted() {
+fn snapshot_shows_the_share_as_it_was_until_it_is_deleted() {
     let bench = Bench::new();
     bench.directory("/d");
-    bench.file("/d/a", b"old");
-    let named = [("x-ms-meta-by", "test")];
-    let made = bench.call(Method::PUT, "?restype=share&comp=snapshot", &named, "");
-    assert_eq!(made.status, 201);
-    let time = made.header("x-ms-snapshot").unwrap().to_owned();
-    let tag = |query: &str| {
-        let found = bench.call(Method::HEAD, &format!("/d/a{query}"), &[], "");
-        found.header("etag").map(str::to_owned)
-    };
-    let before = tag("");
-    bench.range("/d/a", 0, b"new");
-    bench.file("/d/b", b"");
-    let of = format!("sharesnapshot={time}");
-    assert_eq!(tag(&format!("?{of}")), before);
-    assert_ne!(tag(""), before);
-    let read = |query: &str| text(&bench.call(Method::GET, &format!("/d/a{query}"), &[], ""));
-    assert_eq!(
-        (read(&format!("?{of}")), read("")),
-        ("old".into(), "new".into())
-    );
-    let listing = format!("/d?restype=directory&comp=list&{of}");
-    let listed = text(&bench.call(Method::GET, &listing, &[], ""));
-    assert!(listed.contains("<Name>a</Name>") && !listed.contains("<Name>b</Name>"));
-    let written = bench.call(
+    bench.file("/d/a.txt", b"before");
+    let taken = bench.call(
         Method::PUT,
-        &format!("/d/c?restype=directory&{of}"),
-        &[],
+        "?restype=share&comp=snapshot",
+        &[("x-ms-meta-why", "backup")],
         "",
     );
-    assert_eq!(written.status, 400);
-
-    let (account, share) = bench.base.rsplit_once('/').unwrap();
-    let shares = || {
-        let query = format!("?comp=list&prefix={share}&include=snapshots,metadata");
-        let url = format!("{account}/{query}");
-        text(&bench.caller.storage(Method::GET, &url, &[], ""))
+    assert_eq!(taken.status, 201);
+    let moment = taken.header("x-ms-snapshot").unwrap().to_owned();
+    bench.file("/d/a.txt", b"after!");
+    bench.file("/d/b.txt", b"new");
+    let old = |target: &str| {
+        bench.call(
+            Method::GET,
+            &format!("{target}sharesnapshot={moment}"),
+            &[],
+            "",
+        )
     };
-    assert!(shares().contains(&format!("<Snapshot>{time}</Snapshot>")));
-    assert!(shares().contains("<Metadata><by>test</by></Metadata>"));
-    let whole = bench.call(Method::DELETE, "?restype=share", &[], "");
-    assert_eq!(code(&whole), (409, "ShareHasSnapshots"));
-    let one = format!("?restype=share&{of}");
-    assert_eq!(bench.call(Method::DELETE, &one, &[], "").status, 202);
+    assert_eq!(text(&old("/d/a.txt?")), "before");
     assert_eq!(
-        code(&bench.call(Method::DELETE, &one, &[], "")),
-        (404, "ShareSnapshotNotFound")
+        text(&bench.call(Method::GET, "/d/a.txt", &[], "")),
+        "after!"
     );
-    assert!(!shares().contains("<Snapshot>"));
+    assert_eq!(code(&old("/d/b.txt?")), (404, "ResourceNotFound"));
+    let listed = text(&old("/d?restype=directory&comp=list&"));
+    assert!(
+        listed.contains("a.txt") && !listed.contains("b.txt"),
+        "{listed}"
+    );
+    let ranges = text(&old("/d/a.txt?comp=rangelist&"));
+    assert!(ranges.contains("<End>5</End>"), "{ranges}");
+    assert_eq!(
+        old("?restype=share&").header("x-ms-meta-why"),
+        Some("backup")
+    );
+    let write = [("x-ms-type", "file"), ("x-ms-content-length", "0")];
+    let refused = bench.call(
+        Method::PUT,
+        &format!("/d/c.txt?sharesnapshot={moment}"),
+        &write,
+        "",
+    );
+    assert_eq!(code(&refused), (400, "ShareSnapshotOperationNotSupported"));
+    let delete =
+        |target: &str, headers: &[(&str, &str)]| bench.call(Method::DELETE, target, headers, "");
+    assert_eq!(
+        code(&delete("?restype=share", &[])),
+        (409, "ShareHasSnapshots")
+    );
+    let one = format!("?restype=share&sharesnapshot={moment}");
+    assert_eq!(delete(&one, &[]).status, 202);
+    assert_eq!(code(&old("/d/a.txt?")), (404, "ShareSnapshotNotFound"));
+    assert_eq!(code(&delete(&one, &[])), (404, "ShareSnapshotNotFound"));
+    bench.call(Method::PUT, "?restype=share&comp=snapshot", &[], "");
+    let all = [("x-ms-delete-snapshots", "include")];
+    assert_eq!(delete("?restype=share", &all).status, 202);
+    assert_eq!(
+        code(&bench.call(Method::GET, "?restype=share", &[], "")),
+        (404, "ShareNotFound")
+    );
+}
+
+#[test]
+fn shares_are_listed_by_pages_with_their_snapshots() {
+    let bench = Bench::new();
+    for _ in 0..3 {
+        bench.call(Method::PUT, "?restype=share&comp=snapshot", &[], "");
+    }
+    let account = bench.base.rsplit_once('/').unwrap().0.to_owned();
+    let mut marker = String::new();
+    let (mut shares, mut snapshots, mut pages) = (0, 0, 0);
+    loop {
+        let encoded: String = url::form_urlencoded::byte_serialize(marker.as_bytes()).collect();
+        let url = format!("{account}/?comp=list&include=snapshots&marker={encoded}");
+        let page = text(&bench.caller.storage(Method::GET, &url, &[], ""));
+        shares += page.matches("<Share>").count();
+        snapshots += page.matches("<Snapshot>").count();
+        pages += 1;
+        match page
+            .split("<NextMarker>")
+            .nth(1)
+            .and_then(|rest| rest.split('<').next())
+        {
+            Some(next) => next.clone_into(&mut marker),
+            None => break,
+        }
+    }
+    assert_eq!(
+        (shares, snapshots, pages),
+        (5, 3, 2),
+        "two shares, three moments of one"
+    );
 }

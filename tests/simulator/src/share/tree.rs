@@ -20,8 +20,6 @@ pub struct Share {
     pub modified: Timestamp,
     /// Its metadata.
     pub metadata: Metadata,
-    /// Its snapshots, by the time that names each.
-    pub snapshots: BTreeMap<String, Share>,
 }
 
 /// A path's parent and last part, both in the form in which names are compared; `None` for the root.

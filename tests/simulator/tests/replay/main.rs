@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod differences;
+mod least;
 mod names;
 mod player;
 mod recording;

@@ -13,6 +13,7 @@ use md5::{Digest, Md5};
 use serde_json::Value;
 use simulator::Caller;
 use simulator::Specification;
+use simulator::arrivals::OfClient;
 use simulator::clock::http_date;
 use simulator::reply::Reply;
 use simulator::specification::Summary;
@@ -39,6 +40,15 @@ pub(crate) fn once(recordings: &[Recording]) -> Vec<Played> {
     let rows = rows(recordings);
     rows.map(|(place, row)| player.play(&place, row, row.status).0)
         .collect()
+}
+
+/// All requests once; how often each client called which route.
+pub(crate) fn by_client(recordings: &[Recording]) -> BTreeMap<OfClient, u64> {
+    let mut player = Player::new(recordings);
+    for (place, row) in rows(recordings) {
+        player.play(&place, row, row.status);
+    }
+    player.scene.simulator.state().arrivals.clients().clone()
 }
 
 /// All requests once, with every answer held against the published specification.
@@ -212,7 +222,7 @@ impl Player {
         let body = self.body(row);
         for (name, value) in &row.headers {
             let value = match name.to_lowercase().as_str() {
-                "content-length" | "user-agent" => continue,
+                "content-length" => continue,
                 "content-md5" => STANDARD.encode(Md5::digest(&body)),
                 "x-ms-date" => http_date(self.scene.simulator.now()),
                 "x-azureml-token" => self.caller.token("https://ml.azure.com"),

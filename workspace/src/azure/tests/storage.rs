@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::SignedDuration;
+use simulator::blob::Tier;
 use simulator::faults::{Fault, Rule};
 
 use super::bench::{Bench, bytes, list};
@@ -116,7 +117,7 @@ async fn archived(bench: &Bench) -> Result<SourceFile, Error> {
     {
         let mut state = bench.simulator.state();
         let account = state.accounts.get_mut(&place.account).expect("the account");
-        let tier = "Archive".to_owned();
+        let tier = Tier::Archive;
         let set = account.blobs.set_tier(&place.container, "cold/a.bin", tier);
         set.expect("the blob");
     }
@@ -300,8 +301,7 @@ async fn a_snapshot_of_the_share_is_read_and_taken_away_afterwards() -> Result<(
     let snapshots = || {
         let state = bench.simulator.state();
         let shares = &state.accounts[&share.account].shares;
-        let share = shares.share(&share.container).expect("the share");
-        share.snapshots.len()
+        shares.moments(&share.container).len()
     };
     source.prepare(kind).await?;
     source.prepare(kind).await?;
@@ -367,14 +367,13 @@ async fn a_snapshot_that_a_killed_run_left_goes_when_nobody_can_be_reading_it() 
         let at = bench.simulator.now() - SignedDuration::from_hours(1);
         let made = account
             .shares
-            .snapshot(&share.container, Default::default(), at);
+            .take_snapshot(&share.container, Default::default(), at);
         made.expect("a snapshot")
     };
     let names = || -> Vec<String> {
         let state = bench.simulator.state();
         let shares = &state.accounts[&share.account].shares;
-        let share = shares.share(&share.container).expect("the share");
-        share.snapshots.keys().cloned().collect()
+        shares.moments(&share.container)
     };
     let hours = |hours: u64| std::time::Duration::from_secs(hours * 3600);
     for (wait, left) in [(hours(24), 2), (hours(24 * 14), 1)] {
