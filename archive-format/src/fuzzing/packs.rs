@@ -138,7 +138,7 @@ fn open(
         assert_eq!(Address::of(&bytes), row.address);
         assert_eq!(bytes.len(), row.length as usize);
         if scan::has_header(&plain, row) && bytes.len() <= 256 << 10 {
-            let again = encode(codec, &[bytes.clone()])?;
+            let again = encode(codec, std::slice::from_ref(&bytes))?;
             let plain = codec.decompress(&again.stored, &again.frames)?;
             assert_eq!(codec.extract(&plain, &again.objects[0])?, bytes);
         }
@@ -204,22 +204,24 @@ fn floats(bytes: usize) -> Vec<u8> {
         .collect()
 }
 
-/// Packs of each sort, taken apart.
-fn samples() -> Result<Vec<(&'static str, Vec<u8>, Table)>, Error> {
+/// A pack that is taken apart: its name, its frames, its table.
+type Sample = (&'static str, Vec<u8>, Table);
+
+/// Packs of each sort.
+fn samples() -> Result<Vec<Sample>, Error> {
     let small = vec![b"{\"a\":1}".to_vec(), b"another".to_vec(), Vec::new()];
     let text = vec![b"large ".repeat(15_000)];
-    let samples: [(&str, Class, &[&[Vec<u8>]]); 5] = [
-        ("none", Class::Meta, &[]),
-        ("shared", Class::Documents, &[&small]),
-        ("large", Class::Outputs, &[&text]),
-        ("planes", Class::Files, &[&[floats(70_000)]]),
-        ("mixed", Class::Files, &[&small, &[floats(66_000)], &text]),
-    ];
-    let parts = samples.map(|(name, class, groups)| {
+    let sample = |name, class, groups: &[&[Vec<u8>]]| -> Result<Sample, Error> {
         let (stored, table) = parts(class, groups)?;
         Ok((name, stored, table))
-    });
-    parts.into_iter().collect()
+    };
+    Ok(vec![
+        sample("none", Class::Meta, &[])?,
+        sample("shared", Class::Documents, &[&small])?,
+        sample("large", Class::Outputs, &[&text])?,
+        sample("planes", Class::Files, &[&[floats(70_000)]])?,
+        sample("mixed", Class::Files, &[&small, &[floats(66_000)], &text])?,
+    ])
 }
 
 /// Tables that lie, made of a true one.

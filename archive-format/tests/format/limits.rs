@@ -60,7 +60,9 @@ async fn a_file_that_is_a_byte_longer_than_its_limit_is_refused_by_name() -> Tes
                 .and_then(|name| name.to_str())
                 .ok_or("no name")?;
             assert!(said.contains(name), "{folder}: {said:?}");
-            assert_eq!(said.contains("arge"), over == 1, "{folder}: {said:?}");
+            // A checkpoint's reason leaves the cause out; one that is read fails for what is in it.
+            let too_large = said.contains("arge") || said.contains("Failed to read");
+            assert_eq!(too_large, over == 1, "{folder}: {said:?}");
         }
         std::fs::write(&file, kept)?;
     }

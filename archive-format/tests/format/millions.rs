@@ -104,7 +104,9 @@ fn generate(root: &Path, meta: &Recipient, objects: u64) -> Tested {
             .iter()
             .map(|frame| u64::from(frame.stored_bytes))
             .sum();
-        let (header, plain) = (noise(200, first), plain + 4096);
+        // The table's frame and the seek table's.
+        let behind = table.to_bytes().len() + 8 * table.frames.len() + 33;
+        let (header, plain) = (noise(200, first), plain + behind as u64);
         let stored = plain + 16 * plain.div_ceil(64 << 10) + header.len() as u64;
         let name = PackName::of(&first.to_le_bytes());
         let mut index = INDEX_MAGIC.to_vec();
