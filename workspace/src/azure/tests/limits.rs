@@ -184,7 +184,7 @@ async fn what_was_read_with_a_version_that_the_target_does_not_know_is_written_w
         bench.target.subscription
     );
     let found = fresh.connection().workspaces(&all.parse()?).await?;
-    assert_eq!(found, [bench.target.clone()]);
+    assert_eq!(found, std::slice::from_ref(&bench.target));
     Ok(())
 }
 
