@@ -4,7 +4,7 @@
 pub(crate) mod database;
 pub(crate) mod entries;
 mod find;
-mod lines;
+pub(crate) mod lines;
 pub(crate) mod objects;
 mod removal;
 pub(crate) mod repairs;

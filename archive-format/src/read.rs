@@ -115,13 +115,14 @@ impl SnapshotReader {
                     Ok(Some(piece)) => piece,
                     Ok(None) => return Ok(None),
                     Err(error) => {
-                        reader.pass_over(error, None).await?;
+                        let whole = walk.has_no_root();
+                        reader.pass_over(error, None, whole).await?;
                         continue;
                     }
                 };
                 match walk.lines(objects, &piece).await {
                     Ok(more) => lines = more,
-                    Err(error) => reader.pass_over(error, Some(&piece)).await?,
+                    Err(error) => reader.pass_over(error, Some(&piece), false).await?,
                 }
             }
         })
@@ -129,15 +130,25 @@ impl SnapshotReader {
         .boxed()
     }
 
-    /// Notes a damaged part of the manifest, where that is wished for; else the error goes on.
-    async fn pass_over(&self, error: Error, piece: Option<&Child>) -> Result<(), Error> {
-        match (self.explain(error).await, &self.passed_over) {
-            (error, Some(passed_over)) if error.is_damage() => {
-                passed_over.note(piece);
-                Ok(())
-            }
-            (error, _) => Err(error),
-        }
+    /// Notes a damaged part of the manifest, where that is wished for; else the error goes on. `whole`: it is all of it.
+    async fn pass_over(
+        &self,
+        error: Error,
+        piece: Option<&Child>,
+        whole: bool,
+    ) -> Result<(), Error> {
+        let passed_over = match (self.explain(error).await, &self.passed_over) {
+            (error, Some(passed_over)) if error.is_damage() => passed_over,
+            (error, _) => return Err(error),
+        };
+        let catalogue = &self.repository.inner.catalogue;
+        let items = match piece {
+            Some(piece) => catalogue.piece_keys(piece.address).await?,
+            None if whole => catalogue.item_keys(self.record.id).await?,
+            None => Vec::new(),
+        };
+        passed_over.note(piece, items);
+        Ok(())
     }
 
     /// What misses may have been forgotten by another machine meanwhile: that is no damage (removal rules, readers).

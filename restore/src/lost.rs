@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use archive_format::{Digest, SnapshotReader};
+use archive_format::{Digest, LineKey, LostLines, SnapshotReader};
 use serde::Serialize;
 use workspace::{ItemId, Selection, Verdict};
 
@@ -82,29 +82,39 @@ impl Lost {
     }
 }
 
-/// What a reader passed over in the manifest.
+/// What a reader passed over in the manifest: item by item where this machine remembers what stood there.
 pub(crate) fn passed_over(reader: &SnapshotReader) -> Vec<LostPart> {
     let lost = reader.passed_over().into_iter();
-    lost.map(|lost| {
-        let count = match lost.count {
-            Some(1) => "1 line".to_owned(),
-            Some(count) => format!("{count} lines"),
-            None => "many lines".to_owned(),
-        };
-        let first = lost.first.map_or_else(
-            || ItemId::new("items", "unknown"),
-            |key| ItemId {
-                kind: key.kind,
-                name: key.name,
-                version: key.version,
-            },
-        );
-        LostPart {
-            item: first,
-            what: format!("{count} of the snapshot's list, from here on"),
-        }
+    lost.flat_map(|lost| {
+        let others = (!lost.all_items).then(|| lines(&lost));
+        let items = lost.items.into_iter().map(|key| LostPart {
+            item: id(key),
+            what: "all of it: the snapshot's list is lost here".to_owned(),
+        });
+        items.chain(others).collect::<Vec<LostPart>>()
     })
     .collect()
+}
+
+/// Lines of which nothing is known but where they begin.
+fn lines(lost: &LostLines) -> LostPart {
+    let count = match lost.count {
+        Some(1) => "1 line".to_owned(),
+        Some(count) => format!("{count} lines"),
+        None => "many lines".to_owned(),
+    };
+    LostPart {
+        item: (lost.first.clone()).map_or_else(|| ItemId::new("items", "unknown"), id),
+        what: format!("{count} of the snapshot's list, from here on"),
+    }
+}
+
+fn id(key: LineKey) -> ItemId {
+    ItemId {
+        kind: key.kind,
+        name: key.name,
+        version: key.version,
+    }
 }
 
 /// Why a row of the loss report says that something does not come back.

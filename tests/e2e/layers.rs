@@ -22,7 +22,7 @@ const FOR_TESTS: &[(&str, &[&str])] = &[
     ("archive-format", &["mlark-tests"]),
     ("workspace", &["simulator"]),
     ("restore", &["simulator"]),
-    ("mlark", &["simulator"]),
+    ("mlark", &["mlark-tests", "simulator"]),
     ("simulator", &[]),
     (
         "mlark-tests",

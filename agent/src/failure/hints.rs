@@ -104,7 +104,7 @@ fn next_for_archive(error: &ArchiveError) -> Option<&'static str> {
         ArchiveError::SnapshotAmbiguous { .. } => "give more characters of the id",
         ArchiveError::WorkspaceAmbiguous { .. } => "write latest:WORKSPACE",
         ArchiveError::Rollback { .. } => {
-            "do not write to this repository; find out who changed it, or bring back its newer state"
+            "do not write to this repository; find out who changed it, or bring back its newer state; `restore apply --partial` brings what is left"
         }
         ArchiveError::UnknownSigner { .. } | ArchiveError::Forged { .. } => {
             "somebody without a trusted key wrote this; restore nothing from it before that is explained"

@@ -2,9 +2,14 @@
 //! mend; and the commands that look across snapshots.
 #![expect(clippy::unwrap_used, reason = "a failed test says where")]
 
+mod forgery;
+mod matrix;
+
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use archive_format::{KeyChain, LocalStorage, MachineKey, OpenOptions, Repository};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -76,6 +81,31 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     }
     found.sort();
     found
+}
+
+/// This machine's key file, where `init` writes it when nothing is said.
+fn key_file(home: &Path) -> PathBuf {
+    let keys = files(&home.join(".cache/mlark")).into_iter();
+    let mut keys = keys.filter(|file| file.ends_with("agent.key"));
+    keys.next().unwrap()
+}
+
+/// The repository as the library opens it with this machine's key, with a cache of its own.
+async fn opened(home: &Path) -> Repository {
+    let key = fs::read_to_string(key_file(home)).unwrap();
+    let keys = KeyChain {
+        machine: Some(MachineKey::parse(&key).unwrap()),
+        owners: Vec::new(),
+    };
+    let options = OpenOptions {
+        cache: home.join("cache of the library"),
+        trusted_signers: Vec::new(),
+        expect_head: None,
+        tolerate_damage: false,
+        program: "test".to_owned(),
+    };
+    let storage = Arc::new(LocalStorage::new(home.join("repository")));
+    Repository::open(storage, keys, options).await.unwrap()
 }
 
 /// The pack with the files: the largest.
@@ -261,6 +291,14 @@ async fn another_repository_in_the_same_place_is_refused() {
     let elsewhere = tempfile::tempdir().unwrap();
     let ran = library(elsewhere.path(), &made, |_| {}).await;
     assert_eq!(ran.code, 0, "{ran:?}");
+    let config = home.join("mlark.toml").to_str().unwrap().to_owned();
+    let ran = library(
+        elsewhere.path(),
+        &["backup", "--config", &config, "--repository", &made[2]],
+        |_| {},
+    )
+    .await;
+    assert_eq!(ran.code, 0, "{ran:?}");
     fs::remove_dir_all(home.join("repository")).unwrap();
     fs::rename(&forged, home.join("repository")).unwrap();
     for command in [
@@ -277,6 +315,73 @@ async fn another_repository_in_the_same_place_is_refused() {
         1,
         "{found}"
     );
+    // A machine that never saw the true one is told by the signers that it trusts.
+    let stranger = tempfile::tempdir().unwrap();
+    let key = fs::read_to_string(key_file(home)).unwrap();
+    let signer = key.lines().find_map(|line| line.strip_prefix("# signer: "));
+    let config = fs::read_to_string(home.join("mlark.toml")).unwrap();
+    let pins = format!("[repository]\ntrusted_signers = [{:?}]\n", signer.unwrap());
+    let pinned = home.join("pinned.toml");
+    fs::write(&pinned, config.replacen("[repository]\n", &pins, 1)).unwrap();
+    for command in [
+        &["check"][..],
+        &["restore", "apply", "latest", "--into", "into", "--yes"],
+    ] {
+        let config = ["--config", pinned.to_str().unwrap()];
+        let ran = library(stranger.path(), &[command, &config].concat(), |_| {}).await;
+        assert_eq!(ran.code, 4, "{ran:?}");
+        assert!(
+            ran.err.contains("sign") || ran.out.contains("sign"),
+            "{ran:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_run_survives_a_lost_and_a_broken_catalogue_and_says_what_it_did() {
+    let home = world().await;
+    let home = home.path();
+    let catalogue = key_file(home).parent().unwrap().join("catalogue.sqlite");
+    let packs = files(&home.join("repository/packs"));
+    let mut moved = 0;
+    for harm in ["delete", "text", "overwrite", "empty"] {
+        let kept = fs::read(&catalogue).unwrap();
+        match harm {
+            "delete" => fs::remove_file(&catalogue).unwrap(),
+            "text" => fs::write(&catalogue, "no database, but text of some length").unwrap(),
+            "empty" => fs::write(&catalogue, "").unwrap(),
+            _ => {
+                let mut bytes = kept.clone();
+                bytes[5_000..20_000]
+                    .iter_mut()
+                    .for_each(|byte| *byte ^= 0x5a);
+                fs::write(&catalogue, bytes).unwrap();
+            }
+        }
+        let ran = done(home, &["backup"]).await;
+        let said = ran.err.contains("was broken") && ran.err.contains("was made anew");
+        assert_eq!(
+            said,
+            ["text", "overwrite"].contains(&harm),
+            "{harm}: {ran:?}"
+        );
+        let folder = files(catalogue.parent().unwrap()).into_iter();
+        let aside =
+            folder.filter(|file| *file != catalogue && ran.err.contains(file.to_str().unwrap()));
+        moved += aside.count();
+        let listed = json(home, 0, &["snapshots"]).await;
+        assert!(listed["snapshots"].as_array().unwrap().len() >= 2);
+        let into = home.join(format!("into-{harm}"));
+        done(home, &applied(into.to_str().unwrap(), &[])).await;
+        assert_eq!(files(&into).len(), 3);
+    }
+    assert_eq!(moved, 2, "the broken ones lie where it was said");
+    let data = |packs: &[PathBuf]| {
+        let sizes = packs.iter().map(|pack| pack.metadata().unwrap().len());
+        sizes.filter(|size| *size > 100_000).count()
+    };
+    let now = files(&home.join("repository/packs"));
+    assert_eq!(data(&now), data(&packs), "nothing was stored again");
 }
 
 #[tokio::test]

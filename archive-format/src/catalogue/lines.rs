@@ -8,6 +8,9 @@ use super::objects::{PackId, signed};
 use super::{Catalogue, HeldFile, HeldLine};
 use crate::{Address, Error, Line, LineKey, SnapshotId};
 
+/// So many items are named where what a snapshot holds is lost.
+pub(crate) const ITEMS_MAX: u32 = 1000;
+
 impl Catalogue {
     /// The packs that are needed for a piece or chunk list and what it names; none where that is not known.
     pub(crate) async fn reach(&self, parent: Address) -> Result<Option<BTreeSet<PackId>>, Error> {
@@ -61,16 +64,23 @@ impl Catalogue {
             .await
     }
 
-    /// The items in a piece, as they were kept.
+    /// The items of a snapshot, as they were kept; at most 1,000.
+    pub(crate) async fn item_keys(&self, snapshot: SnapshotId) -> Result<Vec<LineKey>, Error> {
+        let lines = self.lines(snapshot, 0, ITEMS_MAX).await?;
+        let keys = lines.into_iter().map(|line| line.key);
+        Ok(keys.filter(|key| key.part == 0).collect())
+    }
+
+    /// The items in a piece, as they were kept; at most 1,000.
     pub(crate) async fn piece_keys(&self, piece: Address) -> Result<Vec<LineKey>, Error> {
         self.database
             .call("look a piece up", move |connection| {
                 let mut query = connection.prepare_cached(
                     "SELECT kind, name, version FROM line JOIN piece ON piece.id = line.piece
-                     WHERE piece.address = ?1 AND part = 0 ORDER BY line.id LIMIT 1000",
+                     WHERE piece.address = ?1 AND part = 0 ORDER BY line.id LIMIT ?2",
                 )?;
                 query
-                    .query_map([piece.as_bytes()], |row| {
+                    .query_map(params![piece.as_bytes(), ITEMS_MAX], |row| {
                         let (kind, name): (String, String) = (row.get(0)?, row.get(1)?);
                         Ok(LineKey::new(kind, name, row.get::<_, Option<String>>(2)?))
                     })?

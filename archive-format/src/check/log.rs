@@ -10,6 +10,7 @@ use crate::keys::file::KeyFileName;
 use crate::log::chain::{Chain, Next, Passed};
 use crate::log::{Body, Keys};
 use crate::magic::RECORD_BYTES_MAX;
+use crate::storage::StorageFault;
 use crate::{Digest, Error, FileName, Record, Signer};
 
 impl Checking<'_> {
@@ -206,6 +207,9 @@ impl Checking<'_> {
         match self.inner.storage.read(&file, RECORD_BYTES_MAX).await {
             Ok(bytes) if Digest::of(&bytes) == *sha256 => {}
             Ok(_) => self.key_finding(name, "it is not the file that the log names"),
+            Err(error) if error.fault == StorageFault::NotFound => {
+                self.key_finding(name, "it is missing");
+            }
             Err(error) => {
                 let error = Error::from(error);
                 if !is_finding(&error) {

@@ -7,6 +7,7 @@ use futures::TryStreamExt;
 
 use super::finding::Touches;
 use super::{Checking, Event, is_finding};
+use crate::catalogue::lines;
 use crate::check::packs::packs_of;
 use crate::read::walk::Walk;
 use crate::{
@@ -36,14 +37,12 @@ async fn items_of(
     catalogue: &Catalogue,
     snapshot: SnapshotId,
 ) -> Result<Vec<(SnapshotId, LineKey)>, Error> {
-    let lines = catalogue.lines(snapshot, 0, ITEMS_MAX as u32).await?;
-    let keys = lines.into_iter().map(|line| line.key);
-    let keys = keys.filter(|key| key.part == 0);
+    let keys = catalogue.item_keys(snapshot).await?.into_iter();
     Ok(keys.map(|key| (snapshot, key)).collect())
 }
 
 /// So many items are named for one damage.
-pub(super) const ITEMS_MAX: usize = 1000;
+pub(super) const ITEMS_MAX: usize = lines::ITEMS_MAX as usize;
 
 /// The damaged packs, by the places of their findings.
 type Hurt = BTreeMap<PackName, Vec<usize>>;

@@ -71,7 +71,7 @@ impl Ring {
             holds(&pairs, &encryption.data).map(|()| pairs)
         });
         let data = data.await?;
-        let sign = opening.open(KeySort::Sign, SigningSecret::from_pem).await?;
+        let sign = signing(&mut opening).await?;
         Ok(Self::of(keys, meta, data, sign))
     }
 
@@ -103,7 +103,7 @@ impl Ring {
             held(&encryption.data, entry.data.as_ref(), pairs)
         });
         let data = data.await?;
-        let sign = opening.open(KeySort::Sign, SigningSecret::from_pem).await?;
+        let sign = signing(&mut opening).await?;
         Ok(Self::of(keys, meta, data, sign))
     }
 
@@ -175,6 +175,14 @@ impl Ring {
     pub(crate) fn secret_mac(&self, secret: &[u8]) -> Result<Mac, Error> {
         let oldest = self.meta.last().ok_or(Error::SecretsNeedEncryption)?;
         secret_mac(oldest, secret)
+    }
+}
+
+/// The owners' signing key. Nothing is read with it, so a damaged file stands in nobody's way before keys are changed.
+async fn signing(opening: &mut Opening<'_>) -> Result<Option<Opened<SigningSecret>>, Error> {
+    match opening.open(KeySort::Sign, SigningSecret::from_pem).await {
+        Err(error) if error.is_damage() => Ok(None),
+        opened => opened,
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::TryStreamExt;
 
 use super::SnapshotReader;
+use crate::catalogue::lines::ITEMS_MAX;
 use crate::manifest::root::Child;
 use crate::{Address, Content, Error, Item, LineKey};
 
@@ -91,6 +92,10 @@ pub struct LostLines {
     pub first: Option<LineKey>,
     /// How many lines it has, where that is known.
     pub count: Option<u64>,
+    /// Its items, as far as this machine remembers them; at most 1,000.
+    pub items: Vec<LineKey>,
+    /// Whether these are all.
+    pub all_items: bool,
 }
 
 /// What a reader passed over. Cloned readers share it.
@@ -98,11 +103,13 @@ pub struct LostLines {
 pub(super) struct PassedOver(Arc<Mutex<BTreeSet<LostLines>>>);
 
 impl PassedOver {
-    pub(super) fn note(&self, piece: Option<&Child>) {
+    pub(super) fn note(&self, piece: Option<&Child>, items: Vec<LineKey>) {
         let mut lost = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         lost.insert(LostLines {
             first: piece.map(|piece| piece.first.clone()),
             count: piece.map(|piece| piece.count),
+            all_items: !items.is_empty() && items.len() < ITEMS_MAX as usize,
+            items,
         });
     }
 }

@@ -79,6 +79,11 @@ impl Walk {
         }
     }
 
+    /// Whether the root was asked for and did not read.
+    pub(crate) fn has_no_root(&self) -> bool {
+        self.root.is_none() && self.stack.is_empty()
+    }
+
     fn enter(&mut self, node: Arc<Node>) {
         let from = self.from.as_ref();
         let begin = from.map_or(0, |from| {

@@ -155,7 +155,13 @@ impl Repository {
             .boxed()
         };
         let run = SnapshotId::new(now)?;
-        let entry = inner.append_as(Author::Owners, run, now, compute).await?;
+        let entry = match inner.append_as(Author::Owners, run, now, compute).await {
+            // The key may be the right one, and the file that it opens damaged: then that is told.
+            Err(lack @ Error::NoKey(KeyLack::OwnersSigning)) => {
+                return Err(inner.damaged_key_file().await?.unwrap_or(lack));
+            }
+            entry => entry?,
+        };
         // The new edition is opened at once, so that a mistake in it is found here.
         match inner.read_log(false, &mut Vec::new()).await {
             // Who leaves himself out cannot.

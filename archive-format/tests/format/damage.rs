@@ -18,7 +18,7 @@ use futures::TryStreamExt;
 use self::harm::Harm;
 use self::scene::{Kind, Scene, Who, new, old};
 use self::table::{Said, Table};
-use crate::world::{Failure, Tested, Thing};
+use crate::world::{Failure, Tested, Thing, now};
 use mlark_tests::length::{figures, grouped};
 
 /// What still comes back of a snapshot, taken item by item.
@@ -141,7 +141,7 @@ async fn examine(scene: &Scene, harmed: &Path, kind: Kind, who: Who) -> Tested<S
     let repository = match scene.open(who).await {
         Ok(repository) => repository,
         // Without its record or its keys nothing of a repository opens.
-        Err(error) if matches!(kind, Kind::Keys(..) | Kind::Record) => {
+        Err(error) if matches!(kind, Kind::Keys("data" | "meta", false) | Kind::Record) => {
             return unopened(scene, &error, kind, who).await;
         }
         // The newest entry of a log is missed only by those who have seen it, or were told of it.
@@ -172,6 +172,16 @@ async fn examine(scene: &Scene, harmed: &Path, kind: Kind, who: Who) -> Tested<S
     };
     let lost = lost(scene, &repository, &report, harmed, who, kind).await?;
     touches(scene, &repository, &report, damage, kind).await?;
+    if kind == Kind::Keys("sign", false) {
+        assert_eq!(lost, [0, 0], "nothing is read with the owners' signing key");
+        let refused = repository.rotate_keys(Vec::new(), now()).await;
+        assert!(
+            refused
+                .as_ref()
+                .is_err_and(|error| error.to_string().contains(&name)),
+            "{refused:?}"
+        );
+    }
     if kind == Kind::Keys("data", true) || kind == Kind::Keys("meta", true) {
         assert_eq!(lost, [0, 0], "the other owner reads everything");
         let opened = scene.open_by_passphrase().await;
