@@ -298,7 +298,7 @@ impl World {
                 match restored.code {
                     0 => assert_eq!(missing, [""; 0], "{case}: {restored:?}"),
                     3 => assert_eq!(missing, restored.lost, "{case}: {restored:?}"),
-                    4 => {}
+                    4 => assert!(!restored.said.is_empty(), "{case}: nothing is said"),
                     _ => panic!("{case}: {restored:?}"),
                 }
             }
