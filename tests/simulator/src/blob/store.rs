@@ -298,7 +298,7 @@ impl BlobStore {
         Ok(())
     }
 
-    /// Gives a blob another tier at once. No write: its ETag and time stay.
+    /// Gives a blob another tier at once, as if it had been written into it. No write: its ETag and time stay.
     pub fn set_tier(
         &mut self,
         container: &str,
@@ -309,7 +309,7 @@ impl BlobStore {
         let blob = blobs
             .get_mut(name)
             .ok_or_else(StorageError::blob_not_found)?;
-        blob.tier = Some(tier);
+        (blob.tier, blob.tier_changed) = (Some(tier), Some(blob.modified));
         Ok(())
     }
 
