@@ -152,7 +152,7 @@ pub static TARGETS: [Target; 14] = [
     },
     Target {
         name: "key_text",
-        modules: &["keys/machine.rs", "keys/identity.rs", "keys/recipient.rs"],
+        modules: &["keys/machine.rs"],
         heap: keys::TEXT,
         read: keys::text,
         seeds: keys::texts,
