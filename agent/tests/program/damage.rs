@@ -294,7 +294,7 @@ async fn another_repository_in_the_same_place_is_refused() {
     let config = home.join("mlark.toml").to_str().unwrap().to_owned();
     let ran = library(
         elsewhere.path(),
-        &["backup", "--config", &config, "--repository", &made[2]],
+        &["backup", "--config", &config, "--repository", made[2]],
         |_| {},
     )
     .await;
