@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::field::{Field, How, Walk, field, known, same};
+use super::field::{Field, How, Walk, field, known, resource, same};
 use super::refer::{own_place, reference};
 use super::{AzMl, FILES};
 
@@ -22,51 +22,41 @@ pub static ENVIRONMENT: AzMl = AzMl {
     map: |walk| walk.whole("environment", ENVIRONMENT_FIELDS),
 };
 
-pub(super) const ENVIRONMENT_FIELDS: &[Field] = &[
-    known("id"),
-    known("name"),
-    known("type"),
-    known("systemData"),
+pub(super) const ENVIRONMENT_FIELDS: &[Field] = &resource(&[
+    same("description", "description"),
+    same("tags", "tags"),
+    same("properties", "properties"),
+    same("image", "image"),
+    field("condaFile", "conda_file", How::By(conda_file)),
     field(
-        "properties",
-        "",
-        How::Inline(&[
-            same("description", "description"),
-            same("tags", "tags"),
-            same("properties", "properties"),
-            same("image", "image"),
-            field("condaFile", "conda_file", How::By(conda_file)),
-            field(
-                "build",
-                "build",
-                How::Object(&[
-                    field("contextUri", "path", How::By(context)),
-                    same("dockerfilePath", "dockerfile_path"),
-                ]),
-            ),
-            field(
-                "inferenceConfig",
-                "inference_config",
-                How::Object(&[
-                    field("livenessRoute", "liveness_route", How::Object(ROUTE)),
-                    field("readinessRoute", "readiness_route", How::Object(ROUTE)),
-                    field("scoringRoute", "scoring_route", How::Object(ROUTE)),
-                ]),
-            ),
-            field("osType", "os_type", How::Word(&[])),
-            known("environmentType"),
-            known("provisioningState"),
-            field(
-                "autoRebuild",
-                "",
-                How::Only("\"Disabled\"", "the YAML schema has no place for it"),
-            ),
-            IS_ARCHIVED,
-            // Of one that a job defines inline the name says it.
-            known("isAnonymous"),
+        "build",
+        "build",
+        How::Object(&[
+            field("contextUri", "path", How::By(context)),
+            same("dockerfilePath", "dockerfile_path"),
         ]),
     ),
-];
+    field(
+        "inferenceConfig",
+        "inference_config",
+        How::Object(&[
+            field("livenessRoute", "liveness_route", How::Object(ROUTE)),
+            field("readinessRoute", "readiness_route", How::Object(ROUTE)),
+            field("scoringRoute", "scoring_route", How::Object(ROUTE)),
+        ]),
+    ),
+    field("osType", "os_type", How::Word(&[])),
+    known("environmentType"),
+    known("provisioningState"),
+    field(
+        "autoRebuild",
+        "",
+        How::Only("\"Disabled\"", "the YAML schema has no place for it"),
+    ),
+    IS_ARCHIVED,
+    // Of one that a job defines inline the name says it.
+    known("isAnonymous"),
+]);
 
 const ROUTE: &[Field] = &[same("path", "path"), same("port", "port")];
 
@@ -99,33 +89,23 @@ pub static MODEL: AzMl = AzMl {
     map: |walk| walk.whole("model", MODEL_FIELDS),
 };
 
-const MODEL_FIELDS: &[Field] = &[
-    known("id"),
-    known("name"),
-    known("type"),
-    known("systemData"),
+const MODEL_FIELDS: &[Field] = &resource(&[
+    same("description", "description"),
+    same("tags", "tags"),
+    same("properties", "properties"),
+    same("stage", "stage"),
+    field("modelType", "type", How::Word(&[])),
+    field("modelUri", "path", How::By(own_place)),
+    field("flavors", "flavors", How::EachBy(flavor)),
+    known("provisioningState"),
     field(
-        "properties",
+        "jobName",
         "",
-        How::Inline(&[
-            same("description", "description"),
-            same("tags", "tags"),
-            same("properties", "properties"),
-            same("stage", "stage"),
-            field("modelType", "type", How::Word(&[])),
-            field("modelUri", "path", How::By(own_place)),
-            field("flavors", "flavors", How::EachBy(flavor)),
-            known("provisioningState"),
-            field(
-                "jobName",
-                "",
-                How::Left("the YAML of a model does not say which job made it"),
-            ),
-            IS_ARCHIVED,
-            IS_ANONYMOUS,
-        ]),
+        How::Left("the YAML of a model does not say which job made it"),
     ),
-];
+    IS_ARCHIVED,
+    IS_ANONYMOUS,
+]);
 
 /// ARM wraps what a flavor says into `data`.
 fn flavor(value: &Value, _: &mut Walk<'_>) -> Option<Value> {
@@ -142,29 +122,19 @@ pub static DATA: AzMl = AzMl {
     map: |walk| walk.whole("data", DATA_FIELDS),
 };
 
-const DATA_FIELDS: &[Field] = &[
-    known("id"),
-    known("name"),
-    known("type"),
-    known("systemData"),
+const DATA_FIELDS: &[Field] = &resource(&[
+    same("description", "description"),
+    same("tags", "tags"),
     field(
         "properties",
         "",
-        How::Inline(&[
-            same("description", "description"),
-            same("tags", "tags"),
-            field(
-                "properties",
-                "",
-                How::Left("properties of a data asset are only read"),
-            ),
-            field("dataType", "type", How::Word(&[])),
-            field("dataUri", "path", How::By(own_place)),
-            // What an MLTable file says itself.
-            known("referencedUris"),
-            known("provisioningState"),
-            IS_ARCHIVED,
-            IS_ANONYMOUS,
-        ]),
+        How::Left("properties of a data asset are only read"),
     ),
-];
+    field("dataType", "type", How::Word(&[])),
+    field("dataUri", "path", How::By(own_place)),
+    // What an MLTable file says itself.
+    known("referencedUris"),
+    known("provisioningState"),
+    IS_ARCHIVED,
+    IS_ANONYMOUS,
+]);

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::asset::IS_ARCHIVED;
-use super::field::{Field, How, Walk, field, known, same};
+use super::field::{Field, How, Walk, field, known, resource, same};
 use super::refer::is_anonymous;
 use super::{AzMl, Unmapped, node};
 
@@ -13,26 +13,16 @@ pub static COMPONENT: AzMl = AzMl {
     map: component,
 };
 
-const FIELDS: &[Field] = &[
-    known("id"),
-    known("name"),
-    known("type"),
-    known("systemData"),
-    field(
-        "properties",
-        "",
-        How::Inline(&[
-            same("description", "description"),
-            same("tags", "tags"),
-            same("properties", "properties"),
-            field("componentSpec", "spec", How::By(node::specification)),
-            known("provisioningState"),
-            IS_ARCHIVED,
-            // Its name says it.
-            known("isAnonymous"),
-        ]),
-    ),
-];
+const FIELDS: &[Field] = &resource(&[
+    same("description", "description"),
+    same("tags", "tags"),
+    same("properties", "properties"),
+    field("componentSpec", "spec", How::By(node::specification)),
+    known("provisioningState"),
+    IS_ARCHIVED,
+    // Its name says it.
+    known("isAnonymous"),
+]);
 
 fn component(walk: &mut Walk<'_>) -> Result<Map<String, Value>, Unmapped> {
     let mut out = walk.whole("commandComponent", FIELDS)?;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::AzMl;
-use super::field::{Field, How, Walk, field, known, same};
+use super::field::{Field, How, Walk, field, known, resource, same};
 
 /// Connections.
 pub static CONNECTION: AzMl = AzMl {
@@ -11,59 +11,49 @@ pub static CONNECTION: AzMl = AzMl {
     map: |walk| walk.whole("workspaceConnection", FIELDS),
 };
 
-const FIELDS: &[Field] = &[
-    known("id"),
-    known("name"),
-    known("type"),
-    known("systemData"),
+const FIELDS: &[Field] = &resource(&[
     field(
-        "properties",
-        "",
-        How::Inline(&[
-            field(
-                "category",
-                "type",
-                How::Word(&[
-                    ("AzureOpenAI", "azure_open_ai"),
-                    ("AIServices", "azure_ai_services"),
-                    ("CognitiveSearch", "azure_ai_search"),
-                    ("CustomKeys", "custom"),
-                    ("ADLSGen2", "azure_data_lake_gen_2"),
-                    ("AzureMySqlDb", "azure_my_sql_db"),
-                    ("S3", "s3"),
-                ]),
-            ),
-            same("target", "target"),
-            same("metadata", "metadata"),
-            same("isSharedToAll", "is_shared"),
-            field("authType", "credentials", How::By(credentials)),
-            field(
-                "credentials",
-                "",
-                How::Left("secrets are never written into a folder"),
-            ),
-            field(
-                "expiryTime",
-                "",
-                How::Left("the YAML schema has no place for it"),
-            ),
-            field(
-                "peRequirement",
-                "",
-                How::Only("\"NotRequired\"", "the YAML schema has no place for it"),
-            ),
-            field("peStatus", "", How::Known),
-            field(
-                "useWorkspaceManagedIdentity",
-                "",
-                How::Only("false", "the YAML schema has no place for it"),
-            ),
-            known("createdByWorkspaceArmId"),
-            known("group"),
-            known("error"),
+        "category",
+        "type",
+        How::Word(&[
+            ("AzureOpenAI", "azure_open_ai"),
+            ("AIServices", "azure_ai_services"),
+            ("CognitiveSearch", "azure_ai_search"),
+            ("CustomKeys", "custom"),
+            ("ADLSGen2", "azure_data_lake_gen_2"),
+            ("AzureMySqlDb", "azure_my_sql_db"),
+            ("S3", "s3"),
         ]),
     ),
-];
+    same("target", "target"),
+    same("metadata", "metadata"),
+    same("isSharedToAll", "is_shared"),
+    field("authType", "credentials", How::By(credentials)),
+    field(
+        "credentials",
+        "",
+        How::Left("secrets are never written into a folder"),
+    ),
+    field(
+        "expiryTime",
+        "",
+        How::Left("the YAML schema has no place for it"),
+    ),
+    field(
+        "peRequirement",
+        "",
+        How::Only("\"NotRequired\"", "the YAML schema has no place for it"),
+    ),
+    field("peStatus", "", How::Known),
+    field(
+        "useWorkspaceManagedIdentity",
+        "",
+        How::Only("false", "the YAML schema has no place for it"),
+    ),
+    known("createdByWorkspaceArmId"),
+    known("group"),
+    known("error"),
+]);
 
 /// How it signs in. What needs a secret is given one by whoever creates it.
 fn credentials(value: &Value, walk: &mut Walk<'_>) -> Option<Value> {

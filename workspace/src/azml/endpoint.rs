@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::AzMl;
-use super::field::{Field, How, Walk, field, known, same};
+use super::field::{Field, How, Walk, field, known, resource, same};
 use super::refer::{compute, reference};
 use crate::Identity;
 
@@ -118,22 +118,12 @@ const SERVERLESS: &[Field] = tracked!(&[
     known("provisioningState"),
 ]);
 
-const SUBSCRIPTION: &[Field] = &[
-    known("id"),
-    known("name"),
-    known("type"),
-    known("systemData"),
-    field(
-        "properties",
-        "",
-        How::Inline(&[
-            field("modelId", "model_id", How::By(reference)),
-            known("marketplacePlan"),
-            known("marketplaceSubscriptionStatus"),
-            known("provisioningState"),
-        ]),
-    ),
-];
+const SUBSCRIPTION: &[Field] = &resource(&[
+    field("modelId", "model_id", How::By(reference)),
+    known("marketplacePlan"),
+    known("marketplaceSubscriptionStatus"),
+    known("provisioningState"),
+]);
 
 pub(super) const IDENTITY: &[Field] = &[
     field(

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::AzMl;
 use super::asset::IS_ARCHIVED;
-use super::field::{Field, How, field, known, same};
+use super::field::{Field, How, field, known, resource, same};
 use super::refer::{own_place, reference};
 
 /// Feature sets.
@@ -27,62 +27,52 @@ pub static FEATURE_STORE_ENTITY: AzMl = AzMl {
     map: |walk| walk.whole("featureStoreEntity", ENTITY),
 };
 
-const SET: &[Field] = &[
-    known("id"),
-    known("name"),
-    known("type"),
-    known("systemData"),
+const SET: &[Field] = &resource(&[
+    same("description", "description"),
+    same("tags", "tags"),
+    same("properties", "properties"),
+    same("stage", "stage"),
+    field("entities", "entities", How::EachBy(reference)),
     field(
-        "properties",
-        "",
-        How::Inline(&[
-            same("description", "description"),
-            same("tags", "tags"),
-            same("properties", "properties"),
-            same("stage", "stage"),
-            field("entities", "entities", How::EachBy(reference)),
+        "specification",
+        "specification",
+        How::Object(&[field("path", "path", How::By(own_place))]),
+    ),
+    field(
+        "materializationSettings",
+        "materialization_settings",
+        How::Object(&[
+            // Written as two switches.
+            known("storeType"),
             field(
-                "specification",
-                "specification",
-                How::Object(&[field("path", "path", How::By(own_place))]),
+                "schedule",
+                "schedule",
+                How::Object(super::schedule::TRIGGER),
             ),
             field(
-                "materializationSettings",
-                "materialization_settings",
+                "notification",
+                "notification",
                 How::Object(&[
-                    // Written as two switches.
-                    known("storeType"),
-                    field(
-                        "schedule",
-                        "schedule",
-                        How::Object(super::schedule::TRIGGER),
-                    ),
-                    field(
-                        "notification",
-                        "notification",
-                        How::Object(&[
-                            field("emailOn", "email_on", How::Word(&[])),
-                            same("emails", "emails"),
-                        ]),
-                    ),
-                    field(
-                        "resource",
-                        "resource",
-                        How::Object(&[same("instanceType", "instance_type")]),
-                    ),
-                    same("sparkConfiguration", "spark_configuration"),
+                    field("emailOn", "email_on", How::Word(&[])),
+                    same("emails", "emails"),
                 ]),
             ),
-            known("provisioningState"),
-            IS_ARCHIVED,
             field(
-                "isAnonymous",
-                "",
-                How::Only("false", "the YAML schema has no place for it"),
+                "resource",
+                "resource",
+                How::Object(&[same("instanceType", "instance_type")]),
             ),
+            same("sparkConfiguration", "spark_configuration"),
         ]),
     ),
-];
+    known("provisioningState"),
+    IS_ARCHIVED,
+    field(
+        "isAnonymous",
+        "",
+        How::Only("false", "the YAML schema has no place for it"),
+    ),
+]);
 
 /// ARM says in one word which stores are filled, the YAML by a switch for each.
 fn switch_stores(out: &mut Map<String, Value>, store: Option<&str>) {
@@ -99,34 +89,24 @@ fn switch_stores(out: &mut Map<String, Value>, store: Option<&str>) {
     }
 }
 
-const ENTITY: &[Field] = &[
-    known("id"),
-    known("name"),
-    known("type"),
-    known("systemData"),
+const ENTITY: &[Field] = &resource(&[
+    same("description", "description"),
+    same("tags", "tags"),
+    same("properties", "properties"),
+    same("stage", "stage"),
     field(
-        "properties",
-        "",
-        How::Inline(&[
-            same("description", "description"),
-            same("tags", "tags"),
-            same("properties", "properties"),
-            same("stage", "stage"),
-            field(
-                "indexColumns",
-                "index_columns",
-                How::Each(&[
-                    same("columnName", "name"),
-                    field("dataType", "type", How::Word(&[])),
-                ]),
-            ),
-            known("provisioningState"),
-            IS_ARCHIVED,
-            field(
-                "isAnonymous",
-                "",
-                How::Only("false", "the YAML schema has no place for it"),
-            ),
+        "indexColumns",
+        "index_columns",
+        How::Each(&[
+            same("columnName", "name"),
+            field("dataType", "type", How::Word(&[])),
         ]),
     ),
-];
+    known("provisioningState"),
+    IS_ARCHIVED,
+    field(
+        "isAnonymous",
+        "",
+        How::Only("false", "the YAML schema has no place for it"),
+    ),
+]);

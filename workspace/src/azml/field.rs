@@ -62,6 +62,17 @@ pub(super) const fn known(from: &'static str) -> Field {
     field(from, "", How::Known)
 }
 
+/// The members of every resource of ARM; what the YAML says of it stands in its `properties`.
+pub(super) const fn resource(properties: &'static [Field]) -> [Field; 5] {
+    [
+        known("id"),
+        known("name"),
+        known("type"),
+        known("systemData"),
+        field("properties", "", How::Inline(properties)),
+    ]
+}
+
 /// The walk over one document.
 pub(super) struct Walk<'a> {
     pub(super) given: &'a Given<'a>,

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::field::{Field, How, Walk, field, known, same};
+use super::field::{Field, How, Walk, field, known, resource, same};
 use super::{AzMl, Unmapped, job};
 use crate::ItemId;
 
@@ -15,34 +15,24 @@ pub static SCHEDULE: AzMl = AzMl {
 /// The definition of the job that a schedule starts.
 const DEFINITION: &str = "job.yml";
 
-const FIELDS: &[Field] = &[
-    known("id"),
-    known("name"),
-    known("type"),
-    known("systemData"),
+const FIELDS: &[Field] = &resource(&[
+    same("displayName", "display_name"),
+    same("description", "description"),
+    same("tags", "tags"),
+    same("properties", "properties"),
+    field("trigger", "trigger", How::Object(TRIGGER)),
     field(
-        "properties",
+        "isEnabled",
         "",
-        How::Inline(&[
-            same("displayName", "display_name"),
-            same("description", "description"),
-            same("tags", "tags"),
-            same("properties", "properties"),
-            field("trigger", "trigger", How::Object(TRIGGER)),
-            field(
-                "isEnabled",
-                "",
-                How::Only(
-                    "true",
-                    "that it is disabled is no field of YAML; a schedule that is created starts enabled",
-                ),
-            ),
-            known("provisioningState"),
-            // Written by what it does.
-            known("action"),
-        ]),
+        How::Only(
+            "true",
+            "that it is disabled is no field of YAML; a schedule that is created starts enabled",
+        ),
     ),
-];
+    known("provisioningState"),
+    // Written by what it does.
+    known("action"),
+]);
 
 pub(super) const TRIGGER: &[Field] = &[
     field("triggerType", "type", How::Word(&[])),
