@@ -8,6 +8,7 @@
 
 mod backup;
 mod faults;
+mod identities;
 mod ignored;
 mod layers;
 mod restore;

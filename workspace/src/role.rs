@@ -83,6 +83,11 @@ impl Role {
         }
     }
 
+    /// Whether it changes a storage account whose workspace is backed up, which nothing needs unless it is asked for.
+    pub fn changes_storage(&self) -> bool {
+        [Self::rehydration(), Self::share_snapshot()].contains(self)
+    }
+
     /// Whether it holds actions on the workspace, so that it is assigned there.
     pub fn is_for_workspaces(&self) -> bool {
         self.actions.iter().any(Action::is_of_workspaces)

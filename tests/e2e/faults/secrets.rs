@@ -1,7 +1,8 @@
 //! No token, signature or key is found in anything that mlark leaves or says: log lines, errors, metrics, journals, files.
 //!
 //! The transport notes every secret that goes over the wire; what mlark wrote is searched for each of them afterwards,
-//! compressed files in their plain form. The repository is unencrypted, so that nothing hides in it.
+//! compressed files in their plain form. A repository without encryption stores no credential, and nothing hides in it; one
+//! with encryption stores them where the configuration asks, and then they are nowhere in the clear.
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Write};
@@ -75,7 +76,7 @@ struct Scene {
 }
 
 impl Scene {
-    fn new() -> Self {
+    fn new(encrypted: bool) -> Self {
         let clock = RuntimeClock::starting_at("2026-11-23T02:00:00Z".parse().unwrap());
         let simulator = Simulator::with_clock(Settings::default(), Arc::new(clock));
         world::pair(&simulator, &World::small(7)).unwrap();
@@ -90,11 +91,11 @@ impl Scene {
             said: Written::default(),
             clock,
         };
-        scene.configure();
+        scene.configure(encrypted);
         scene
     }
 
-    fn configure(&self) {
+    fn configure(&self, encrypted: bool) {
         let (at, arm) = (
             self.folder.path().display(),
             self.simulator.state().cloud.arm_url(),
@@ -102,10 +103,14 @@ impl Scene {
         let source = world::SOURCE_SUBSCRIPTION;
         let (group, workspace) = (world::SOURCE_GROUP, world::SOURCE_WORKSPACE);
         let target = world::TARGET_SUBSCRIPTION;
+        let owner = match encrypted {
+            true => format!("identity_file = \"{at}/owner.key\"\n"),
+            false => String::new(),
+        };
         let text = format!(
-            "[repository]\nurl = \"{at}/repository\"\ncache = \"{at}/cache\"\nkey_file = \"{at}/agent.key\"\n\
+            "[repository]\nurl = \"{at}/repository\"\ncache = \"{at}/cache\"\nkey_file = \"{at}/agent.key\"\n{owner}\
              [azure]\ncloud = \"{arm}\"\ncredential = \"client-secret\"\n\
-             [[workspace]]\nname = \"prod\"\ndata = \"all\"\ndatastore_access = \"datastore\"\n\
+             [[workspace]]\nname = \"prod\"\ndata = \"all\"\nsecrets = {encrypted}\ndatastore_access = \"datastore\"\n\
              url = \"azureml://subscriptions/{source}/resourceGroups/{group}/workspaces/{workspace}\"\n\
              [[target]]\nname = \"other\"\n\
              url = \"azureml://subscriptions/{target}/resourceGroups/rg-recovery/workspaces/ws-recovery\"\n"
@@ -206,7 +211,18 @@ fn files(folder: &Path) -> Vec<std::path::PathBuf> {
 
 #[tokio::test(start_paused = true)]
 async fn no_token_signature_or_key_is_in_any_log_error_metric_journal_or_file() {
-    let scene = Scene::new();
+    let scene = Scene::new(false);
+    search(&scene, &["init", "--unencrypted"], &[]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_that_are_stored_and_restored_are_nowhere_in_the_clear() {
+    let scene = Scene::new(true);
+    search(&scene, &["init"], &["--include", "secrets"]).await;
+}
+
+/// Backs up and restores through trouble, lets requests be refused, and searches what is left and what was said.
+async fn search(scene: &Scene, init: &[&str], restore: &[&str]) {
     let log = Written::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -215,15 +231,11 @@ async fn no_token_signature_or_key_is_in_any_log_error_metric_journal_or_file() 
         .with_ansi(false)
         .finish();
     let guard = tracing::subscriber::set_default(subscriber);
-    assert_eq!(
-        scene.mlark(&["init", "--unencrypted"]).await,
-        ExitStatus::Done
-    );
+    assert_eq!(scene.mlark(init).await, ExitStatus::Done);
     scene.simulator.set_faults(3, mix(3));
     scene.mlark(&["backup"]).await;
-    scene
-        .mlark(&["restore", "apply", "latest", "--into", "other", "--yes"])
-        .await;
+    let apply = ["restore", "apply", "latest", "--into", "other", "--yes"];
+    scene.mlark(&[&apply[..], restore].concat()).await;
     // Errors: what is refused, and a cloud that is not there.
     let principal = |denied: &str| {
         let mut state = scene.simulator.state();

@@ -2,6 +2,7 @@
 
 use ::restore::{Action, OnConflict, VerifyOutcome};
 use serde_json::Value;
+use simulator::blob::Tier;
 use simulator::world::DECOYS;
 
 use super::bench::{Bench, count, normal};
@@ -31,6 +32,49 @@ async fn a_lost_workspace_comes_back_elsewhere_as_the_loss_report_said() {
     decoys_are_byte_equal_and_rows(&before, &after, &plan);
     no_reference_leads_to_the_source(&bench, &after);
     bench.simulator.assert_no_early_retries();
+}
+
+#[tokio::test(start_paused = true)]
+async fn files_that_lay_in_the_archive_are_told_to_come_back_outside_of_it() {
+    let bench = Bench::small().await;
+    let rows = |plan: &::restore::Plan| -> Vec<String> {
+        let rows = plan.losses.iter();
+        let rows = rows.filter(|loss| loss.what.starts_with("the archive tier of"));
+        rows.map(|loss| format!("{} {}", loss.item, loss.what))
+            .collect()
+    };
+    let of_models = ["models"];
+    let request = bench.request(&of_models, OnConflict::Fail);
+    let plan = bench.plan_request(&bench.target, &request).await;
+    assert_eq!(rows(&plan), Vec::<String>::new());
+    archive_uploads(&bench);
+    let source = bench.open(&bench.source).await;
+    bench.store.back_up(&source).await;
+    let plan = bench.plan_request(&bench.target, &request).await;
+    let told = rows(&plan);
+    assert!(
+        !told.is_empty() && told.iter().all(|row| row.starts_with("models/")),
+        "{told:?}"
+    );
+    bench.apply(&plan, &bench.target).await;
+    let found = bench.verify(&bench.target, &of_models).await;
+    assert_eq!(found.differences, []);
+}
+
+/// Archives what the SDK uploaded at the source.
+fn archive_uploads(bench: &Bench) {
+    let mut state = bench.simulator.state();
+    let workspace = &state.workspaces[&bench.source];
+    let (account, container) = (workspace.account.clone(), workspace.blob_container.clone());
+    let blobs = &mut state.accounts.get_mut(&account).unwrap().blobs;
+    let names = blobs.container(&container).unwrap().blobs.keys();
+    let names: Vec<String> = names
+        .filter(|name| name.starts_with("LocalUpload/"))
+        .cloned()
+        .collect();
+    for name in names {
+        blobs.set_tier(&container, &name, Tier::Archive).unwrap();
+    }
 }
 
 /// Text that looks like a reference and is none.

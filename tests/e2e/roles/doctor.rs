@@ -8,6 +8,7 @@ use serde_json::Value;
 use simulator::SimulatorTransport;
 use simulator::state::{CLIENT_ID, CLIENT_SECRET, TENANT};
 use workspace::Role;
+use workspace::permission::Action;
 
 use super::give;
 use crate::backup::cloud::Cloud;
@@ -30,12 +31,18 @@ impl std::io::Write for Written {
 struct Machine<'a> {
     cloud: &'a Cloud,
     home: tempfile::TempDir,
+    /// Keys of the workspace besides its name and address.
+    more: &'static str,
 }
 
 impl<'a> Machine<'a> {
     async fn new(cloud: &'a Cloud) -> Self {
+        Self::with(cloud, "").await
+    }
+
+    async fn with(cloud: &'a Cloud, more: &'static str) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let machine = Self { cloud, home };
+        let machine = Self { cloud, home, more };
         let (code, text) = machine.run(&["init", "--unencrypted"]).await;
         assert_eq!(code, 0, "{text}");
         machine
@@ -67,10 +74,11 @@ impl<'a> Machine<'a> {
         context.transport = Some(Arc::new(SimulatorTransport::new(&self.cloud.simulator)));
         let config = home.join("mlark.toml");
         let text = format!(
-            "[repository]\nurl = \"{0}/repository\"\ncache = \"{0}/cache\"\n[[workspace]]\nname = \"prod\"\nurl = \"{1}\"\n\
+            "[repository]\nurl = \"{0}/repository\"\ncache = \"{0}/cache\"\n[[workspace]]\nname = \"prod\"\nurl = \"{1}\"\n{2}\
              [[target]]\nname = \"rescue\"\nurl = \"{1}-rescue\"\n",
             home.display(),
-            self.cloud.name.arm_id()
+            self.cloud.name.arm_id(),
+            self.more
         );
         std::fs::write(&config, text).unwrap();
         let config = config.to_str().unwrap();
@@ -160,6 +168,51 @@ async fn doctor_names_whichever_one_action_of_the_role_is_missing() {
         let (_, text) = machine.run(&["doctor"]).await;
         assert!(text.contains("doctor --grant"), "{text}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn roles_that_change_storage_are_asked_about_where_the_configuration_wants_them() {
+    let on = "archived = \"rehydrate\"\nshare_snapshot = true\n";
+    let more: Vec<Action> = [Role::rehydration(), Role::share_snapshot()]
+        .into_iter()
+        .flat_map(|role| role.actions)
+        .collect();
+    let mut whole = Role::backup();
+    whole.actions.extend(more.iter().cloned());
+    let named = |report: &Value, answer: &str| -> Vec<String> {
+        let found = answers(report, answer).into_iter();
+        let names = found.flat_map(|one| one["actions"].as_array().unwrap().clone());
+        names
+            .map(|name| name.as_str().unwrap().to_owned())
+            .collect()
+    };
+    for missing in more.iter().map(Some).chain([None]) {
+        let cloud = Cloud::small().await;
+        let machine = Machine::with(&cloud, on).await;
+        give(&cloud.simulator, &whole, missing);
+        let before = cloud.simulator.dump(&cloud.key).unwrap();
+        let (code, report) = machine.doctor().await;
+        assert_eq!(code, if missing.is_some() { 3 } else { 0 }, "{report:#}");
+        let expected: Vec<&str> = missing.into_iter().map(Action::name).collect();
+        assert_eq!(named(&report, "missing"), expected);
+        let allowed = named(&report, "allowed");
+        for action in more.iter().filter(|action| Some(*action) != missing) {
+            assert!(
+                allowed.iter().any(|name| name == action.name()),
+                "{action}: {report:#}"
+            );
+        }
+        assert_eq!(cloud.simulator.dump(&cloud.key).unwrap(), before);
+    }
+
+    let cloud = Cloud::small().await;
+    give(&cloud.simulator, &Role::backup(), None);
+    let machine = Machine::new(&cloud).await;
+    let (code, report) = machine.doctor().await;
+    assert_eq!(code, 0, "{report:#}");
+    let checks = report["checks"].as_array().unwrap().iter();
+    let unneeded = checks.filter(|check| check["says"].as_str().unwrap().starts_with("not needed"));
+    assert_eq!(unneeded.count(), 2, "{report:#}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -167,9 +167,18 @@ fn refusal(act: String, status: u16, headers: &Headers, body: &[u8]) -> Refusal 
         code: shortened(&code.unwrap_or_default(), CODE_CHARS_MAX),
         message: shortened(&message.unwrap_or_default(), MESSAGE_CHARS_MAX),
         request_id: header("x-ms-request-id")
-            .map(|id| shortened(id, CODE_CHARS_MAX))
+            .map(str::to_owned)
+            .or_else(|| correlated(body))
+            .map(|id| shortened(&id, CODE_CHARS_MAX))
             .filter(|id| !id.is_empty()),
     }
+}
+
+/// The id of the request in the body of run history's errors, which do not always have the header.
+fn correlated(body: &[u8]) -> Option<String> {
+    let value: Value = serde_json::from_slice(body).ok()?;
+    let id = value.pointer("/correlation/request")?;
+    id.as_str().map(str::to_owned)
 }
 
 fn said(body: &[u8]) -> (Option<String>, Option<String>) {
@@ -273,6 +282,16 @@ mod tests {
                 (code, message)
             );
         }
+    }
+
+    #[test]
+    fn who_reads_an_error_can_name_the_request_to_azures_support() {
+        let history = br#"{"error":{"code":"UserError","message":"No"},"correlation":{"operation":"o","request":"r1"}}"#;
+        let mut headers = Headers::new();
+        let id = |headers: &Headers| refused(refusal("GET x".into(), 500, headers, history));
+        assert!(id(&headers).to_string().ends_with("(request r1)"));
+        headers.insert("x-ms-request-id", "r2");
+        assert!(id(&headers).to_string().ends_with("(request r2)"));
     }
 
     #[test]

@@ -222,3 +222,91 @@ fn is_suffix(suffix: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-')
         && port.parse::<u16>().is_ok()
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn described(arm: &str, audiences: Value) -> Value {
+        json!({
+            "name": "x", "resourceManager": format!("https://{arm}/"), "suffixes": {"storage": "core.x.localhost:8443"},
+            "authentication": {"loginEndpoint": "https://login.x/", "audiences": audiences},
+        })
+    }
+
+    #[test]
+    fn audiences_are_those_that_the_cloud_names_or_else_the_public_ones() {
+        let at = CloudName::At(Url::parse("https://management.x:8443").unwrap());
+        let of = |name: &CloudName, document: &Value| {
+            let cloud = Cloud::from_metadata(name, document).unwrap();
+            [
+                cloud.arm_audience,
+                cloud.storage_audience,
+                cloud.data_audience,
+            ]
+        };
+        let named = json!([
+            "https://management.core.x/",
+            "https://management.x:8443/",
+            "https://storage.x/",
+            "https://ml.x/"
+        ]);
+        assert_eq!(
+            of(&at, &described("management.x:8443", named)),
+            [
+                "https://management.x:8443",
+                "https://storage.x",
+                "https://ml.x"
+            ]
+        );
+        let public = [
+            "https://management.x:8443",
+            "https://storage.azure.com",
+            "https://ml.azure.com",
+        ];
+        for silent in [
+            json!(["https://management.x:8443/"]),
+            json!([]),
+            Value::Null,
+        ] {
+            assert_eq!(of(&at, &described("management.x:8443", silent)), public);
+        }
+        let gov = described("management.usgovcloudapi.net", json!([]));
+        assert_eq!(of(&CloudName::UsGovernment, &gov)[2], "https://ml.azure.us");
+    }
+
+    #[test]
+    fn of_a_list_of_clouds_the_one_that_was_asked_counts() {
+        let at = CloudName::At(Url::parse("https://management.b").unwrap());
+        let list = json!([
+            described("management.a", Value::Null),
+            described("management.b", Value::Null)
+        ]);
+        let cloud = Cloud::from_metadata(&at, &list).unwrap();
+        assert_eq!(cloud.resource_manager.as_str(), "https://management.b/");
+        for broken in [
+            json!([]),
+            json!({}),
+            json!({"resourceManager": "https://management.b"}),
+        ] {
+            assert!(Cloud::from_metadata(&at, &broken).is_err(), "{broken}");
+        }
+    }
+
+    #[test]
+    fn the_hosts_of_storage_are_those_of_the_clouds_own_suffix() {
+        let at = CloudName::At(Url::parse("https://management.x").unwrap());
+        let document = described("management.x", Value::Null);
+        let cloud = Cloud::from_metadata(&at, &document).unwrap();
+        let url = cloud.storage_url("acct", Service::File).unwrap();
+        assert_eq!(url.as_str(), "https://acct.file.core.x.localhost:8443/");
+        assert_eq!(
+            cloud.storage_host(&url),
+            Some(("acct".to_owned(), Service::File))
+        );
+        assert!(cloud.storage_url("a.b", Service::Blob).is_err());
+    }
+}

@@ -171,6 +171,36 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_redirect_is_an_answer_and_leads_nowhere() -> Result<(), Box<dyn std::error::Error>> {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let elsewhere = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
+        let there = elsewhere.local_addr()?;
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
+        let here = listener.local_addr()?;
+        let answered = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await?;
+            let mut asked = [0; 4096];
+            let _ = stream.read(&mut asked).await?;
+            let answer = format!(
+                "HTTP/1.1 307 Temporary Redirect\r\nlocation: http://{there}/\r\ncontent-length: 0\r\n\r\n"
+            );
+            stream.write_all(answer.as_bytes()).await
+        });
+        let clients = Clients::new(&Settings::default()).await?;
+        let mut request = Request::new(
+            format!("http://{here}/").parse()?,
+            azure_core::http::Method::Get,
+        );
+        request.insert_header("authorization", "Bearer s3cret");
+        let answer = clients.outside.execute_request(&request).await?;
+        answered.await??;
+        assert_eq!(u16::from(answer.status()), 307);
+        let mut follower = Box::pin(elsewhere.accept());
+        assert!(futures::poll!(&mut follower).is_pending(), "somebody came");
+        Ok(())
+    }
+
+    #[tokio::test]
     async fn a_file_without_certificates_is_refused_by_name() -> Result<(), std::io::Error> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("empty.pem");

@@ -1,7 +1,8 @@
 //! Whether this identity may do what a backup does: for each action of [`Role::backup`] one request that needs it and
-//! changes nothing.
+//! changes nothing, and likewise for the roles that the configuration may ask for besides.
 //!
-//! A refusal by permission comes before any other answer, so "not found" means that the action is there.
+//! A refusal by permission comes before any other answer, so "not found" means that the action is there: what would change
+//! something is asked of a blob and of a share that nobody has.
 
 use std::collections::BTreeSet;
 
@@ -74,6 +75,111 @@ impl Connection {
         complete(&mut probes);
         probes.sort_by(|one, other| (&one.actions, &one.act).cmp(&(&other.actions, &other.act)));
         probes
+    }
+
+    /// Asks what [`Role::rehydration`] and [`Role::share_snapshot`] allow, as far as they are among these. Nothing changes,
+    /// since what is asked about is not there.
+    pub async fn probe_changes(&self, name: &WorkspaceName, roles: &[Role]) -> Vec<Probe> {
+        let roles: Vec<&Role> = roles.iter().filter(|role| role.changes_storage()).collect();
+        if roles.is_empty() {
+            return Vec::new();
+        }
+        let opened = AzureWorkspace::open(self, name, ReadOptions::default()).await;
+        let workspace = match opened {
+            Ok(workspace) => workspace,
+            Err(error) => {
+                let reason = super::answer::reason(&error);
+                let actions = roles.iter().flat_map(|role| &role.actions);
+                return actions
+                    .map(|action| unknown(vec![action.clone()], reason.clone()))
+                    .collect();
+            }
+        };
+        let mut probes = Vec::new();
+        for change in CHANGES {
+            let action = (change.action)();
+            if roles.iter().any(|role| role.actions.contains(&action)) {
+                probes.push(change.ask(&workspace, action).await);
+            }
+        }
+        probes
+    }
+}
+
+/// A request of storage that would change something if what it is about were there.
+struct Change {
+    action: fn() -> Action,
+    /// The datastore in whose account it is asked; `None` is the default one.
+    store: Option<&'static str>,
+    method: Method,
+    /// The path below the account, or below the datastore's container.
+    path: fn(&Place) -> String,
+    query: &'static str,
+}
+
+/// One for each action of the two roles. `sharesnapshot` is a time at which there was no service.
+const CHANGES: [Change; 4] = [
+    Change {
+        action: || Action::of_blobs("write"),
+        store: None,
+        method: Method::Put,
+        path: |place| format!("/{}/{NOBODY}", place.container),
+        query: "comp=tier",
+    },
+    Change {
+        action: || Action::of_shares("read"),
+        store: Some(NOTEBOOK_STORE),
+        method: Method::Get,
+        path: |_| "/".to_owned(),
+        query: "comp=list&maxresults=1",
+    },
+    Change {
+        action: || Action::of_shares("write"),
+        store: Some(NOTEBOOK_STORE),
+        method: Method::Put,
+        path: |_| format!("/{NOBODY}"),
+        query: "restype=share&comp=snapshot",
+    },
+    Change {
+        action: || Action::of_shares("delete"),
+        store: Some(NOTEBOOK_STORE),
+        method: Method::Delete,
+        path: |_| format!("/{NOBODY}"),
+        query: "restype=share&sharesnapshot=2001-01-01T00:00:00.0000000Z",
+    },
+];
+
+impl Change {
+    async fn ask(&self, workspace: &AzureWorkspace, action: Action) -> Probe {
+        let actions = vec![action];
+        let place = match workspace.datastore_place(self.store, "").await {
+            Ok(place) => place,
+            Err(error) => return unasked(actions, error),
+        };
+        let connection = match workspace.way_to(&place).await {
+            Ok(connection) => connection,
+            Err(error) => return unasked(actions, error),
+        };
+        let mut url = place.url.clone();
+        url.set_path(&(self.path)(&place));
+        url.set_query(Some(self.query));
+        let mut request = share::request(&connection, self.method, url.clone());
+        if self.method == Method::Put && place.store != Store::Share {
+            request.insert_header("x-ms-access-tier", "Hot");
+        }
+        let answer = connection
+            .send(Access::Token, Context::new(), request)
+            .await;
+        let answer = answer.map(|answer| answer.status);
+        asked_by(self.method, actions, &url, answer)
+    }
+}
+
+fn unknown(actions: Vec<Action>, reason: String) -> Probe {
+    Probe {
+        actions,
+        act: String::new(),
+        verdict: Verdict::Unknown(reason),
     }
 }
 
@@ -193,6 +299,10 @@ async fn ask_storage(workspace: &AzureWorkspace, place: &Place) -> Probe {
 }
 
 fn asked(actions: Vec<Action>, url: &Url, answer: Result<u16, Error>) -> Probe {
+    asked_by(Method::Get, actions, url, answer)
+}
+
+fn asked_by(method: Method, actions: Vec<Action>, url: &Url, answer: Result<u16, Error>) -> Probe {
     let verdict = match answer {
         Ok(status) => Verdict::Allowed(status),
         Err(error @ Error::Forbidden(_)) => Verdict::Missing(error),
@@ -201,7 +311,7 @@ fn asked(actions: Vec<Action>, url: &Url, answer: Result<u16, Error>) -> Probe {
     };
     Probe {
         actions,
-        act: super::answer::act(Method::Get, url),
+        act: super::answer::act(method, url),
         verdict,
     }
 }

@@ -14,12 +14,15 @@ use super::connection::{Access, Connection};
 use super::settings::{Archived, Priority};
 use super::traffic::Service;
 use super::workspace::AzureWorkspace;
-use crate::{Error, SourceFile};
+use crate::{Error, FilePath, SourceFile};
 
 /// The tier that cannot be read.
 pub(crate) const ARCHIVE: &str = "Archive";
 /// The code by which the service says that a blob is on its way back.
 const BEING_REHYDRATED: &str = "BlobBeingRehydrated";
+/// The code by which it says that a blob is archived.
+const ARCHIVED: &str = "BlobArchived";
+const ON_ITS_WAY: &str = "it is on its way back to an online tier, and a backup after it has it";
 
 impl AzureWorkspace {
     /// Lets a blob be read that the listing showed as archived, if it is back by now.
@@ -52,10 +55,24 @@ impl AzureWorkspace {
                 "its return to the hot tier is asked for now ({}), and a backup after it has it",
                 within(priority)
             ),
-            false => {
-                "it is on its way back to an online tier, and a backup after it has it".to_owned()
-            }
+            false => ON_ITS_WAY.to_owned(),
         }))
+    }
+}
+
+/// What the refusal of a read means: a blob that was archived since it was listed, or that is on its way back, is told as
+/// every archived one. Nothing is asked for: the next listing shows it as what it is.
+pub(crate) fn refused(error: Error, path: &FilePath) -> Error {
+    let reason = match &error {
+        Error::Conflict(refusal) if refusal.code == ARCHIVED => {
+            "it was archived after it was listed, and cannot be read before it is brought back"
+        }
+        Error::Conflict(refusal) if refusal.code == BEING_REHYDRATED => ON_ITS_WAY,
+        _ => return error,
+    };
+    Error::Archived {
+        path: path.to_string(),
+        reason: reason.to_owned(),
     }
 }
 

@@ -346,7 +346,11 @@ impl Workspace for AzureWorkspace {
                     self.bring_back(&connection, url, file).await?;
                 }
                 let reader = BlobReader::new(&connection, url, None)?;
-                Ok(range::read(reader, file, connection.ahead()))
+                let path = file.path.clone();
+                let bytes = range::read(reader, file, connection.ahead());
+                Ok(bytes
+                    .map_err(move |error| tier::refused(error, &path))
+                    .boxed())
             }
             Location::Share(url) => {
                 let connection = self.way_to_url(url).await?;

@@ -1,6 +1,7 @@
 //! What a workspace in Azure answers: its cloud, the time there, who mlark is, and each permission that a backup needs.
 
 use serde_json::{Value, json};
+use workspace::Role;
 use workspace::azure::{Connection, Probe, Verdict, WhoAmI, WorkspaceName};
 
 use super::{Check, Findings, State, more_roles};
@@ -80,17 +81,42 @@ async fn of_azure(
     for probe in connection.probe(name).await {
         permission(&entry.name, &probe, found);
     }
-    for role in more_roles(entry) {
-        for action in role.actions {
-            let says = format!(
-                "not asked, since it would change something or tell a secret; the role `{}` has it",
-                role.name
-            );
-            found
-                .checks
-                .push(Check::unknown("permissions", action.name(), says));
+    let more = more_roles(entry);
+    for probe in connection.probe_changes(name, &more).await {
+        permission(&entry.name, &probe, found);
+    }
+    found.checks.extend(not_asked(&more));
+}
+
+/// The actions of roles that were not asked about, with the reason: those that the configuration does not need, and those
+/// that would tell a secret.
+fn not_asked(wanted: &[Role]) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for (role, key) in [
+        (Role::rehydration(), "archived"),
+        (Role::share_snapshot(), "share_snapshot"),
+    ] {
+        if !wanted.contains(&role) {
+            let says = format!("not needed, since `{key}` does not ask for it");
+            checks.push(Check::good(
+                "permissions",
+                format!("role `{}`", role.name),
+                says,
+            ));
         }
     }
+    let unasked = wanted.iter().filter(|role| !role.changes_storage());
+    for role in unasked {
+        let says = format!(
+            "not asked, since it would tell a secret; the role `{}` has it",
+            role.name
+        );
+        let actions = role.actions.iter();
+        checks.extend(
+            actions.map(|action| Check::unknown("permissions", action.name(), says.clone())),
+        );
+    }
+    checks
 }
 
 fn clock(connection: &Connection) -> Check {

@@ -149,6 +149,7 @@ async fn a_missing_permission_says_what_was_refused() -> Result<(), Error> {
     match list(&workspace, "models").await {
         Err(Error::Forbidden(refusal)) => {
             assert_eq!(refusal.code, "AuthorizationFailed");
+            assert!(refusal.to_string().contains("(request "), "{refusal}");
             assert!(
                 refusal.act.ends_with("/workspaces/ws-prod/models"),
                 "{refusal}"

@@ -6,8 +6,9 @@ use futures::StreamExt;
 use simulator::world::Census;
 
 use super::bench::{Bench, bytes, list};
-use crate::azure::{CredentialSource, Service, Settings};
-use crate::{Content, Entry, Error, Workspace};
+use super::spy::Spy;
+use crate::azure::{AzureWorkspace, Connection, CredentialSource, ReadOptions, Service, Settings};
+use crate::{Content, Entry, Error, ItemId, Workspace};
 
 fn census(bench: &Bench) -> Census {
     let state = bench.simulator.state();
@@ -48,6 +49,39 @@ async fn every_item_of_every_kind_is_listed_once() -> Result<(), Error> {
     }
     let none = workspace.get(&crate::ItemId::new("jobs", "nobody")).await?;
     assert!(none.is_none());
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_that_a_moving_list_shows_again_is_one_child() -> Result<(), Error> {
+    let bench = Bench::new();
+    let parents: BTreeMap<String, usize> = {
+        let state = bench.simulator.state();
+        let runs = state.workspaces.values().flat_map(|it| it.history.runs());
+        let parents = runs.filter_map(|run| run.parent.clone());
+        parents.fold(BTreeMap::new(), |mut counts, parent| {
+            *counts.entry(parent).or_default() += 1;
+            counts
+        })
+    };
+    assert!(!parents.is_empty());
+    let (settings, _) = Spy::before(bench.settings(), |request, _, _, body| {
+        if !request.url().path().ends_with("/children") {
+            return;
+        }
+        let mut page: serde_json::Value = serde_json::from_str(body).expect("a page");
+        let shown = page["value"].as_array_mut().expect("children");
+        shown.extend(shown.clone());
+        *body = page.to_string();
+    });
+    let connection = Connection::open(settings).await?;
+    let options = ReadOptions::default();
+    let workspace = AzureWorkspace::open(&connection, &bench.source, options).await?;
+    for (parent, count) in parents {
+        let children = workspace.children(&ItemId::new("jobs", &parent)).await?;
+        let names: BTreeSet<String> = children.iter().map(|it| it.id.name.clone()).collect();
+        assert_eq!((children.len(), names.len()), (count, count), "{parent}");
+    }
     Ok(())
 }
 

@@ -161,6 +161,44 @@ async fn an_archived_blob_is_brought_back_where_that_is_wanted() -> Result<(), E
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_blob_that_left_for_the_archive_after_it_was_listed_is_named_as_archived()
+-> Result<(), Error> {
+    for returning in [false, true] {
+        for archived in [Archived::Gap, Archived::Rehydrate(Priority::Standard)] {
+            let bench = Bench::new();
+            let mut file = self::archived(&bench).await?;
+            let options = |archived| ReadOptions {
+                archived,
+                ..ReadOptions::default()
+            };
+            if returning {
+                let other = open(&bench, options(Archived::Rehydrate(Priority::Standard))).await?;
+                assert!(other.read(&file).await.is_err(), "not at once");
+            }
+            // The listing is from before it was archived.
+            file.tier = Some("Hot".to_owned());
+            let source = open(&bench, options(archived)).await?;
+            bench.simulator.state().arrivals.reset();
+            let error = bytes(&source, &file).await.expect_err("it is archived");
+            assert!(matches!(error, Error::Archived { .. }), "{error}");
+            let word = match returning {
+                true => "on its way back",
+                false => "after it was listed",
+            };
+            assert!(error.to_string().contains(word), "{error}");
+            assert_eq!(sent(&bench, "PUT", "/"), 0);
+            // The next listing shows it as it is, and what is on its way is asked for once only.
+            file.tier = Some("Archive".to_owned());
+            let error = source.read(&file).await.err().expect("it is archived");
+            assert!(matches!(error, Error::Archived { .. }), "{error}");
+            let asks = !returning && archived != Archived::Gap;
+            assert_eq!(sent(&bench, "PUT", "comp=tier"), usize::from(asks));
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn bytes_that_are_changed_on_their_way_are_damage_in_both_directions() -> Result<(), Error> {
     let bench = Bench::new();
     let target = bench.open(&bench.target).await?;
