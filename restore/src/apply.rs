@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use workspace::azure::AzureWorkspace;
-use workspace::{Clock, Selection};
+use workspace::{Clock, Selection, Workspace};
 
 use crate::lost;
-use crate::plan::{Failure, OutcomeWord, Outline, loss_row};
+use crate::plan::{Failure, OutcomeWord, Outline, loss_row, manual_row};
 use crate::world::World;
 use crate::{Action, Error, Event, Journal, LostPart, Observer, Origin, Plan, Stop, Target};
 
@@ -99,7 +99,8 @@ async fn apply_azure(
     // With nothing to do and nobody's mark to take away, the target is not touched at all.
     if plan.changes() == 0 && !cut_off {
         session.journal.begin(plan, session.clock.now()).await?;
-        return finish(plan, &Tally::default(), session).await;
+        let outline = finish(plan, &Tally::default(), session).await?;
+        return Ok(left_by_hand(plan, outline, azure).await);
     }
     let lock = azure.lock(&plan.plan).await.map_err(|error| match error {
         error @ workspace::Error::Locked { .. } => Error::Busy {
@@ -113,7 +114,23 @@ async fn apply_azure(
     let released = lock.release().await;
     let tally = done?;
     released.map_err(|error| Error::target("its lock", error))?;
-    finish(plan, &tally, session).await
+    let outline = finish(plan, &tally, session).await?;
+    Ok(left_by_hand(plan, outline, azure).await)
+}
+
+/// What is left to a person, without what somebody did meanwhile.
+async fn left_by_hand(plan: &Plan, mut outline: Outline, azure: &AzureWorkspace) -> Outline {
+    outline.manual.clear();
+    for step in &plan.manual {
+        let made = match &step.moot_with {
+            Some(item) => azure.get(item).await.is_ok_and(|found| found.is_some()),
+            None => false,
+        };
+        if !made {
+            outline.manual.push(manual_row(step));
+        }
+    }
+    outline
 }
 
 async fn work(

@@ -10,6 +10,7 @@ use serde_json::Value;
 use workspace::reference::{Rewriter, rewrite};
 use workspace::{ItemId, Kind};
 
+use crate::manual::Chore;
 use crate::snapshot::{Loaded, Text};
 use crate::{Action, Loss};
 
@@ -52,6 +53,8 @@ pub(crate) struct Expected {
     pub(crate) place: Option<BytesPlace>,
     /// What will not be as it was.
     pub(crate) losses: Vec<Loss>,
+    /// What is left to a person.
+    pub(crate) chores: Vec<Chore>,
     /// Whether a rule of this crate made it different from what it was, references aside.
     pub(crate) by_rule: bool,
     /// Pointers that are not compared: what the service or a person decides in the target.
@@ -132,6 +135,7 @@ pub(crate) fn expect(kind: &'static Kind, loaded: &Loaded, given: &Given<'_>) ->
         kind,
         id: &loaded.id,
         losses: Vec::new(),
+        chores: Vec::new(),
         ignored: Vec::new(),
         by_rule: false,
     };
@@ -171,6 +175,7 @@ pub(crate) fn expect(kind: &'static Kind, loaded: &Loaded, given: &Given<'_>) ->
         api_version: text.api_version.clone(),
         place,
         losses: shaping.losses,
+        chores: shaping.chores,
         ignored: shaping.ignored,
     })
 }
@@ -180,6 +185,7 @@ struct Shaping<'a> {
     kind: &'static Kind,
     id: &'a ItemId,
     losses: Vec<Loss>,
+    chores: Vec<Chore>,
     ignored: Vec<String>,
     by_rule: bool,
 }
@@ -306,6 +312,7 @@ impl Shaping<'_> {
             )
         };
         self.row(Action::Manual, parent, reason, substitute);
+        self.chores.push(Chore::Credentials);
     }
 
     /// A field that is written with another value at first, such as a schedule's `isEnabled`.
@@ -321,6 +328,7 @@ impl Shaping<'_> {
         {
             let was = std::mem::replace(place, first);
             self.ignored.push(held.pointer.to_owned());
+            self.chores.push(Chore::HeldBack(held.by_hand));
             self.row(
                 Action::Create,
                 held.pointer,

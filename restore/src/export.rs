@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use workspace::folder::Folder;
 use workspace::{Identity, ItemId, Kind, Selection, Verdict};
 
+pub(crate) use path::yaml_of;
+
 use crate::origin::Origin;
 use crate::snapshot::{Loaded, Source, id_of};
 use crate::world::{documents, known};

@@ -4,6 +4,7 @@ use archive_format::{DocumentEntry, FileEntry, Item, Lack, Line, SecretEntry, Sn
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
+use jiff::Timestamp;
 use serde_json::Value;
 use workspace::ItemId;
 
@@ -65,6 +66,14 @@ impl Origin {
         match self {
             Self::Archive(reader) => reader.record().id.to_string(),
             Self::Folder(folder) => folder.id(),
+        }
+    }
+
+    /// When it was taken, where that is known.
+    pub(crate) fn taken(&self) -> Option<Timestamp> {
+        match self {
+            Self::Archive(reader) => Some(reader.record().started),
+            Self::Folder(_) => None,
         }
     }
 

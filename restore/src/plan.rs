@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use workspace::{Identity, ItemId};
 
-use crate::{Error, Loss, Observer, Options, Origin, Step, Target};
+use crate::{Error, Loss, ManualStep, Observer, Options, Origin, Step, Target};
 
 mod decide;
 mod draft;
@@ -18,15 +18,16 @@ mod outline;
 mod survey;
 
 pub(crate) use decide::Amount;
+pub(crate) use draft::Draft;
 pub(crate) use folder::path_in_folder;
 pub(crate) use listing::Listing;
 pub use make::{Request, kinds};
-pub(crate) use outline::loss_row;
-pub use outline::{Failure, LossRow, OutcomeWord, Outline, StepRow};
+pub use outline::{Failure, LossRow, ManualRow, OutcomeWord, Outline, StepRow};
+pub(crate) use outline::{loss_row, manual_row};
 pub(crate) use survey::Names;
 
 /// The edition of a saved plan that this version writes and reads.
-const EDITION: u32 = 1;
+const EDITION: u32 = 2;
 
 /// What was seen of an item of the target when the plan was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +82,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What will not be as it was.
     pub losses: Vec<Loss>,
+    /// What a person must do by hand.
+    pub manual: Vec<ManualStep>,
     /// Jobs whose run the target has already: the job's name and the run's id.
     pub runs: BTreeMap<String, String>,
     /// What was seen of each item of the target that a step creates, changes or refers to.

@@ -105,6 +105,15 @@ impl<'a> World<'a> {
         self.rewriter().stays()
     }
 
+    /// The container registry of the target, where it has one.
+    pub(crate) fn container_registry(&self) -> Option<String> {
+        let document = &self.azure.document().value;
+        let id = document
+            .pointer("/properties/containerRegistry")?
+            .as_str()?;
+        id.rsplit('/').next().map(str::to_owned)
+    }
+
     /// The name of an item in the target.
     pub(crate) fn map_item(&self, id: &ItemId) -> ItemId {
         self.rewriter().map_item(id)

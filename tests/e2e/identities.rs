@@ -216,6 +216,9 @@ async fn each_workspace_target_and_repository_is_reached_as_its_own_application(
         expected.insert(name.to_owned(), own.clone());
         expected.insert(account_of(&scene.simulator, name), own);
     }
+    // A plan looks whether the source is gone, as whoever is to restore.
+    let source = expected.get_mut(world::SOURCE_WORKSPACE).unwrap();
+    source.insert(client_id(TARGET));
     // What became of an operation is asked at an address that names no workspace; only the restore began any.
     expected.insert(
         RESOURCE_MANAGER.to_owned(),

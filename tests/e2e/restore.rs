@@ -7,5 +7,6 @@ mod damaged;
 mod export;
 mod folder;
 mod journey;
+mod manual;
 mod mending;
 mod trouble;

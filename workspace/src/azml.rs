@@ -46,6 +46,8 @@ use field::Walk;
 /// How items of a kind are written as YAML.
 #[derive(Clone, Copy, Debug)]
 pub struct AzMl {
+    /// The word of `az ml` for its commands: `az ml online-endpoint`.
+    pub noun: &'static str,
     /// The file's name: `model.yml`.
     pub file: &'static str,
     /// The mapping.

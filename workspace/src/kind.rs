@@ -148,6 +148,8 @@ pub struct HeldBack {
     pub value: &'static str,
     /// Why, for the loss report.
     pub reason: &'static str,
+    /// The command of `az ml` that gives it the value that it had: `az ml schedule enable`.
+    pub by_hand: &'static str,
 }
 
 /// One row of the table of kinds.

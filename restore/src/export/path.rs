@@ -20,6 +20,11 @@ pub(super) fn of_item(id: &ItemId) -> String {
     }
 }
 
+/// The YAML of an item, of a kind that has one.
+pub(crate) fn yaml_of(kind: &Kind, id: &ItemId) -> Option<String> {
+    Some(format!("{}/{}", of_item(id), kind.azml?.file))
+}
+
 /// How many folders lie above an item's own.
 pub(super) fn depth(id: &ItemId) -> usize {
     if id.version.is_some() { 3 } else { 2 }

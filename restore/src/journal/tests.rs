@@ -30,6 +30,7 @@ fn plan() -> Plan {
             bytes: 0,
         }],
         losses: Vec::new(),
+        manual: Vec::new(),
         runs: BTreeMap::new(),
         sightings: Vec::new(),
         estimate: Estimate::default(),

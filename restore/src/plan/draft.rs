@@ -13,7 +13,7 @@ use super::survey::{Candidate, Names};
 use super::{Seen, Sighting};
 use crate::snapshot::Loaded;
 use crate::world::World;
-use crate::{Action, Error, Event, Loss, Observer, OnConflict, Step, Work};
+use crate::{Action, Error, Event, Loss, ManualStep, Observer, OnConflict, Step, Work};
 
 mod document;
 mod file;
@@ -29,6 +29,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) steps: Vec<Step>,
     archives: Vec<Step>,
     pub(crate) losses: Vec<Loss>,
+    pub(crate) manual: Vec<ManualStep>,
     pub(crate) runs: BTreeMap<String, String>,
     sightings: BTreeMap<ItemId, Seen>,
     /// Items of the target that steps so far make.
@@ -60,6 +61,7 @@ impl<'a> Draft<'a> {
             steps: Vec::new(),
             archives: Vec::new(),
             losses: Vec::new(),
+            manual: Vec::new(),
             runs: BTreeMap::new(),
             sightings: BTreeMap::new(),
             made: BTreeSet::new(),
@@ -141,6 +143,7 @@ impl<'a> Draft<'a> {
                     *substitute,
                 ));
             }
+            self.make_by_hand(kind, &turn.id, &target);
             Verdict::nothing(
                 Action::Manual,
                 "the target has none of this name, and mlark makes none",

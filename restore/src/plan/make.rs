@@ -12,6 +12,7 @@ use super::listing::Listing;
 use super::survey::{Names, survey};
 use super::{Estimate, Plan};
 use crate::lost;
+use crate::manual;
 use crate::origin::Origin;
 use crate::world::World;
 use crate::{Error, Observer, Options, Step, Work};
@@ -53,6 +54,8 @@ pub(super) async fn plan_azure(
     draft.fill(candidates, observer).await?;
     let sightings = draft.sightings();
     draft.losses.extend(origin.left());
+    let gone = manual::recovery(origin, azure, draft.world.source.identity(), request.now);
+    let recovery = gone.await;
     let parts = draft.world.source.lost_parts();
     draft
         .losses
@@ -62,6 +65,7 @@ pub(super) async fn plan_azure(
         source: draft.world.source.identity().clone(),
         steps: draft.steps,
         losses: draft.losses,
+        manual: recovery.into_iter().chain(draft.manual).collect(),
         runs: draft.runs,
         sightings,
         ..empty(draft.world.source.id(), azure.identity().clone(), request)
@@ -81,6 +85,7 @@ pub(super) fn empty(snapshot: String, identity: workspace::Identity, request: &R
         options: request.options.clone(),
         steps: Vec::new(),
         losses: Vec::new(),
+        manual: Vec::new(),
         runs: BTreeMap::new(),
         sightings: Vec::new(),
         estimate: Estimate::default(),

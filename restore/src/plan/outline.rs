@@ -69,6 +69,19 @@ pub struct LossRow {
     pub substitute: String,
 }
 
+/// What a person must do, as people and scripts see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ManualRow {
+    /// The item that it is about.
+    pub item: String,
+    /// What is to be done.
+    pub what: String,
+    /// Why mlark does not do it.
+    pub why: String,
+    /// The command, for a POSIX shell.
+    pub command: String,
+}
+
 /// A step that failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Failure {
@@ -95,6 +108,8 @@ pub struct Outline {
     pub steps: Vec<StepRow>,
     /// The loss report.
     pub losses: Vec<LossRow>,
+    /// What a person must do by hand.
+    pub manual: Vec<ManualRow>,
     /// What it takes.
     pub estimate: super::Estimate,
     /// How far it is.
@@ -124,6 +139,7 @@ impl Plan {
             target: self.target.clone(),
             steps: self.steps.iter().map(step_row).collect(),
             losses: self.losses.iter().map(loss_row).collect(),
+            manual: self.manual.iter().map(manual_row).collect(),
             estimate: self.estimate,
             outcome: OutcomeWord::Planned,
             done: 0,
@@ -147,6 +163,15 @@ fn step_row(step: &crate::Step) -> StepRow {
         reason: step.reason.clone(),
         files: step.files,
         bytes: step.bytes,
+    }
+}
+
+pub(crate) fn manual_row(step: &crate::ManualStep) -> ManualRow {
+    ManualRow {
+        item: step.item.to_string(),
+        what: step.what.clone(),
+        why: step.why.clone(),
+        command: step.command.clone(),
     }
 }
 

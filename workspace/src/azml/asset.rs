@@ -18,6 +18,7 @@ const IS_ANONYMOUS: Field = field("isAnonymous", "", How::Only("false", INHERENT
 
 /// Environments.
 pub static ENVIRONMENT: AzMl = AzMl {
+    noun: "environment",
     file: "environment.yml",
     map: |walk| walk.whole("environment", ENVIRONMENT_FIELDS),
 };
@@ -85,6 +86,7 @@ fn context(value: &Value, walk: &mut Walk<'_>) -> Option<Value> {
 
 /// Models.
 pub static MODEL: AzMl = AzMl {
+    noun: "model",
     file: "model.yml",
     map: |walk| walk.whole("model", MODEL_FIELDS),
 };
@@ -118,6 +120,7 @@ fn flavor(value: &Value, _: &mut Walk<'_>) -> Option<Value> {
 
 /// Data assets.
 pub static DATA: AzMl = AzMl {
+    noun: "data",
     file: "data.yml",
     map: |walk| walk.whole("data", DATA_FIELDS),
 };

@@ -9,6 +9,7 @@ use super::{AzMl, Unmapped, node};
 
 /// Components.
 pub static COMPONENT: AzMl = AzMl {
+    noun: "component",
     file: "component.yml",
     map: component,
 };

@@ -8,6 +8,7 @@ use super::{AzMl, Unmapped};
 
 /// Computes.
 pub static COMPUTE: AzMl = AzMl {
+    noun: "compute",
     file: "compute.yml",
     map: |walk| {
         let sort = walk

@@ -7,6 +7,7 @@ use super::field::{Field, How, Walk, field, known, resource, same};
 
 /// Connections.
 pub static CONNECTION: AzMl = AzMl {
+    noun: "connection",
     file: "connection.yml",
     map: |walk| walk.whole("workspaceConnection", FIELDS),
 };

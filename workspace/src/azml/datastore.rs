@@ -7,6 +7,7 @@ use super::field::{Field, How, Walk, field, known, resource, same};
 
 /// Datastores.
 pub static DATASTORE: AzMl = AzMl {
+    noun: "datastore",
     file: "datastore.yml",
     map: |walk| {
         let schema = match walk

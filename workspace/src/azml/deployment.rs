@@ -9,6 +9,7 @@ use super::{AzMl, Unmapped};
 
 /// Online deployments.
 pub static ONLINE_DEPLOYMENT: AzMl = AzMl {
+    noun: "online-deployment",
     file: "deployment.yml",
     map: |walk| {
         let sort = walk
@@ -27,6 +28,7 @@ pub static ONLINE_DEPLOYMENT: AzMl = AzMl {
 
 /// Batch deployments.
 pub static BATCH_DEPLOYMENT: AzMl = AzMl {
+    noun: "batch-deployment",
     file: "deployment.yml",
     map: |walk| {
         let component = walk

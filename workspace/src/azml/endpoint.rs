@@ -9,6 +9,7 @@ use crate::Identity;
 
 /// Online endpoints.
 pub static ONLINE_ENDPOINT: AzMl = AzMl {
+    noun: "online-endpoint",
     file: "endpoint.yml",
     map: |walk| {
         let attached = walk.given.document.pointer("/properties/compute");
@@ -22,18 +23,21 @@ pub static ONLINE_ENDPOINT: AzMl = AzMl {
 
 /// Batch endpoints.
 pub static BATCH_ENDPOINT: AzMl = AzMl {
+    noun: "batch-endpoint",
     file: "endpoint.yml",
     map: |walk| walk.whole("batchEndpoint", BATCH),
 };
 
 /// Serverless endpoints.
 pub static SERVERLESS_ENDPOINT: AzMl = AzMl {
+    noun: "serverless-endpoint",
     file: "endpoint.yml",
     map: |walk| walk.whole("serverlessEndpoint", SERVERLESS),
 };
 
 /// Subscriptions to models of the marketplace.
 pub static MARKETPLACE_SUBSCRIPTION: AzMl = AzMl {
+    noun: "marketplace-subscription",
     file: "subscription.yml",
     map: |walk| walk.whole("marketplaceSubscription", SUBSCRIPTION),
 };

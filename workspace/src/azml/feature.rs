@@ -9,6 +9,7 @@ use super::refer::{own_place, reference};
 
 /// Feature sets.
 pub static FEATURE_SET: AzMl = AzMl {
+    noun: "feature-set",
     file: "featureset.yml",
     map: |walk| {
         let mut out = walk.whole("featureSet", SET)?;
@@ -23,6 +24,7 @@ pub static FEATURE_SET: AzMl = AzMl {
 
 /// Entities.
 pub static FEATURE_STORE_ENTITY: AzMl = AzMl {
+    noun: "feature-store-entity",
     file: "entity.yml",
     map: |walk| walk.whole("featureStoreEntity", ENTITY),
 };

@@ -10,6 +10,7 @@ use super::{AzMl, Unmapped, automl, node, sweep};
 
 /// Jobs.
 pub static JOB: AzMl = AzMl {
+    noun: "job",
     file: "job.yml",
     map: |walk| {
         let of = walk.given.document.pointer("/properties/jobType");

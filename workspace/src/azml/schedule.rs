@@ -8,6 +8,7 @@ use crate::ItemId;
 
 /// Schedules.
 pub static SCHEDULE: AzMl = AzMl {
+    noun: "schedule",
     file: "schedule.yml",
     map: schedule,
 };

@@ -75,6 +75,16 @@ impl AzureWorkspace {
         })
     }
 
+    /// Whether a workspace is there: one GET. One that was deleted softly is not.
+    pub async fn is_there(connection: &Connection, name: &WorkspaceName) -> Result<bool, Error> {
+        let arm = Arm::new(connection.clone(), name.clone());
+        match arm.workspace().await {
+            Ok(_) => Ok(true),
+            Err(Error::NotFound(_) | Error::Conflict(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The workspace's own document, as ARM returned it.
     pub fn document(&self) -> &Document {
         &self.document

@@ -37,6 +37,7 @@ pub(super) static ROW: Kind = Kind {
         pointer: "/properties/isEnabled",
         value: "false",
         reason: "an enabled schedule could start jobs at once, and cost money",
+        by_hand: "enable",
     }),
     restore: Restore::Put,
     order: 110,

@@ -20,6 +20,9 @@ pub struct Outcome {
 impl Rewriter {
     /// Maps one reference; what it does not know stays byte by byte.
     pub fn map(&self, reference: &Reference) -> Outcome {
+        if let Some(text) = self.mapped_resource(reference) {
+            return Outcome { text, left: None };
+        }
         match reference.form() {
             Form::Storage | Form::Hadoop => self.map_storage(reference),
             Form::Registry | Form::Image => {
@@ -35,6 +38,17 @@ impl Rewriter {
             _ if reference.is_in(&self.source) => self.map_own(reference),
             _ => self.map_foreign(reference),
         }
+    }
+
+    /// What the mapping file says of a whole ARM id, also behind `azureml:`.
+    fn mapped_resource(&self, reference: &Reference) -> Option<String> {
+        if self.mapping.resources.is_empty() {
+            return None;
+        }
+        let text = reference.to_string();
+        let at = text.find('/')?;
+        let (scheme, id) = text.split_at_checked(at)?;
+        Some(format!("{scheme}{}", self.mapping.resource(id)?))
     }
 
     /// Something in the source workspace.

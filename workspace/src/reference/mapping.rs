@@ -20,6 +20,8 @@ type Names = BTreeMap<String, String>;
 /// "train:1" = "train:7"
 /// [names]
 /// "models/churn" = "models/churn-restored"
+/// [resources]
+/// "/subscriptions/S/resourceGroups/G/providers/Microsoft.Network/virtualNetworks/v" = "/subscriptions/…/virtualNetworks/w"
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -44,13 +46,46 @@ pub struct Mapping {
     pub environments: Names,
     /// Items as `KIND/NAME:VERSION` or `KIND/NAME`.
     pub names: Names,
+    /// Whole ARM ids of resources, such as a subnet or a managed identity; what lies below one follows. They go before
+    /// every other table.
+    pub resources: Names,
 }
 
 impl Mapping {
     /// Reads the text of a mapping file.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        toml::from_str(text).map_err(|source| Error::Mapping {
+        let mapping: Self = toml::from_str(text).map_err(|source| Error::Mapping {
             source: Box::new(source),
-        })
+        })?;
+        let mut ids = mapping.resources.iter().flat_map(|(from, to)| [from, to]);
+        if let Some(wrong) = ids.find(|id| !is_arm_id(id)) {
+            return Err(Error::Mapping {
+                source: format!(
+                    "`{wrong}` in [resources] is no ARM id: it begins with `{ARM_ID}` and does not end in a slash"
+                )
+                .into(),
+            });
+        }
+        drop(ids);
+        Ok(mapping)
     }
+
+    /// The id that the file says for a resource, or for one above it: the longest that it names, in any letter case.
+    pub(super) fn resource(&self, id: &str) -> Option<String> {
+        let named = self.resources.iter().filter_map(|(from, to)| {
+            let (above, below) = id.split_at_checked(from.len())?;
+            let whole = below.is_empty() || below.starts_with('/');
+            (whole && above.eq_ignore_ascii_case(from)).then_some((from.len(), to, below))
+        });
+        let (_, to, below) = named.max_by_key(|(length, ..)| *length)?;
+        Some(format!("{to}{below}"))
+    }
+}
+
+/// How every ARM id begins.
+const ARM_ID: &str = "/subscriptions/";
+
+fn is_arm_id(text: &str) -> bool {
+    let start = text.get(..ARM_ID.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(ARM_ID)) && !text.ends_with('/')
 }

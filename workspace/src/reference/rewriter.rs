@@ -125,6 +125,13 @@ impl Rewriter {
         })
     }
 
+    /// The registry that takes a registry's place, by the mapping file. Names in any letter case.
+    pub fn mapped_registry(&self, registry: &str) -> Option<String> {
+        let mut names = self.mapping.registries.iter();
+        let found = names.find(|(from, _)| from.eq_ignore_ascii_case(registry));
+        found.map(|(_, to)| to.clone())
+    }
+
     /// The name of an item in the target: as it is, unless the mapping file or an earlier step says otherwise.
     pub fn map_item(&self, id: &ItemId) -> ItemId {
         let nameless = ItemId::new(id.kind.clone(), id.name.clone());

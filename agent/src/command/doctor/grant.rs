@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use restore::manual::quoted;
 use serde_json::json;
 use workspace::Role;
 use workspace::azure::{AzureWorkspace, Connection, ReadOptions, WorkspaceName};
@@ -144,20 +145,4 @@ async fn account(connection: &Connection, name: &WorkspaceName) -> Option<String
         .value
         .pointer("/properties/storageAccount")?;
     account.as_str().map(str::to_owned)
-}
-
-/// A word for a POSIX shell, whatever is in it.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_hostile_name_stays_one_word_of_the_shell() {
-        assert_eq!(quoted("a b$(x)"), "'a b$(x)'");
-        assert_eq!(quoted("it's"), "'it'\\''s'");
-    }
 }

@@ -63,6 +63,7 @@ pub(super) fn plan(session: &Session, outline: &Outline) {
         ui.line(&format!("{action}: {}", amount::counted(count, "item")));
     }
     losses(session, outline);
+    by_hand(session, outline);
     let estimate = &outline.estimate;
     ui.line(&format!(
         "{} to do in {}: about {} requests, {}, {}",
@@ -115,6 +116,23 @@ fn losses(session: &Session, outline: &Outline) {
     }
 }
 
+/// What a person must do, each with its command to paste.
+fn by_hand(session: &Session, outline: &Outline) {
+    let ui = &session.ui;
+    if outline.manual.is_empty() {
+        return;
+    }
+    ui.toned(&[(Some(Tone::Warn), "To be done by hand:")]);
+    for row in outline.manual.iter().take(ROWS_SHOWN) {
+        let rest = format!(": {}", row.why);
+        ui.toned(&[(None, "  "), (Some(Tone::Strong), &row.what), (None, &rest)]);
+        ui.line(&format!("    {}", row.command));
+    }
+    if let Some(more) = outline.manual.len().checked_sub(ROWS_SHOWN + 1) {
+        ui.line(&format!("… and {} more; --json shows them all", more + 1));
+    }
+}
+
 /// Shows what became of a plan.
 pub(super) fn done(session: &Session, outline: &Outline) {
     let ui = &session.ui;
@@ -140,6 +158,7 @@ pub(super) fn done(session: &Session, outline: &Outline) {
             "{count} rows of the loss report apply; `mlark restore plan` shows them"
         ));
     }
+    by_hand(session, outline);
     let tone = match outline.outcome {
         OutcomeWord::Planned | OutcomeWord::Complete => Tone::Good,
         OutcomeWord::Partial => Tone::Warn,

@@ -74,6 +74,8 @@ impl Draft<'_> {
         }
         if verdict.action == Action::Create {
             self.losses.extend(expected.losses.iter().cloned());
+            self.left_by_hand(kind, &turn.id, &expected.target, &expected.chores);
+            self.images(kind, loaded);
             self.bytes_without_place(loaded, &expected);
             self.archived_bytes(loaded);
         } else {

@@ -228,6 +228,7 @@ impl Draft<'_> {
             ));
         }
         self.mentions_in_tags(id, &run);
+        self.images(kind, loaded);
         if let Some(arm) = arm {
             let rewritten = rewrite(kind, arm, &self.world.rewriter());
             self.specification_rows(id, &rewritten);

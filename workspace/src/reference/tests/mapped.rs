@@ -180,6 +180,49 @@ fn new_versions_and_names_are_followed() {
 }
 
 #[test]
+fn a_whole_arm_id_of_the_mapping_file_goes_before_all_else_and_takes_what_is_below_along()
+-> Result<(), crate::Error> {
+    let network =
+        "/subscriptions/s-1/resourceGroups/rg-a/providers/Microsoft.Network/virtualNetworks";
+    let rescue =
+        "/subscriptions/s-9/resourceGroups/rg-n/providers/Microsoft.Network/virtualNetworks";
+    let mapping = Mapping::parse(&format!(
+        "[resources]\n\"{network}/v\" = \"{rescue}/w\"\n\"{network}/v/subnets/own\" = \"{rescue}/x/subnets/y\"\n\
+         \"{WORKSPACE}/computes/cpu\" = \"{rescue}/odd\"\n[subscription]\ns-1 = \"s-2\"\n"
+    ))?;
+    let rewriter = rewriter().with_mapping(mapping);
+    for (from, to) in [
+        (format!("{network}/v"), format!("{rescue}/w")),
+        (
+            format!("{network}/V/subnets/s"),
+            format!("{rescue}/w/subnets/s"),
+        ),
+        (
+            format!("{}/v/SUBNETS/own/z", network.to_lowercase()),
+            format!("{rescue}/x/subnets/y/z"),
+        ),
+        (
+            format!("{network}/v2"),
+            network.replace("s-1", "s-2") + "/v2",
+        ),
+        (format!("{WORKSPACE}/computes/cpu"), format!("{rescue}/odd")),
+        (
+            format!("azureml:{WORKSPACE}/computes/cpu"),
+            format!("azureml:{rescue}/odd"),
+        ),
+    ] {
+        let said = mapped(&rewriter, &from);
+        assert!(said.starts_with(&to), "{from}: {said}");
+        assert!(said == to || said.contains('('), "{from}: {said}");
+    }
+    for wrong in ["kv", "/subscriptions/s/", "https://x"] {
+        let text = format!("[resources]\n\"{wrong}\" = \"{rescue}/w\"\n");
+        assert!(Mapping::parse(&text).is_err(), "{wrong}");
+    }
+    Ok(())
+}
+
+#[test]
 fn the_mapping_file_goes_before_everything() -> Result<(), crate::Error> {
     let mapping = Mapping::parse(
         r#"

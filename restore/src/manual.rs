@@ -1,0 +1,185 @@
+//! What a person must do by hand around a restore, each as a command to paste: said with the plan, and again after it.
+//!
+//! A command names things and never holds a document or a secret. Where something must be typed in, such as a credential,
+//! the command opens an editor for it.
+
+use serde::{Deserialize, Serialize};
+use workspace::reference::{Form, Slot, references};
+use workspace::{Identity, ItemId, Kind};
+
+use crate::export::yaml_of;
+use crate::plan::Draft;
+use crate::snapshot::Loaded;
+use crate::{Action, Loss};
+
+mod shell;
+mod source;
+
+pub use shell::quoted;
+pub(crate) use source::recovery;
+
+/// The folder that commands write YAML to.
+const FOLDER: &str = "mlark-by-hand";
+/// Stands where the target has no container registry yet.
+const SOME_REGISTRY: &str = "TARGET-REGISTRY";
+
+/// One thing for a person to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManualStep {
+    /// The item of the snapshot that it is about.
+    pub item: ItemId,
+    /// What is to be done.
+    pub what: String,
+    /// Why mlark does not do it.
+    pub why: String,
+    /// The command, for a POSIX shell.
+    pub command: String,
+    /// An item of the target with which there is nothing left to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moot_with: Option<ItemId>,
+}
+
+/// Something about an item that a rule of this crate leaves to a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Chore {
+    /// Its credentials must be set.
+    Credentials,
+    /// A field was written with another value at first; the command of `az ml` that sets it.
+    HeldBack(&'static str),
+}
+
+/// The options by which `az ml` finds a workspace.
+fn scope(target: &Identity) -> Option<String> {
+    let Identity::Azure {
+        subscription,
+        resource_group,
+        workspace,
+        ..
+    } = target
+    else {
+        return None;
+    };
+    Some(format!(
+        "--subscription {} --resource-group {} --workspace-name {}",
+        quoted(subscription),
+        quoted(resource_group),
+        quoted(workspace)
+    ))
+}
+
+impl Draft<'_> {
+    /// Notes that an item that the target does not have can be made of its YAML.
+    pub(crate) fn make_by_hand(&mut self, kind: &Kind, id: &ItemId, target: &ItemId) {
+        let (Some(azml), Some(scope), Some(file)) = (
+            kind.azml,
+            scope(self.world.rewriter().target()),
+            yaml_of(kind, id),
+        ) else {
+            return;
+        };
+        let file = quoted(&format!("{FOLDER}/{file}"));
+        let command = format!(
+            "mlark export folder {} {} --to {FOLDER} && ${{EDITOR:-vi}} {file} && az ml {} create --file {file} --name {} {scope}",
+            quoted(&self.world.source.id()),
+            quoted(&id.to_string()),
+            azml.noun,
+            quoted(&target.name),
+        );
+        self.manual.push(ManualStep {
+            item: id.clone(),
+            what: format!("make {target}"),
+            why: "mlark makes none unless it is asked to; look at region, size and network first"
+                .to_owned(),
+            command,
+            moot_with: Some(target.clone()),
+        });
+    }
+
+    /// Notes what a rule left to a person.
+    pub(crate) fn left_by_hand(
+        &mut self,
+        kind: &Kind,
+        id: &ItemId,
+        target: &ItemId,
+        left: &[Chore],
+    ) {
+        let (Some(azml), Some(scope)) = (kind.azml, scope(self.world.rewriter().target())) else {
+            return;
+        };
+        let noun = azml.noun;
+        let name = quoted(&target.name);
+        for left in left {
+            let (what, why, command) = match left {
+                Chore::Credentials => {
+                    let file = quoted(&format!("{FOLDER}-{}", azml.file));
+                    (
+                        format!("set the credentials of {target}"),
+                        "no document holds them, and they were not written",
+                        format!(
+                            "az ml {noun} show --name {name} {scope} --output yaml > {file} && ${{EDITOR:-vi}} {file} && az ml {noun} create --file {file} {scope}; rm -f {file}"
+                        ),
+                    )
+                }
+                Chore::HeldBack(verb) => (
+                    format!("{verb} {target}"),
+                    "it is held back until the target is ready",
+                    format!("az ml {noun} {verb} --name {name} {scope}"),
+                ),
+            };
+            self.manual.push(ManualStep {
+                item: id.clone(),
+                what,
+                why: why.to_owned(),
+                command,
+                moot_with: None,
+            });
+        }
+    }
+
+    /// Rows and commands for images in the container registries of the source's side: no restore copies an image.
+    pub(crate) fn images(&mut self, kind: &Kind, loaded: &Loaded) {
+        let Some(arm) = loaded.arm.as_ref().filter(|_| !self.world.stays()) else {
+            return;
+        };
+        for (pointer, from) in references(kind, &arm.value) {
+            if from.form() != Form::Image {
+                continue;
+            }
+            let (Some(registry), Some(image)) = (from.get(Slot::Registry), from.get(Slot::Below))
+            else {
+                continue;
+            };
+            let to = self.world.rewriter().mapped_registry(registry);
+            let substitute = match &to {
+                Some(to) => format!("import it into `{to}`, which the mapping file names"),
+                None => "import it, and name the registry in [registries] of a mapping file, or let the target pull it from there".to_owned(),
+            };
+            self.losses.push(Loss::new(
+                &loaded.id,
+                Action::Manual,
+                format!("image {pointer}"),
+                format!("it lies in the container registry `{registry}`, which no restore copies"),
+                substitute,
+            ));
+            let own = self.world.container_registry();
+            let into = to.or(own).unwrap_or_else(|| SOME_REGISTRY.to_owned());
+            let command = format!(
+                "az acr import --name {} --source {} --image {}",
+                quoted(&into),
+                quoted(&from.to_string()),
+                quoted(image)
+            );
+            // Many items may use one image.
+            if self.manual.iter().all(|step| step.command != command) {
+                self.manual.push(ManualStep {
+                    item: loaded.id.clone(),
+                    what: format!("import the image {from}"),
+                    why: "no restore copies an image from one container registry into another"
+                        .to_owned(),
+                    command,
+                    moot_with: None,
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! What is left to a person: each with a command to paste, in the plan and after it.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use ::restore::{ManualStep, OnConflict, Options, Plan, Request};
+use http::Method;
+use serde_json::{Map, Value, json};
+use simulator::Caller;
+
+use super::bench::{Bench, Watch};
+
+fn of<'p>(plan: &'p Plan, start: &str) -> Vec<&'p ManualStep> {
+    let steps = plan.manual.iter();
+    steps.filter(|step| step.what.starts_with(start)).collect()
+}
+
+/// The names of a workspace's items of a kind, by what their documents say.
+fn names(
+    bench: &Bench,
+    kind: &str,
+    wanted: impl Fn(&Map<String, Value>) -> bool,
+) -> BTreeSet<String> {
+    let state = bench.simulator.state();
+    let items = state.workspaces[&bench.source].documents.list(kind);
+    let wanted = items.into_iter().filter(|item| wanted(&item.body));
+    wanted.map(|item| format!("{kind}/{}", item.name)).collect()
+}
+
+fn items(steps: &[&ManualStep]) -> BTreeSet<String> {
+    steps.iter().map(|step| step.item.to_string()).collect()
+}
+
+/// Takes every compute of the target away.
+fn without_computes(bench: &Bench) {
+    let mut state = bench.simulator.state();
+    let documents = &mut state.workspaces.get_mut(&bench.target).unwrap().documents;
+    let computes: Vec<String> = documents
+        .list("computes")
+        .into_iter()
+        .map(|compute| compute.name.clone())
+        .collect();
+    for name in computes {
+        assert!(documents.remove("computes", &name).is_some());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_restore_leaves_to_a_person_is_said_as_commands() {
+    let bench = Bench::small().await;
+    without_computes(&bench);
+    let plan = bench.plan().await;
+    let computes = names(&bench, "computes", |_| true);
+    assert!(!computes.is_empty());
+    assert_eq!(items(&of(&plan, "make computes/")), computes);
+    let enabled = names(&bench, "schedules", |body| {
+        body["properties"]["isEnabled"] == true
+    });
+    assert!(enabled.len() > 1);
+    assert_eq!(items(&of(&plan, "enable schedules/")), enabled);
+    let locked = names(&bench, "datastores", |body| {
+        let own = body["properties"]["isDefault"] != true;
+        own && body["properties"]["credentials"].get("secrets").is_some()
+    });
+    let told = items(&of(&plan, "set the credentials of datastores/"));
+    assert!(
+        !told.is_empty() && told.is_subset(&locked),
+        "{told:?} {locked:?}"
+    );
+    for step in &plan.manual {
+        assert!(step.command.contains("'ws-recovery'"), "{}", step.command);
+        let read = Command::new("sh")
+            .args(["-n", "-c", &step.command])
+            .output()
+            .unwrap();
+        assert!(read.status.success(), "{}", step.command);
+    }
+    // Nothing of a document and no secret is in a plan file, and it reads back.
+    let text = plan.to_json().unwrap();
+    assert_eq!(Plan::from_json(&text).unwrap().manual, plan.manual);
+
+    // Somebody makes one of the computes before the plan is carried out.
+    let id = bench.simulator.state().workspaces[&bench.target].arm_id();
+    let body = json!({"location": "northeurope", "properties": {"computeType": "AmlCompute",
+        "properties": {"vmSize": "STANDARD_DS3_V2", "scaleSettings": {"maxNodeCount": 1}}}});
+    let made = computes.first().unwrap();
+    let path = format!("{id}/{made}?api-version=2024-04-01");
+    let reply = Caller::new(&bench.simulator).arm(Method::PUT, &path, Some(&body));
+    assert!(reply.status.is_success(), "{reply:?}");
+    let watch = Watch::default();
+    let outline = bench
+        .apply_watched(&plan, &bench.target, &watch, "journal")
+        .await
+        .unwrap();
+    let mut left: Vec<(String, String)> = plan
+        .manual
+        .iter()
+        .map(|step| (step.what.clone(), step.command.clone()))
+        .collect();
+    left.retain(|(what, _)| *what != format!("make {made}"));
+    let told: Vec<(String, String)> = outline
+        .manual
+        .iter()
+        .map(|row| (row.what.clone(), row.command.clone()))
+        .collect();
+    assert_eq!(told, left);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_left_to_a_person_that_was_asked_for() {
+    let bench = Bench::small().await;
+    let mut request = bench.request(&[], OnConflict::Fail);
+    request.options.include.secrets = true;
+    let plan = bench.plan_request(&bench.target, &request).await;
+    let without = bench.plan().await;
+    let credentials = |plan: &Plan| of(plan, "set the credentials of").len();
+    // Those whose account is another one now are still a person's.
+    assert!(credentials(&plan) < credentials(&without));
+    assert_eq!(of(&plan, "make computes/"), Vec::<&ManualStep>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_of_a_registry_is_told_with_the_command_that_copies_it() {
+    let bench = Bench::small().await;
+    let id = bench.simulator.state().workspaces[&bench.source].arm_id();
+    for name in ["one", "two"] {
+        let body = json!({"properties": {"image": "acrprod7.azurecr.io/train/base:4"}});
+        let path = format!("{id}/environments/{name}/versions/1?api-version=2024-04-01");
+        let reply = Caller::new(&bench.simulator).arm(Method::PUT, &path, Some(&body));
+        assert!(reply.status.is_success(), "{reply:?}");
+    }
+    let source = bench.open(&bench.source).await;
+    bench.store.back_up(&source).await;
+    for (mapping, into) in [
+        ("", "TARGET-REGISTRY"),
+        ("[registries]\nacrPROD7 = \"acrrescue\"\n", "acrrescue"),
+    ] {
+        let request = Request {
+            options: Options {
+                mapping: mapping.to_owned(),
+                ..Options::default()
+            },
+            ..bench.request(&["environments"], OnConflict::Fail)
+        };
+        let plan = bench.plan_request(&bench.target, &request).await;
+        let commands: Vec<&str> = of(&plan, "import the image")
+            .into_iter()
+            .map(|step| step.command.as_str())
+            .collect();
+        let command = format!(
+            "az acr import --name '{into}' --source 'acrprod7.azurecr.io/train/base:4' --image 'train/base:4'"
+        );
+        assert_eq!(commands, [command], "once for both");
+        let rows = plan.losses.iter();
+        let rows = rows.filter(|loss| loss.what == "image /properties/image");
+        assert_eq!(rows.count(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_was_deleted_softly_is_recovered_before_anything_is_restored() {
+    let bench = Bench::small().await;
+    let recovery = |plan: &Plan| -> Option<ManualStep> {
+        assert!(of(plan, "recover").len() < 2);
+        let first = plan.manual.first().cloned();
+        first.filter(|step| step.what.starts_with("recover"))
+    };
+    assert_eq!(recovery(&bench.plan().await), None);
+    let id = bench.simulator.state().workspaces[&bench.source].arm_id();
+    let path = format!("{id}?api-version=2024-04-01");
+    let caller = Caller::new(&bench.simulator);
+    let reply = caller.arm(Method::DELETE, &path, None);
+    assert!(reply.status.is_success(), "{reply:?}");
+    let step = recovery(&bench.plan().await).expect("the first of all");
+    // What the command sends brings the workspace back.
+    let words: Vec<&str> = step.command.split('\'').collect();
+    let (url, body) = (words[1], serde_json::from_str::<Value>(words[3]).unwrap());
+    let reply = caller.arm(Method::PUT, url, Some(&body));
+    assert!(reply.status.is_success(), "{reply:?}");
+    assert_eq!(recovery(&bench.plan().await), None, "it is there");
+
+    caller.arm(Method::DELETE, &path, None);
+    tokio::time::advance(std::time::Duration::from_secs(15 * 24 * 3600)).await;
+    assert_eq!(recovery(&bench.plan().await), None, "it is too late");
+}
