@@ -19,8 +19,6 @@ pub struct Account {
     pub keys: [String; 2],
     /// Region, such as `westeurope`.
     pub location: String,
-    /// Whether paths are files in directories: Azure Data Lake Storage Gen2.
-    pub hierarchical: bool,
     /// What clients wrote of it, and nobody here knows.
     pub properties: Map<String, Value>,
     /// The same of its blob service.
@@ -43,7 +41,6 @@ impl Account {
             arm_id: arm_id.into(),
             keys: [key(random), key(random)],
             location: "westeurope".to_owned(),
-            hierarchical: false,
             properties: Map::new(),
             blob_service: Map::new(),
             blobs: BlobStore::new(u64::from(random.next_u32())),

@@ -134,16 +134,19 @@ fn route(call: &Call, state: &mut State) -> Answer {
 fn account_level(call: &Call, state: &mut State) -> Answer {
     match (call.query.get("restype"), call.query.get("comp")) {
         (None, Some("list")) => list::containers(call, state),
-        (Some("account"), Some("properties")) => Ok(account_information()),
+        (Some("account"), Some("properties")) => {
+            let hierarchical = access::account(call, state)?.blobs.hierarchical;
+            Ok(account_information(hierarchical))
+        }
         _ => Err(unsupported(call)),
     }
 }
 
-fn account_information() -> Reply {
+fn account_information(hierarchical: bool) -> Reply {
     Reply::empty(StatusCode::OK)
         .with("x-ms-sku-name", "Standard_LRS")
         .with("x-ms-account-kind", "StorageV2")
-        .with("x-ms-is-hns-enabled", "false")
+        .with("x-ms-is-hns-enabled", hierarchical.to_string())
 }
 
 /// The refusal of an operation that this stand-in does not know, or that Azure does not.

@@ -25,6 +25,8 @@ pub enum Service {
     Blob,
     /// Azure Files of an account.
     File,
+    /// Azure Data Lake Storage Gen2 of an account: its containers as file systems.
+    Dfs,
     /// Data plane of a region: discovery, run history, metrics, artifacts, MLflow.
     Data,
     /// What tests talk to.
@@ -193,6 +195,7 @@ fn service_of(host: &str, cloud: &Cloud) -> Option<(Service, String)> {
         ["control"] => (Service::Control, String::new()),
         ["imds"] => (Service::Imds, String::new()),
         [account, "blob", "core"] => (Service::Blob, (*account).to_owned()),
+        [account, "dfs", "core"] => (Service::Dfs, (*account).to_owned()),
         [account, "file", "core"] => (Service::File, (*account).to_owned()),
         [region, "api"] => (Service::Data, (*region).to_owned()),
         _ => return None,

@@ -25,7 +25,7 @@ pub(crate) fn identify(call: &Call, state: &State) -> Result<Identity, Refusal> 
         Service::Arm if call.parts() == ["metadata", "endpoints"] => Ok(Identity::Anonymous),
         Service::Data if call.parts().ends_with(&["discovery"]) => Ok(Identity::Anonymous),
         Service::Arm | Service::Data => bearer(call, state).map(Identity::Bearer),
-        Service::Blob | Service::File => storage(call, state),
+        Service::Blob | Service::File | Service::Dfs => storage(call, state),
     }
 }
 

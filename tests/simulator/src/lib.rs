@@ -17,6 +17,7 @@ pub mod clock;
 pub mod cloud;
 pub mod control;
 pub mod description;
+pub mod dfs;
 pub mod directory;
 pub mod discovery;
 pub mod documents;

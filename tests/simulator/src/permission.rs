@@ -130,6 +130,9 @@ pub(crate) fn of_storage(call: &Call) -> &'static [&'static str] {
         Service::File if call.query.is("restype", "share") => Target::Share,
         Service::File if call.segment(0).is_empty() => Target::Share,
         Service::File => Target::File,
+        Service::Dfs if call.query.is("resource", "filesystem") && call.method != Method::GET => {
+            Target::Container
+        }
         _ if container => Target::Container,
         _ if call.query.is("comp", "immutabilityPolicies")
             || call.query.is("comp", "legalhold") =>

@@ -77,6 +77,7 @@ fn place(call: &Call, cloud: &Cloud) -> Option<(&'static str, String)> {
         Service::Login => ("aad", bare(cloud.login_url())),
         Service::Data => ("data", cloud.data_host(&call.label)),
         Service::Blob => ("blob", bare(cloud.blob_url(&call.label))),
+        Service::Dfs => ("dfs", bare(cloud.dfs_url(&call.label))),
         Service::File => ("file", bare(cloud.file_url(&call.label))),
         Service::Control | Service::Imds => return None,
     })

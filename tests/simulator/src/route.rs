@@ -8,7 +8,7 @@ pub fn template(call: &Call) -> String {
     match call.service {
         Service::Arm => arm(call),
         Service::Data => data(call),
-        Service::Blob | Service::File => storage(call),
+        Service::Blob | Service::File | Service::Dfs => storage(call),
         Service::Login if call.segments.len() > 1 => format!("/{{tenant}}/{}", call.rest(1)),
         _ => format!("/{}", call.rest(0)),
     }
@@ -108,7 +108,7 @@ fn storage(call: &Call) -> String {
         1 => "/{container}",
         _ => "/{container}/{path}",
     };
-    let words = ["restype", "comp"]
+    let words = ["restype", "comp", "resource", "action"]
         .into_iter()
         .filter_map(|name| Some(format!(" {name}={}", call.query.get(name)?)));
     format!("{path}{}", words.collect::<String>())

@@ -17,8 +17,8 @@ use crate::reply::{Answer, Refusal, Reply, settle};
 use crate::state::{Settings, State};
 use crate::workspace::WorkspaceKey;
 use crate::{
-    arm, artifact, blob, control, discovery, gate, history, limits, login, metric, mlflow, route,
-    share,
+    arm, artifact, blob, control, dfs, discovery, gate, history, limits, login, metric, mlflow,
+    route, share,
 };
 
 /// A stand-in for Azure, whole and in memory. Clones share their state.
@@ -200,6 +200,7 @@ fn dispatch(call: &Call, state: &mut State) -> Answer {
     match call.service {
         Service::Blob => blob::handle(call, state),
         Service::File => share::handle(call, state),
+        Service::Dfs => dfs::handle(call, state),
         Service::Data => data_plane(call, state),
         Service::Arm => arm::handle(call, state),
         Service::Login => login::handle(call, state),

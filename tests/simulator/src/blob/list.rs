@@ -39,7 +39,7 @@ pub(super) fn blobs(call: &Call, state: &State, container: &str) -> Answer {
     let delimiter = call.query.get("delimiter").filter(|it| !it.is_empty());
     let store = &access::account(call, state)?.blobs;
     let held = store.container(container)?;
-    let shown = Shown::of(call);
+    let shown = Shown::of(call, store.hierarchical);
     let (name, moment) = start.split_once(ENDS).unwrap_or((&start, ""));
     let first = if name.is_empty() { prefix } else { name };
     let named = entry::entries(held, first.max(prefix), &shown)

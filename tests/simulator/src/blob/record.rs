@@ -60,6 +60,8 @@ pub struct Blob {
     pub held: bool,
     /// The copy that made it, where one did.
     pub copied: Option<Copied>,
+    /// Whether it is a directory of a hierarchical namespace, and has no bytes.
+    pub directory: bool,
     /// A status with which every read of the content is refused. Listings show the blob as usual.
     pub unreadable: Option<u16>,
 }
@@ -88,4 +90,6 @@ pub struct Written {
     pub held: bool,
     /// The copy that makes it, where one does.
     pub copied: Option<Copied>,
+    /// Whether it is a directory.
+    pub directory: bool,
 }

@@ -4,6 +4,7 @@
 //! directly. Every write gives a new ETag.
 
 mod past;
+mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +28,8 @@ pub struct BlobStore {
     writes: u64,
     /// Whether writes leave versions behind.
     pub versioning: bool,
+    /// Whether paths are files in directories: Azure Data Lake Storage Gen2.
+    pub hierarchical: bool,
     /// What it is billed for.
     pub bills: Bills,
     /// Who may write which blob.
@@ -46,6 +49,8 @@ pub struct Container {
     pub past: Past,
     /// Blocks that were put and not yet committed: by blob, by block id.
     pub staged: BTreeMap<String, BTreeMap<String, Content>>,
+    /// What was appended to files and not yet flushed: by path, by position.
+    pub appended: BTreeMap<String, BTreeMap<u64, Content>>,
     /// The entity tag.
     pub etag: String,
     /// When it was made or changed.
@@ -102,6 +107,7 @@ impl BlobStore {
             blobs: BTreeMap::new(),
             past: Past::new(),
             staged: BTreeMap::new(),
+            appended: BTreeMap::new(),
             etag,
             modified: at,
             metadata,
@@ -193,6 +199,7 @@ impl BlobStore {
         written: Written,
         at: Timestamp,
     ) -> Result<&Blob, StorageError> {
+        self.ensure_parents(container, name, at)?;
         let etag = self.next_etag();
         let version = self.versioning.then(|| self.moment(at));
         let rehydration = written.rehydration;
@@ -219,6 +226,7 @@ impl BlobStore {
                 .or_else(|| container.worm.default_retention(at)),
             held: written.held,
             copied: written.copied,
+            directory: written.directory,
             unreadable: None,
         };
         Ok(container.blobs.entry(name.to_owned()).or_insert(blob))

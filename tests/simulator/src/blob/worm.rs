@@ -75,7 +75,7 @@ pub struct Worm {
 
 impl Worm {
     /// Refuses to overwrite a blob, or to change anything of it but its tier.
-    pub(super) fn check_write(&self, blob: &Blob) -> Result<(), StorageError> {
+    pub(crate) fn check_write(&self, blob: &Blob) -> Result<(), StorageError> {
         if !self.holds.is_empty() {
             return Err(held());
         }
@@ -94,7 +94,7 @@ impl Worm {
     }
 
     /// Refuses to delete a blob, version or snapshot for good.
-    pub(super) fn check_delete(&self, blob: &Blob, now: Timestamp) -> Result<(), StorageError> {
+    pub(crate) fn check_delete(&self, blob: &Blob, now: Timestamp) -> Result<(), StorageError> {
         if !self.holds.is_empty() {
             return Err(held());
         }

@@ -89,6 +89,13 @@ pub(super) fn check_kept(
     let Some(old) = held.blobs.get(name) else {
         return Ok(());
     };
+    if old.directory {
+        return Err(StorageError::new(
+            409,
+            "ResourceTypeMismatch",
+            "The specified resource type does not match the type of the existing resource.",
+        ));
+    }
     if old.rehydration.is_some() {
         return Err(tier::being_rehydrated());
     }
@@ -149,10 +156,18 @@ pub(super) fn delete(call: &Call, state: &mut State, container: &str, name: &str
     let blobs = &mut access::account_mut(call, state)?.blobs;
     let (blob, current) = blobs.find(container, name, &which)?;
     condition(call, Some((&blob.etag, blob.modified)))?;
+    let held = blobs.container(container)?;
+    if blob.directory && held.below(name, true).next().is_some() {
+        return Err(StorageError::new(
+            409,
+            "DirectoryIsNotEmpty",
+            "This operation is not permitted on a non-empty directory.",
+        )
+        .into());
+    }
     let stays = current && blob.version.is_some();
     if !stays {
-        let worm = &blobs.container(container)?.worm;
-        worm.check_delete(blob, call.now)?;
+        held.worm.check_delete(blob, call.now)?;
     }
     match which {
         Which::Current => {

@@ -57,7 +57,9 @@ pub(crate) fn instead(fault: &Fault, call: &Call, now: Timestamp) -> Option<Repl
 
 fn throttled(call: &Call) -> Reply {
     let (status, code) = match call.service {
-        Service::Blob | Service::File => (StatusCode::SERVICE_UNAVAILABLE, "ServerBusy"),
+        Service::Blob | Service::File | Service::Dfs => {
+            (StatusCode::SERVICE_UNAVAILABLE, "ServerBusy")
+        }
         _ => (StatusCode::TOO_MANY_REQUESTS, "TooManyRequests"),
     };
     let text = "The request is being throttled as the limit has been reached. Please retry after the time that the headers name.";
@@ -78,7 +80,7 @@ fn failure(call: &Call, status: u16, code: Option<&str>) -> Reply {
 
 fn expired(call: &Call) -> Reply {
     let code = match call.service {
-        Service::Blob | Service::File => "InvalidAuthenticationInfo",
+        Service::Blob | Service::File | Service::Dfs => "InvalidAuthenticationInfo",
         _ => "ExpiredAuthenticationToken",
     };
     let text = "Lifetime validation failed. The token is expired.";
@@ -99,6 +101,13 @@ fn refuse(call: &Call, status: StatusCode, code: &str, text: &str) -> Refusal {
     match call.service {
         Service::Blob | Service::File => Refusal::storage(status, code, text),
         Service::Data => Refusal::history(status, code, text),
+        Service::Dfs => Refusal::from(
+            Reply::json(
+                status,
+                &serde_json::json!({"error": {"code": code, "message": text}}),
+            )
+            .with("x-ms-error-code", code),
+        ),
         _ => Refusal::arm(status, code, text),
     }
 }

@@ -42,7 +42,7 @@ impl Operation {
             Service::Data => file.starts_with("dataplane-"),
             Service::Blob => file.starts_with("storage/blob"),
             Service::File => file.starts_with("storage/file"),
-            Service::Login | Service::Control | Service::Imds => false,
+            Service::Dfs | Service::Login | Service::Control | Service::Imds => false,
         }
     }
 

@@ -40,7 +40,7 @@ fn document(account: &Account, state: &State) -> Value {
         .or_insert_with(|| json!("Hot"));
     properties
         .entry("isHnsEnabled")
-        .or_insert_with(|| json!(account.hierarchical));
+        .or_insert_with(|| json!(account.blobs.hierarchical));
     properties.insert(
         "primaryEndpoints".to_owned(),
         json!({
@@ -69,7 +69,7 @@ pub(super) fn create(call: &Call, state: &mut State, name: &str) -> Answer {
         account.location = location.to_owned();
     }
     let wanted = properties(&body).as_object().cloned().unwrap_or_default();
-    account.hierarchical = wanted
+    account.blobs.hierarchical = wanted
         .get("isHnsEnabled")
         .and_then(Value::as_bool)
         .unwrap_or_default();

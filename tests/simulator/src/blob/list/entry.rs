@@ -23,10 +23,12 @@ pub(super) struct Shown {
     copy: bool,
     retention: bool,
     hold: bool,
+    types: bool,
 }
 
 impl Shown {
-    pub(super) fn of(call: &Call) -> Self {
+    /// `types`: whether files and directories are told apart.
+    pub(super) fn of(call: &Call, types: bool) -> Self {
         Self {
             metadata: includes(call, "metadata"),
             versions: includes(call, "versions"),
@@ -34,6 +36,7 @@ impl Shown {
             copy: includes(call, "copy"),
             retention: includes(call, "immutabilitypolicy"),
             hold: includes(call, "legalhold"),
+            types,
         }
     }
 
@@ -131,6 +134,14 @@ pub(super) fn write(xml: &mut String, entry: &Entry<'_>, standing: Standing, sho
         copy_properties(xml, copied, entry.blob.content.size());
     }
     element(xml, "ServerEncrypted", "true");
+    if shown.types {
+        let directory = entry.blob.directory;
+        element(
+            xml,
+            "ResourceType",
+            if directory { "directory" } else { "file" },
+        );
+    }
     kept_properties(xml, entry.blob, shown);
     xml.push_str("</Properties>");
     if shown.metadata {
