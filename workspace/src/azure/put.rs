@@ -51,7 +51,7 @@ impl AzureWorkspace {
         }
         let answer = sent.map_err(missing_reference)?;
         if self.follow(&url, &answer).await? {
-            return self.shown(&own).await;
+            return self.shown(&own, &answer.act).await;
         }
         if answer.body.is_empty() {
             return Ok(Value::Null);
@@ -165,15 +165,7 @@ impl AzureWorkspace {
         loop {
             pause.wait(&started.act).await?;
             let answer = self.connection().get(url.clone()).await?;
-            let document = answer.json()?;
-            let state = provisioning_state(&document);
-            if matches!(state, "Failed" | "Canceled") {
-                return Err(Error::Operation {
-                    act: started.act.clone(),
-                    status: state.to_owned(),
-                    reason: reason_of(&document, &answer),
-                });
-            }
+            let document = made(&answer, &started.act)?;
             if !is_under_way(&document) {
                 return Ok(document);
             }
@@ -181,12 +173,13 @@ impl AzureWorkspace {
         }
     }
 
-    /// What the service shows after an operation; it may take a moment to show it.
-    async fn shown(&self, url: &Url) -> Result<Value, Error> {
+    /// What the service shows after an operation; it may take a moment to show it. An operation may say that it succeeded
+    /// and leave something that says of itself that it failed.
+    async fn shown(&self, url: &Url, act: &str) -> Result<Value, Error> {
         let mut tries = 0;
         loop {
             match self.connection().get(url.clone()).await {
-                Ok(answer) => return answer.json(),
+                Ok(answer) => return made(&answer, act),
                 Err(Error::NotFound(_)) if tries < SHOWN_TRIES => {
                     tries += 1;
                     tokio::time::sleep(POLL_FIRST * tries).await;
@@ -195,6 +188,20 @@ impl AzureWorkspace {
             }
         }
     }
+}
+
+/// What was made, unless it says of itself that it was not.
+fn made(answer: &Answer, act: &str) -> Result<Value, Error> {
+    let document = answer.json()?;
+    let state = provisioning_state(&document);
+    if matches!(state, "Failed" | "Canceled") {
+        return Err(Error::Operation {
+            act: act.to_owned(),
+            status: state.to_owned(),
+            reason: reason_of(&document, answer),
+        });
+    }
+    Ok(document)
 }
 
 fn provisioning_state(document: &Value) -> &str {

@@ -10,7 +10,10 @@ use serde_json::json;
 use simulator::faults::{Fault, Rule};
 
 use super::bench::{Bench, bytes, list};
-use crate::azure::{FileMeta, MetricPoint, NewRun, RunEnd, Written};
+use super::spy::Spy;
+use crate::azure::{
+    AzureWorkspace, Connection, FileMeta, MetricPoint, NewRun, ReadOptions, RunEnd, Written,
+};
 use crate::{Attributes, ByteStream, Entry, Error, FilePath, ItemId, Workspace};
 
 fn stream_of(bytes: &[u8]) -> ByteStream {
@@ -273,6 +276,35 @@ async fn code_goes_to_the_place_that_the_service_gives() -> Result<(), Error> {
     let listed = target.get(&id).await?.expect("the code");
     let files: Vec<_> = target.files(&listed).try_collect().await?;
     assert_eq!(files.len(), 1);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_says_of_itself_that_it_failed_was_not_made_whatever_its_operation_says()
+-> Result<(), Error> {
+    let bench = Bench::new();
+    let source = bench.open(&bench.source).await?;
+    let schedule = list(&source, "schedules").await?.into_iter().next();
+    let schedule = schedule.expect("the world has schedules");
+    let document = schedule.document.expect("its document");
+    let (settings, _) = Spy::before(bench.settings(), |request, _, _, body| {
+        let of_itself = request.url().path().contains("/schedules/");
+        if of_itself && request.method() == azure_core::http::Method::Get {
+            *body = body.replace("\"Succeeded\"", "\"Failed\"");
+        }
+    });
+    let connection = Connection::open(settings).await?;
+    let source = AzureWorkspace::open(&connection, &bench.source, ReadOptions::default()).await?;
+    let kind = crate::Kind::by_name("schedules")?;
+    let body = kind.body(&schedule.id, &document.value);
+    let put = source.put(&schedule.id, &body, &document.api_version);
+    match put.await {
+        Err(Error::Operation { status, act, .. }) => {
+            assert_eq!(status, "Failed");
+            assert!(act.starts_with("PUT "), "{act}");
+        }
+        other => panic!("{other:?}"),
+    }
     Ok(())
 }
 
