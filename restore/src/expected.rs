@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+use workspace::kind::Without;
 use workspace::reference::{Rewriter, rewrite};
 use workspace::{ItemId, Kind};
 
@@ -59,6 +60,8 @@ pub(crate) struct Expected {
     pub(crate) by_rule: bool,
     /// Pointers that are not compared: what the service or a person decides in the target.
     pub(crate) ignored: Vec<String>,
+    /// Why a person has to make it, where the target has none.
+    pub(crate) by_hand: Option<&'static str>,
 }
 
 impl Expected {
@@ -138,6 +141,7 @@ pub(crate) fn expect(kind: &'static Kind, loaded: &Loaded, given: &Given<'_>) ->
         chores: Vec::new(),
         ignored: Vec::new(),
         by_rule: false,
+        by_hand: None,
     };
     let original = shaping.definition(&text.value, given);
     let rewritten = rewrite(kind, &original, given.rewriter);
@@ -177,6 +181,7 @@ pub(crate) fn expect(kind: &'static Kind, loaded: &Loaded, given: &Given<'_>) ->
         losses: shaping.losses,
         chores: shaping.chores,
         ignored: shaping.ignored,
+        by_hand: shaping.by_hand,
     })
 }
 
@@ -188,6 +193,7 @@ struct Shaping<'a> {
     chores: Vec<Chore>,
     ignored: Vec<String>,
     by_rule: bool,
+    by_hand: Option<&'static str>,
 }
 
 impl Shaping<'_> {
@@ -278,66 +284,67 @@ impl Shaping<'_> {
     /// Credentials that no document holds: written from the snapshot where that was asked, else left to a person. A key
     /// of another account than the one now named would open nothing.
     fn credentials(&mut self, value: &mut Value, loaded: &Loaded, given: &Given<'_>) {
-        let Some(secrets) = self.kind.secrets else {
+        let Some(secrets) = self.kind.secrets.filter(|secrets| (secrets.has_any)(value)) else {
             return;
         };
-        let Some((parent, _)) = secrets.pointer.rsplit_once('/') else {
-            return;
-        };
-        if value.pointer(secrets.pointer).is_none_or(Value::is_null) {
-            return;
-        }
-        self.ignored.push(parent.to_owned());
+        let place = secrets.place();
+        self.ignored.push(place.to_owned());
         let moved = store_moved(self.kind, loaded, value);
         if given.secrets && !loaded.item.secrets.is_empty() && !moved {
             return;
         }
-        if let Some(credentials) = value.pointer_mut(parent) {
-            *credentials = serde_json::json!({"credentialsType": "None"});
-        }
-        let (reason, substitute) = if moved {
-            (
-                "it now names a storage account of the target, which another key opens",
-                "access by identity, or set its credentials in the target",
-            )
+        let reason = if moved {
+            "it now names a storage account of the target, which another key opens"
         } else if given.secrets {
-            (
-                "the snapshot holds no credentials of it",
-                "set them in the target; until then access goes by identity",
-            )
+            "the snapshot holds no credentials of it"
         } else {
-            (
-                "credentials are written only with --include secrets",
-                "set them in the target; until then access goes by identity",
-            )
+            "credentials are written only with --include secrets"
         };
-        self.row(Action::Manual, parent, reason, substitute);
-        self.chores.push(Chore::Credentials);
+        let substitute = match secrets.without {
+            Without::Value(_) if moved => {
+                "access by identity, or set its credentials in the target"
+            }
+            Without::Value(_) => "set them in the target; until then access goes by identity",
+            Without::New => "the service makes new ones; give them to those who call it",
+            Without::Manual => "make it in the target with its credentials",
+        };
+        match secrets.without {
+            Without::Value(text) => {
+                if let (Some(held), Ok(other)) =
+                    (value.pointer_mut(place), serde_json::from_str(text))
+                {
+                    *held = other;
+                }
+                self.chores.push(Chore::Credentials);
+            }
+            Without::New => {}
+            Without::Manual => self.by_hand = Some(reason),
+        }
+        self.row(Action::Manual, place, reason, substitute);
     }
 
-    /// A field that is written with another value at first, such as a schedule's `isEnabled`.
+    /// Fields that are written with another value at first, such as a schedule's `isEnabled`.
     fn hold_back(&mut self, value: &mut Value) {
-        let Some(held) = self.kind.held_back else {
-            return;
-        };
-        let Ok(first) = serde_json::from_str::<Value>(held.value) else {
-            return;
-        };
-        if let Some(place) = value.pointer_mut(held.pointer)
-            && *place != first
-        {
-            let was = std::mem::replace(place, first);
-            self.ignored.push(held.pointer.to_owned());
-            self.chores.push(Chore::HeldBack(held.by_hand));
-            self.row(
-                Action::Create,
-                held.pointer,
-                held.reason,
-                format!(
-                    "written as {}; set it to {was} when the target is ready",
-                    held.value
-                ),
-            );
+        for held in self.kind.held_back {
+            let Ok(first) = serde_json::from_str::<Value>(held.value) else {
+                continue;
+            };
+            if let Some(place) = value.pointer_mut(held.pointer)
+                && *place != first
+            {
+                let was = std::mem::replace(place, first);
+                self.ignored.push(held.pointer.to_owned());
+                self.chores.push(Chore::HeldBack(held.by_hand));
+                self.row(
+                    Action::Create,
+                    held.pointer,
+                    held.reason,
+                    format!(
+                        "written as {}; set it to {was} when the target is ready",
+                        held.value
+                    ),
+                );
+            }
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use workspace::Kind;
+use workspace::kind::Asked;
 
 /// What to do with an item that the target has with another content.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,8 +46,25 @@ impl FromStr for OnConflict {
 /// What a restore does only when it is asked to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Include {
-    /// Credentials of datastores, from the snapshot.
+    /// Credentials of datastores, connections and endpoints, from the snapshot.
     pub secrets: bool,
+    /// Computes.
+    #[serde(default)]
+    pub compute: bool,
+    /// Deployments, and endpoints of models that others host.
+    #[serde(default)]
+    pub deployments: bool,
+}
+
+impl Include {
+    /// Whether items of a kind are restored.
+    pub fn takes(self, kind: &Kind) -> bool {
+        match kind.asked {
+            Asked::Always => true,
+            Asked::Compute => self.compute,
+            Asked::Deployments => self.deployments,
+        }
+    }
 }
 
 /// What the caller decides about a restore.

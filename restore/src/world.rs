@@ -16,7 +16,7 @@ use workspace::{Document, FilePath, Form, ItemId, Kind, Listed, Selection, Works
 use crate::expected::{Expected, Given, expect, needs_job, source_job};
 use crate::origin::Origin;
 use crate::snapshot::{Loaded, Source};
-use crate::{Error, Options};
+use crate::{Error, Include, Options};
 
 mod stores;
 
@@ -30,8 +30,8 @@ pub(crate) struct World<'a> {
     rewriter: RwLock<Rewriter>,
     /// What was selected.
     pub(crate) selection: Selection,
-    /// Whether credentials are written.
-    pub(crate) secrets: bool,
+    /// What is done only when asked for.
+    pub(crate) include: Include,
     /// The ids of the snapshot's jobs.
     jobs: BTreeSet<String>,
     /// Jobs asked for in the target by their own ids.
@@ -78,7 +78,7 @@ impl<'a> World<'a> {
             azure,
             rewriter: RwLock::new(rewriter),
             selection,
-            secrets: options.include.secrets,
+            include: options.include,
             jobs,
             jobs_here: Mutex::default(),
             accounts: stores::writable(azure, accounts.into_values()).await?,
@@ -180,7 +180,7 @@ impl<'a> World<'a> {
         let rewriter = self.rewriter();
         let given = Given {
             rewriter: &rewriter,
-            secrets: self.secrets,
+            secrets: self.include.secrets,
             job_here: &|job| here.contains(job),
             job_known: &|job| self.jobs.contains(job),
             source_job: source_job.as_ref(),

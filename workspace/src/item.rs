@@ -1,4 +1,4 @@
-//! The name of one thing in a workspace: `KIND/NAME` or `KIND/NAME:VERSION`.
+//! The name of one thing in a workspace: `KIND/NAME`, `KIND/NAME:VERSION` or `KIND/NAME/SEGMENT/NAME`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,7 +16,7 @@ use crate::select::{Escaped, read_item};
 pub struct ItemId {
     /// The kind, in ARM's spelling: `jobs`, `models`, `notebooks`, …
     pub kind: String,
-    /// The name within the kind.
+    /// The name within the kind; of what lies below another item `ABOVE/NAME`.
     pub name: String,
     /// The version, for versioned kinds.
     pub version: Option<String>,
@@ -46,14 +46,23 @@ impl ItemId {
     }
 }
 
-/// Writes `KIND/NAME[:VERSION]`, with a `\` before each character that selectors would not take literally: what is
+/// Writes `KIND/NAME[:VERSION]`, or `KIND/NAME/SEGMENT/NAME` of what lies below another item, with a `\` before each character that selectors would not take literally: what is
 /// printed here is read back as the same item, and selects it and nothing else but its versions.
 impl fmt::Display for ItemId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let colon = crate::Kind::find(&self.kind).is_none_or(|kind| kind.versioned);
+        let kind = crate::Kind::find(&self.kind);
+        if let Some((above, segment, name)) = self.nested() {
+            let [above_name, name] = [above.name.as_str(), name].map(|text| Escaped {
+                text,
+                colon: false,
+                slash: true,
+            });
+            return write!(f, "{}/{above_name}/{segment}/{name}", above.kind);
+        }
         let name = Escaped {
             text: &self.name,
-            colon,
+            colon: kind.is_none_or(|kind| kind.versioned),
+            slash: kind.is_some_and(|kind| kind.below().next().is_some()),
         };
         write!(f, "{}/{name}", self.kind)?;
         match &self.version {
@@ -61,6 +70,7 @@ impl fmt::Display for ItemId {
                 let version = Escaped {
                     text: version,
                     colon: false,
+                    slash: false,
                 };
                 write!(f, ":{version}")
             }

@@ -21,11 +21,18 @@ mod environments;
 mod files;
 mod jobs;
 mod models;
+mod nested;
 mod notebooks;
+mod online;
+mod part;
 mod permission;
 mod schedules;
 
 pub use compare::Difference;
+pub use part::{
+    Asked, BareName, Container, Content, HeldBack, Origin, Restore, Secrets, StoreFields, Until,
+    Without,
+};
 
 /// The rows, in the order in which a workspace is listed: what others refer to comes last or is small, so that little
 /// that is created meanwhile has to be fetched one by one.
@@ -37,6 +44,8 @@ pub static KINDS: &[&Kind] = &[
     &data::ROW,
     &models::ROW,
     &components::ROW,
+    &online::ENDPOINT,
+    &online::DEPLOYMENT,
     &schedules::ROW,
     &jobs::ROW,
     &notebooks::ROW,
@@ -59,99 +68,6 @@ const ALL_VIEWS: &[(&str, &str)] = &[("listViewType", "All")];
 /// What a restore cannot bring back: what, reason, substitute.
 pub type Loss = (&'static str, &'static str, &'static str);
 
-/// Where the bytes of an item lie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Content {
-    /// It has none.
-    None,
-    /// Everything below the place that the string at this JSON pointer names, in any of the forms of a reference.
-    Uri(&'static str),
-    /// The run's artifacts (`artifacts/…`), its named outputs (`outputs/NAME/…`) and metric histories (`metrics/…`).
-    Run,
-    /// The item is itself an entry of the workspace's file share.
-    Share,
-    /// The item is itself an entry of a folder.
-    Folder,
-}
-
-/// What restore does with an item of a kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Restore {
-    /// A PUT of the rewritten document, after its bytes.
-    Put,
-    /// Bytes first, through a pending upload, then the PUT of a document that names the place given.
-    PendingUpload,
-    /// An MLflow run; a PUT of a job would start it.
-    Run,
-    /// The bytes alone.
-    Files,
-    /// Listed so that references to it can be checked; never written.
-    Never,
-}
-
-/// The containers of a versioned kind: `models/NAME` above `models/NAME/versions/V`. A container is an item without a
-/// version. It carries archived flag, description and tags of its own, and is restored after its versions, because an
-/// archived container hides them.
-#[derive(Clone, Copy, Debug)]
-pub struct Container {
-    /// The path part between the container's name and a version.
-    pub versions: &'static str,
-    /// Query parameters of the list of versions.
-    pub list_query: &'static [(&'static str, &'static str)],
-    /// JSON pointers of fields that only the service writes.
-    pub read_only: &'static [&'static str],
-    /// When containers are restored: lower first.
-    pub order: u8,
-}
-
-/// Credentials that a POST on the item returns and that no document carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Secrets {
-    /// The last path part of the POST, in the service's letter case.
-    pub operation: &'static str,
-    /// Where the answer's members would stand in the document.
-    pub pointer: &'static str,
-}
-
-/// A field that holds the bare name of something, so that no grammar can recognise it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BareName {
-    /// Pattern of JSON pointers.
-    pub at: &'static str,
-    /// The kinds that the name may be of, likeliest first.
-    pub kinds: &'static [&'static str],
-    /// Words that are no names there.
-    pub except: &'static [&'static str],
-    /// Whether what it names must exist; an output's name is only a wish.
-    pub must_exist: bool,
-}
-
-/// The fields by which a document names a storage account and a place in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StoreFields {
-    /// The account.
-    pub account: &'static str,
-    /// The container, share or filesystem, whichever is there.
-    pub containers: &'static [&'static str],
-    /// The subscription of the account.
-    pub subscription: &'static str,
-    /// Its resource group.
-    pub resource_group: &'static str,
-}
-
-/// A field that is written with another value at first, with the reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HeldBack {
-    /// The JSON pointer.
-    pub pointer: &'static str,
-    /// The value, as JSON text.
-    pub value: &'static str,
-    /// Why, for the loss report.
-    pub reason: &'static str,
-    /// The command of `az ml` that gives it the value that it had: `az ml schedule enable`.
-    pub by_hand: &'static str,
-}
-
 /// One row of the table of kinds.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
@@ -159,8 +75,8 @@ pub struct Kind {
     pub name: &'static str,
     /// One item, for people: `model`.
     pub singular: &'static str,
-    /// The path of the collection below the workspace; `None` where ARM has no collection (notebooks, files).
-    pub collection: Option<&'static str>,
+    /// Where its items are.
+    pub origin: Origin,
     /// Whether the collection holds containers with `versions` below them.
     pub versioned: bool,
     /// What is known about those containers; `Some` exactly where `versioned`.
@@ -171,6 +87,9 @@ pub struct Kind {
     pub list_query: &'static [(&'static str, &'static str)],
     /// Api-versions to read with, the wished one first.
     pub api_versions: &'static [&'static str],
+    /// Whether a cloud or a sort of workspace may not have the kind: where the first page of its list is refused for that,
+    /// it is empty, and no gap.
+    pub optional: bool,
     /// Where its bytes lie.
     pub content: Content,
     /// Whether an item that names a place of its bytes, and lists no file there, has lost something. Not so where the
@@ -183,6 +102,8 @@ pub struct Kind {
     pub bare_names: &'static [BareName],
     /// Fields that name a storage account and container.
     pub store: Option<StoreFields>,
+    /// JSON pointers of fields that hold the bare name of the workspace's region.
+    pub region_fields: &'static [&'static str],
     /// JSON pointers of fields that only the service writes; left out of a PUT and of comparisons.
     pub read_only: &'static [&'static str],
     /// JSON pointers of fields that are set at creation and refused when changed later.
@@ -193,6 +114,8 @@ pub struct Kind {
     pub volatile: &'static [&'static str],
     /// The POST that returns its credentials, where it has any.
     pub secrets: Option<Secrets>,
+    /// Whether its documents may hold credentials, which are then taken out of them. So it is wherever a POST returns any.
+    pub hides: bool,
     /// Why an item is never restored but mapped by its name; `None` where it is restored.
     pub mapped_by_name: fn(&ItemId, &Value) -> Option<&'static str>,
     /// Whether an item may have children that no list shows, by a document of it in any form.
@@ -201,10 +124,12 @@ pub struct Kind {
     pub terminal: &'static [&'static str],
     /// A selector's attribute, read from the documents at hand; `None` where they do not tell.
     pub attribute: fn(&[Document], &AttributeName) -> Option<AttributeValue>,
-    /// A field written with another value at first.
-    pub held_back: Option<HeldBack>,
+    /// Fields written with another value at first.
+    pub held_back: &'static [HeldBack],
     /// How it is restored.
     pub restore: Restore,
+    /// Whether it is restored unasked.
+    pub asked: Asked,
     /// When it is restored: lower first.
     pub order: u8,
     /// Why then.
@@ -214,6 +139,42 @@ pub struct Kind {
     /// How an item is written as `az ml` YAML, for kinds that have a schema.
     pub azml: Option<&'static AzMl>,
 }
+
+/// What a row says that says nothing else.
+const PLAIN: Kind = Kind {
+    name: "",
+    singular: "",
+    origin: Origin::Entries,
+    versioned: false,
+    container: None,
+    named_by_path: false,
+    list_query: &[],
+    api_versions: ARM_API_VERSIONS,
+    optional: false,
+    content: Content::None,
+    must_have_files: false,
+    free_text: &[],
+    bare_names: &[],
+    store: None,
+    region_fields: &[],
+    read_only: &[],
+    create_only: &[],
+    untyped: &[],
+    volatile: &[],
+    secrets: None,
+    hides: false,
+    mapped_by_name: always_restored,
+    has_children: no_children,
+    terminal: &[],
+    attribute: attribute::of_resource,
+    held_back: &[],
+    restore: Restore::Never,
+    asked: Asked::Always,
+    order: 0,
+    order_reason: "",
+    losses: &[],
+    azml: None,
+};
 
 impl Kind {
     /// The row of a name, exactly as written.
@@ -237,9 +198,22 @@ impl Kind {
         })
     }
 
-    /// Whether a POST on the item returns credentials.
-    pub fn has_secrets(&self) -> bool {
-        self.secrets.is_some()
+    /// Whether documents of the kind are searched for credentials.
+    pub fn may_hold_secrets(&self) -> bool {
+        self.hides || self.secrets.is_some()
+    }
+
+    /// The path of its collection right below the workspace, where it has one.
+    pub fn collection(&self) -> Option<&'static str> {
+        match self.origin {
+            Origin::Collection(path) => Some(path),
+            Origin::Nested { .. } | Origin::Entries => None,
+        }
+    }
+
+    /// Whether Resource Manager has it.
+    pub fn is_resource(&self) -> bool {
+        self.origin != Origin::Entries
     }
 
     /// Read-only fields of one item of the kind: a container's are not those of a version.

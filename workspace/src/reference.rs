@@ -206,6 +206,10 @@ impl Reference {
         }
         if let Some(name) = self.get(Slot::Name) {
             let kind = self.kind()?;
+            if let Some((below, nested)) = self.nested() {
+                let id = ItemId::new(kind, name).with_below(below, nested);
+                return (!is_binding(&id.name)).then_some(id);
+            }
             let name = match self.get(Slot::Below) {
                 Some(below) => format!("{name}/{below}"),
                 None => name.to_owned(),
@@ -224,6 +228,25 @@ impl Reference {
                 .map(|name| ItemId::new(kind, name))
         };
         of(Slot::Datastore, "datastores").or_else(|| of(Slot::Run, "jobs"))
+    }
+
+    /// What it names below the item that it names: the kind, and the name there.
+    fn nested(&self) -> Option<(&'static Kind, &str)> {
+        let (segment, name) = self.get(Slot::Below)?.split_once('/')?;
+        let kind = Kind::find(self.kind()?)?.below_by(segment)?;
+        (!name.is_empty() && !name.contains('/')).then_some((kind, name))
+    }
+
+    /// Names another item below another item; the path part between them keeps its spelling.
+    pub(crate) fn set_nested(&mut self, above: &str, name: &str) {
+        let segment = self
+            .get(Slot::Below)
+            .and_then(|below| below.split_once('/'));
+        let Some(below) = segment.map(|(segment, _)| format!("{segment}/{name}")) else {
+            return;
+        };
+        self.set(Slot::Name, above);
+        self.set(Slot::Below, &below);
     }
 
     /// Whether two references name the same thing: fixed pieces, groups, subscriptions, workspaces, regions, accounts and

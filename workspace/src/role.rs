@@ -43,7 +43,7 @@ impl Role {
         // Jobs of the target are no business of a restore: its runs are read from run history.
         let jobs = KINDS.iter().filter(|kind| kind.restore == Restore::Run);
         let jobs: Vec<Action> = jobs
-            .filter_map(|kind| Some(Action::of_workspace(kind.collection?, "read")))
+            .filter_map(|kind| Some(Action::of_workspace(kind.collection()?, "read")))
             .collect();
         let mut read = Self::backup().actions;
         read.retain(|action| !jobs.contains(action));

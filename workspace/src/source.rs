@@ -71,6 +71,12 @@ pub trait Workspace: fmt::Debug + Send + Sync {
     /// What names it.
     fn identity(&self) -> &Identity;
 
+    /// What the service said where its list of a kind was empty because this workspace cannot have the kind.
+    fn absence(&self, kind: &'static Kind) -> Option<String> {
+        let _ = kind;
+        None
+    }
+
     /// The rows of the table that this workspace can have, in the order in which they are listed.
     fn kinds(&self) -> Vec<&'static Kind>;
 

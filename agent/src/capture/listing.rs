@@ -56,6 +56,9 @@ impl Run<'_> {
             }
         })
         .await?;
+        if let Some(said) = self.source.absence(kind) {
+            self.observer.event(&Event::NotOffered(kind, &said));
+        }
         self.observer
             .event(&Event::Listed(kind, counts.items.listed()));
         Ok(())

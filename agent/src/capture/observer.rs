@@ -27,6 +27,8 @@ pub struct Progress {
 pub enum Event<'a> {
     /// A kind's listing begins.
     Listing(&'static workspace::Kind),
+    /// This workspace cannot have a kind, by what the service said.
+    NotOffered(&'static workspace::Kind, &'a str),
     /// A kind's listing ended; how many items it showed.
     Listed(&'static workspace::Kind, u64),
     /// The files of the items listed are read now.

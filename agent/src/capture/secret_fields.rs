@@ -15,7 +15,8 @@ pub(super) struct Taken {
     pub(super) value: Value,
 }
 
-/// Fields that hold a credential wherever they stand (ARM's and Azure Storage's names, in lower case).
+/// How the names of fields end that hold a credential wherever they stand (ARM's and Azure Storage's names, in lower
+/// case): `adminUserPassword`, `databricksAccessToken`, `relayConnectionString`.
 const ALWAYS: &[&str] = &[
     "accesstoken",
     "accountkey",
@@ -25,6 +26,7 @@ const ALWAYS: &[&str] = &[
     "developertoken",
     "password",
     "primarykey",
+    "privatekeydata",
     "refreshtoken",
     "sastoken",
     "secondarykey",
@@ -49,9 +51,10 @@ const WITHIN: &[&str] = &[
 /// Takes the credentials out of a document of this kind, in the document's order.
 pub(super) fn take(kind: &Kind, document: &mut Value) -> Vec<Taken> {
     let mut taken = Vec::new();
-    if let Some(secrets) = kind.secrets {
+    if kind.may_hold_secrets() {
+        let place = kind.secrets.map(|secrets| secrets.pointer);
         walk(document, &mut Pointer::root(), &mut |at, value| {
-            if holds_secret(at, value, secrets.pointer, kind.free_text) {
+            if holds_secret(at, value, place, kind.free_text) {
                 taken.push(Taken {
                     pointer: at.to_string(),
                     value: value.take(),
@@ -62,7 +65,7 @@ pub(super) fn take(kind: &Kind, document: &mut Value) -> Vec<Taken> {
     taken
 }
 
-fn holds_secret(at: &Pointer, value: &Value, place: &str, free_text: &[&str]) -> bool {
+fn holds_secret(at: &Pointer, value: &Value, place: Option<&str>, free_text: &[&str]) -> bool {
     let Value::String(text) = value else {
         return false;
     };
@@ -75,15 +78,15 @@ fn holds_secret(at: &Pointer, value: &Value, place: &str, free_text: &[&str]) ->
         return false;
     }
     let pointer = at.to_string();
-    let in_place = pointer
-        .strip_prefix(place)
+    let in_place = place
+        .and_then(|place| pointer.strip_prefix(place))
         .is_some_and(|rest| rest.starts_with('/'));
     let below = at
         .parts()
         .iter()
         .any(|part| part.eq_ignore_ascii_case(BELOW));
     in_place
-        || ALWAYS.contains(&field.as_str())
+        || ALWAYS.iter().any(|end| field.ends_with(end))
         || (below && WITHIN.contains(&field.as_str()))
         || is_connection_string(text)
 }
@@ -164,6 +167,42 @@ mod tests {
         let mut document = json!({"properties": {"target": text}});
         assert_eq!(take(datastores(), &mut document).len(), 1);
         assert_eq!(document, json!({"properties": {"target": null}}));
+    }
+
+    #[test]
+    fn credentials_inside_computes_are_taken() {
+        let mut document = json!({"properties": {
+            "computeType": "Databricks",
+            "properties": {
+                "databricksAccessToken": "dapi0",
+                "workspaceUrl": "https://adb.example",
+                "relayConnectionString": "Endpoint=sb://x/;SharedAccessKeyName=n",
+                "serviceBusConnectionString": "Endpoint=sb://y/",
+                "userAccountCredentials": {"adminUserName": "u", "adminUserPassword": "p", "adminUserSshPublicKey": "ssh-rsa A"},
+                "administratorAccount": {"username": "u", "privateKeyData": "-----BEGIN"}
+            }
+        }});
+        let taken = take(Kind::find("computes").unwrap(), &mut document);
+        let pointers: Vec<&str> = taken.iter().map(|taken| taken.pointer.as_str()).collect();
+        let of = |name: &str| format!("/properties/properties/{name}");
+        assert_eq!(
+            pointers,
+            [
+                of("administratorAccount/privateKeyData"),
+                of("databricksAccessToken"),
+                of("relayConnectionString"),
+                of("serviceBusConnectionString"),
+                of("userAccountCredentials/adminUserPassword"),
+            ]
+        );
+        let text = document.to_string();
+        assert!(
+            !["dapi0", "sb://", "BEGIN"]
+                .iter()
+                .any(|part| text.contains(part)),
+            "{text}"
+        );
+        assert!(text.contains("ssh-rsa A") && text.contains("https://adb.example"));
     }
 
     #[test]

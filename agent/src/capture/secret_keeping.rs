@@ -24,7 +24,7 @@ impl Run<'_> {
         taken: Vec<Taken>,
         before: Option<&Before>,
     ) -> Result<(), Error> {
-        if draft.kind.secrets.is_none() {
+        if !draft.kind.may_hold_secrets() {
             return Ok(());
         }
         if !self.keeps_secrets() {

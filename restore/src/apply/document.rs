@@ -164,10 +164,11 @@ impl Executor<'_> {
 
     /// Credentials from the snapshot, into the body alone.
     async fn put_secrets(&self, hand: &Hand, body: &mut Value) -> Result<(), Trouble> {
-        let Some(secrets) = hand.kind.secrets.filter(|_| self.world.secrets) else {
-            return Ok(());
-        };
-        if body.pointer(secrets.pointer).is_none() {
+        let has_any = hand
+            .kind
+            .secrets
+            .is_none_or(|secrets| (secrets.has_any)(body));
+        if !self.world.include.secrets || !has_any {
             return Ok(());
         }
         for entry in &hand.loaded.item.secrets {

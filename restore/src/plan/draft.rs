@@ -121,11 +121,33 @@ impl<'a> Draft<'a> {
             return Ok(self.push(turn, Work::Nothing, turn.id.clone(), verdict));
         };
         match kind.restore {
+            _ if !self.world.include.takes(kind) => self.unasked(kind, turn).await,
             Restore::Never => Ok(self.never(kind, turn).await?),
             Restore::Put | Restore::PendingUpload => self.document(kind, turn).await,
             Restore::Run => self.job(kind, turn).await,
             Restore::Files => self.file(kind, turn).await,
         }
+    }
+
+    /// A kind that is written only when asked for, and was not.
+    async fn unasked(&mut self, kind: &'static Kind, turn: &Turn) -> Result<Option<u32>, Error> {
+        let target = self.world.map_item(&turn.id);
+        if self.listing.has(&target).await? {
+            let verdict = Verdict::nothing(Action::Map, "the target has one of this name");
+            return Ok(self.push(turn, Work::Nothing, target, verdict));
+        }
+        let word = kind.asked.word().unwrap_or_default();
+        let reason = format!("it is made only with --include {word}");
+        self.losses.push(Loss::new(
+            &turn.id,
+            Action::Manual,
+            "the item",
+            reason.clone(),
+            "plan with it, or make one of this name by hand",
+        ));
+        self.make_by_hand(kind, &turn.id, &target);
+        let verdict = Verdict::nothing(Action::Manual, reason);
+        Ok(self.push(turn, Work::Nothing, target, verdict))
     }
 
     /// A kind that is listed and never written.

@@ -174,7 +174,7 @@ async fn candidate(
         node.after.extend(directory_of(&node.id));
     }
     let has_documents = kind.is_some_and(|kind| !kind.named_by_path);
-    if let Some(kind) = kind.filter(|_| has_documents)
+    if let Some(kind) = kind.filter(|kind| has_documents && world.include.takes(kind))
         && let Some(loaded) = world.source.load(&node.id).await?
     {
         node.created = created(&loaded);
@@ -182,7 +182,9 @@ async fn candidate(
             .needs(kind, &loaded)
             .await?
             .into_iter()
-            .filter_map(|(_, need)| names.find(&need))
+            .map(|(_, need)| need)
+            .chain(node.id.nested().map(|(above, ..)| above))
+            .filter_map(|need| names.find(&need))
             .collect();
         // The history of a job is brought back whatever became of what the job used.
         if kind.restore == Restore::Run {

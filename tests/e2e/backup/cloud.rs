@@ -31,6 +31,11 @@ impl Cloud {
         Self::of(&World::small(7), Bench::unencrypted().await)
     }
 
+    /// The same with every kind of thing.
+    pub(crate) async fn everything() -> Self {
+        Self::of(&World::everything(7), Bench::unencrypted().await)
+    }
+
     /// Any world and repository.
     pub(crate) fn of(world: &World, bench: Bench) -> Self {
         let clock = RuntimeClock::starting_at(START.parse().unwrap());

@@ -7,7 +7,7 @@ use super::cloud::Cloud;
 
 #[tokio::test(start_paused = true)]
 async fn everything_that_a_workspace_holds_is_listed_and_saved() {
-    let cloud = Cloud::small().await;
+    let cloud = Cloud::everything().await;
     let census = cloud.census();
     let report = cloud.back_up().await;
     assert_eq!(report.ending, Ending::Complete, "{:?}", report.gaps);
@@ -35,7 +35,7 @@ async fn everything_that_a_workspace_holds_is_listed_and_saved() {
 
 #[tokio::test(start_paused = true)]
 async fn bytes_of_a_notebook_are_those_of_the_share() {
-    let cloud = Cloud::small().await;
+    let cloud = Cloud::everything().await;
     cloud.back_up().await;
     let (path, bytes) = a_notebook(&cloud);
     assert_eq!(cloud.bytes("notebooks", &path, None, &path).await, bytes);
@@ -43,7 +43,7 @@ async fn bytes_of_a_notebook_are_those_of_the_share() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unchanged_workspace_reads_no_file_and_stores_no_content() {
-    let cloud = Cloud::small().await;
+    let cloud = Cloud::everything().await;
     cloud.back_up().await;
     pass(1).await;
     let report = cloud.back_up().await;

@@ -9,9 +9,9 @@ use crate::backup::cloud::Cloud;
 
 #[tokio::test(start_paused = true)]
 async fn the_role_for_backups_is_enough_for_a_whole_backup() {
-    let cloud = Cloud::small().await;
+    let cloud = Cloud::everything().await;
     let all = cloud.back_up().await;
-    let least = Cloud::small().await;
+    let least = Cloud::everything().await;
     give(&least.simulator, &Role::backup(), None);
     let report = least.back_up().await;
     assert_eq!(report.ending, Ending::Complete);
@@ -30,7 +30,7 @@ async fn the_role_for_backups_is_enough_for_a_whole_backup() {
 async fn a_backup_without_any_one_action_of_its_role_says_which_is_missing() {
     let role = Role::backup();
     for action in &role.actions {
-        let cloud = Cloud::small().await;
+        let cloud = Cloud::everything().await;
         give(&cloud.simulator, &role, Some(action));
         let connection = cloud.connect().await;
         let options = ReadOptions::default();

@@ -101,7 +101,7 @@ fn answers<'a>(report: &'a Value, answer: &str) -> Vec<&'a Value> {
 
 #[tokio::test(start_paused = true)]
 async fn doctor_says_who_mlark_is_and_what_each_permission_answered() {
-    let cloud = Cloud::small().await;
+    let cloud = Cloud::everything().await;
     give(&cloud.simulator, &Role::backup(), None);
     let machine = Machine::new(&cloud).await;
     let (code, report) = machine.doctor().await;
@@ -148,7 +148,7 @@ async fn doctor_says_who_mlark_is_and_what_each_permission_answered() {
 async fn doctor_names_whichever_one_action_of_the_role_is_missing() {
     let role = Role::backup();
     for action in &role.actions {
-        let cloud = Cloud::small().await;
+        let cloud = Cloud::everything().await;
         let machine = Machine::new(&cloud).await;
         give(&cloud.simulator, &role, Some(action));
         let (code, report) = machine.doctor().await;
@@ -217,7 +217,7 @@ async fn roles_that_change_storage_are_asked_about_where_the_configuration_wants
 
 #[tokio::test(start_paused = true)]
 async fn doctor_changes_nothing() {
-    let cloud = Cloud::small().await;
+    let cloud = Cloud::everything().await;
     let machine = Machine::new(&cloud).await;
     cloud.take_requests();
     machine.doctor().await;
@@ -230,7 +230,7 @@ async fn doctor_changes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn doctor_says_what_is_wrong_before_any_permission() {
-    let cloud = Cloud::small().await;
+    let cloud = Cloud::everything().await;
     let machine = Machine::new(&cloud).await;
     {
         let mut state = cloud.simulator.state();
@@ -252,7 +252,7 @@ async fn doctor_says_what_is_wrong_before_any_permission() {
 
 #[tokio::test(start_paused = true)]
 async fn grant_prints_the_commands_for_roles_and_assignments() {
-    let cloud = Cloud::small().await;
+    let cloud = Cloud::everything().await;
     let machine = Machine::new(&cloud).await;
     let (code, text) = machine.run(&["doctor", "--grant"]).await;
     assert_eq!(code, 0, "{text}");

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use ::restore::{OnConflict, VerifyOutcome, plan};
+use ::restore::{OnConflict, Request, VerifyOutcome, plan};
 use http::Method;
 use serde_json::json;
 use simulator::Caller;
 use simulator::faults::{Fault, Rule};
+use simulator::world::World;
 use workspace::Role;
 use workspace::azure::AzureWorkspace;
 use workspace::kind::KINDS;
@@ -16,11 +17,11 @@ use crate::restore::bench::{Bench, Watch};
 
 /// A cloud whose workspace has a word of its own on every container, so that each is written.
 async fn bench() -> Bench {
-    let bench = Bench::small().await;
+    let bench = Bench::of(&World::everything(3)).await;
     let caller = Caller::new(&bench.simulator);
     let id = bench.name(&bench.source).arm_id();
     for kind in KINDS.iter().filter(|kind| kind.versioned) {
-        let target = format!("{id}/{}", kind.collection.unwrap());
+        let target = format!("{id}/{}", kind.collection().unwrap());
         let listed = caller.arm(Method::GET, &format!("{target}?{VERSION}"), None);
         let name = listed.body_json()["value"][0]["name"].clone();
         let name = name.as_str().unwrap().to_owned();
@@ -39,11 +40,19 @@ async fn bench() -> Bench {
 async fn the_role_for_restores_is_enough_for_a_whole_restore() {
     let bench = bench().await;
     give(&bench.simulator, &Role::restore(), None);
-    let plan = bench.plan().await;
+    let request = everything(&bench);
+    let plan = bench.plan_request(&bench.target, &request).await;
     let outline = bench.apply(&plan, &bench.target).await;
     assert_eq!(outline.done, plan.changes());
-    let found = bench.verify(&bench.target, &[]).await;
+    let found = bench.verify_request(&bench.target, &request).await;
     assert_eq!(found.outcome, VerifyOutcome::AsPlanned);
+}
+
+/// Everything, with what is restored only when asked for.
+fn everything(bench: &Bench) -> Request {
+    let mut request = bench.request(&[], OnConflict::Fail);
+    request.options.include.deployments = true;
+    request
 }
 
 const VERSION: &str = "api-version=2024-10-01&listViewType=All";
@@ -69,7 +78,7 @@ async fn said(bench: &Bench) -> String {
         Err(error) => return error.to_string(),
     };
     let reader = bench.store.newest().await;
-    let request = bench.request(&[], OnConflict::Fail);
+    let request = everything(bench);
     let plan = match plan(&reader, &target, &request, &::restore::Unobserved).await {
         Ok(plan) => plan,
         Err(error) => return mlark::failure::Failure::of_restore(&error).sentence(),

@@ -165,6 +165,11 @@ fn act(call: &Call, state: &mut State, key: &WorkspaceKey, place: &Place, name: 
     }
 }
 
+/// The paths of all collections that a workspace has, kinds without the names between them.
+pub(crate) fn collections() -> impl Iterator<Item = &'static [&'static str]> {
+    collection::rows().iter().map(|row| row.path)
+}
+
 /// A workspace's document, as GET shows it.
 pub(crate) fn show_workspace(state: &State, workspace: &Workspace, now: Timestamp) -> Value {
     render::workspace(workspace, &state.cloud, &state.directory.tenant, now)

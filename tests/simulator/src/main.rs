@@ -64,6 +64,8 @@ enum World {
     Demo,
     /// The same in little.
     Small,
+    /// A little of every kind of thing.
+    Everything,
 }
 
 fn suffix(text: &str) -> Result<String, String> {
@@ -113,6 +115,7 @@ async fn run(serve: Serve) -> Result<(), Box<dyn std::error::Error>> {
         World::None => {}
         World::Demo => world::pair(&simulator, &world::World::demo())?,
         World::Small => world::pair(&simulator, &world::World::small(serve.seed))?,
+        World::Everything => world::pair(&simulator, &world::World::everything(serve.seed))?,
     }
     if let Some(folder) = &serve.specification {
         simulator.state().specification = Some(Specification::load(folder)?);

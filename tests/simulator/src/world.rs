@@ -9,6 +9,7 @@ mod census;
 mod components;
 mod data;
 mod decoys;
+mod endpoints;
 mod jobs;
 mod large;
 mod models;
@@ -50,6 +51,8 @@ pub struct World {
     pub notebooks: usize,
     /// Bytes of the largest file of a model.
     pub model_bytes: u64,
+    /// Whether it has what few workspaces have besides: endpoints and their deployments.
+    pub everything: bool,
 }
 
 impl World {
@@ -67,6 +70,7 @@ impl World {
             models: 12,
             notebooks: 60,
             model_bytes: 3 << 20,
+            everything: false,
         }
     }
 
@@ -79,6 +83,14 @@ impl World {
             notebooks: 4,
             model_bytes: 48 << 10,
             ..Self::demo()
+        }
+    }
+
+    /// A small one with every kind of thing.
+    pub fn everything(seed: u64) -> Self {
+        Self {
+            everything: true,
+            ..Self::small(seed)
         }
     }
 
@@ -95,6 +107,9 @@ impl World {
         models::all(&builder, &jobs)?;
         schedules::all(&builder)?;
         notebooks::all(&builder)?;
+        if self.everything {
+            endpoints::online(&builder, &codes)?;
+        }
         Ok(builder.key)
     }
 }

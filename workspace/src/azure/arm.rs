@@ -11,6 +11,7 @@ use super::answer::Answer;
 use super::connection::Connection;
 use super::name::WorkspaceName;
 use super::pager::{self, Page};
+use crate::kind::Origin;
 use crate::permission::PROVIDER;
 use crate::{Document, Error, Form, ItemId, Kind};
 
@@ -25,6 +26,10 @@ pub(crate) struct Arm {
     pub(crate) name: WorkspaceName,
     /// For each kind, which of its row's api-versions the cloud knows.
     known: Mutex<HashMap<&'static str, usize>>,
+    /// The names of items that others lie below, as their list showed them.
+    names: Mutex<HashMap<&'static str, Vec<String>>>,
+    /// Kinds that the workspace does not have, with what it said.
+    absent: Mutex<HashMap<&'static str, String>>,
 }
 
 impl Arm {
@@ -33,6 +38,8 @@ impl Arm {
             connection,
             name,
             known: Mutex::default(),
+            names: Mutex::default(),
+            absent: Mutex::default(),
         }
     }
 
@@ -141,6 +148,36 @@ impl Arm {
         true
     }
 
+    /// The names of a kind's items, where they were listed to the end.
+    pub(crate) fn listed_names(&self, kind: &Kind) -> Option<Vec<String>> {
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        names.get(kind.name).cloned()
+    }
+
+    /// Remembers them.
+    pub(crate) fn remember_names(&self, kind: &'static Kind, listed: Vec<String>) {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        names.insert(kind.name, listed);
+    }
+
+    /// Forgets them, since one is written or deleted.
+    pub(crate) fn forget_names(&self, kind: &Kind) {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        names.remove(kind.name);
+    }
+
+    /// What the service said where it does not have a kind.
+    pub(crate) fn absence(&self, kind: &Kind) -> Option<String> {
+        let absent = self.absent.lock().unwrap_or_else(PoisonError::into_inner);
+        absent.get(kind.name).cloned()
+    }
+
+    /// Remembers that the workspace does not have a kind.
+    pub(crate) fn is_absent(&self, kind: &'static Kind, said: String) {
+        let mut absent = self.absent.lock().unwrap_or_else(PoisonError::into_inner);
+        absent.insert(kind.name, said);
+    }
+
     pub(crate) fn document(&self, answer: &Answer, api_version: &str) -> Result<Document, Error> {
         let value = answer.json()?;
         if !value.is_object() {
@@ -161,11 +198,28 @@ impl Arm {
 
 /// Where an item is, below the workspace.
 pub(crate) fn item_parts(kind: &Kind, id: &ItemId) -> Result<Vec<String>, Error> {
-    let collection = kind.collection.ok_or_else(|| Error::Unsupported {
-        what: format!("asking Resource Manager for {}", kind.name),
-    })?;
-    let mut parts: Vec<String> = collection.split('/').map(str::to_owned).collect();
-    parts.push(id.name.clone());
+    let mut parts = match kind.origin {
+        Origin::Collection(path) => {
+            let mut parts: Vec<String> = path.split('/').map(str::to_owned).collect();
+            parts.push(id.name.clone());
+            parts
+        }
+        Origin::Nested { .. } => {
+            let (above, segment, name) = id.nested().ok_or_else(|| Error::Name {
+                text: id.name.clone(),
+                what: "the names of two things, one below the other",
+            })?;
+            let parent = Kind::by_name(&above.kind)?;
+            let mut parts = item_parts(parent, &above)?;
+            parts.extend([segment.to_owned(), name.to_owned()]);
+            parts
+        }
+        Origin::Entries => {
+            return Err(Error::Unsupported {
+                what: format!("asking Resource Manager for {}", kind.name),
+            });
+        }
+    };
     if let Some(version) = &id.version {
         let versions = kind
             .container

@@ -6,27 +6,37 @@ use serde_json::Value;
 
 use super::arm::Arm;
 use super::pager::{self, Page};
-use crate::kind::Container;
+use crate::kind::{Container, Origin};
 use crate::{Error, ItemId, Kind, Listed};
 
-/// How many containers' versions are asked for ahead.
+/// How many lists below items are asked for ahead.
 const AHEAD: usize = 8;
 
 type ItemStream<'a> = BoxStream<'a, Result<Listed, Error>>;
 
 /// Everything in a kind's collection. A container is an item without a version, followed by its versions.
 pub(crate) fn collection<'a>(arm: &'a Arm, kind: &'static Kind) -> ItemStream<'a> {
-    if kind.collection.is_none() {
-        return stream::empty().boxed();
+    match kind.origin {
+        Origin::Collection(path) => of_collection(arm, kind, path),
+        Origin::Nested { .. } => of_parents(arm, kind),
+        Origin::Entries => stream::empty().boxed(),
     }
-    let parts = collection_parts(kind);
+}
+
+fn of_collection<'a>(arm: &'a Arm, kind: &'static Kind, path: &'static str) -> ItemStream<'a> {
+    let parts = path.split('/').map(str::to_owned).collect();
     let items = items(arm, kind, parts, kind.list_query, |name| {
         ItemId::new(kind.name, name)
     });
+    let items = match kind.optional {
+        true => where_offered(arm, kind, items),
+        false => items,
+    };
     match kind.container {
-        None => items.boxed(),
+        None if kind.below().next().is_some() => remembered(arm, kind, items),
+        None => items,
         Some(container) => items
-            .map_ok(move |item| with_versions(arm, kind, container, item))
+            .map_ok(move |item| with_versions(arm, kind, path, container, item))
             .try_buffered(AHEAD)
             .try_flatten()
             .boxed(),
@@ -37,27 +47,90 @@ pub(crate) fn collection<'a>(arm: &'a Arm, kind: &'static Kind) -> ItemStream<'a
 async fn with_versions<'a>(
     arm: &'a Arm,
     kind: &'static Kind,
+    path: &'static str,
     container: Container,
     item: Listed,
 ) -> Result<ItemStream<'a>, Error> {
     let name = item.id.name.clone();
-    let mut parts = collection_parts(kind);
+    let mut parts: Vec<String> = path.split('/').map(str::to_owned).collect();
     parts.extend([name.clone(), container.versions.to_owned()]);
     let versions = items(arm, kind, parts, container.list_query, move |version| {
         ItemId::versioned(kind.name, name.clone(), version)
     });
-    let mut versions = versions.peekable();
-    let first = std::pin::Pin::new(&mut versions).peek().await;
-    // It was deleted between the two lists.
-    if matches!(first, Some(Err(Error::NotFound(_)))) {
-        return Ok(stream::iter([Ok(item)]).boxed());
-    }
+    let versions = ahead(versions).await;
     Ok(stream::iter([Ok(item)]).chain(versions).boxed())
 }
 
-fn collection_parts(kind: &Kind) -> Vec<String> {
-    let collection = kind.collection.unwrap_or_default();
-    collection.split('/').map(str::to_owned).collect()
+/// A list below an item, its first page asked for; empty where the item was deleted meanwhile.
+async fn ahead(list: ItemStream<'_>) -> ItemStream<'_> {
+    let mut list = list.peekable();
+    let first = std::pin::Pin::new(&mut list).peek().await;
+    match first {
+        Some(Err(Error::NotFound(_))) => stream::empty().boxed(),
+        _ => list.boxed(),
+    }
+}
+
+/// A list of a kind that not every workspace has: empty where its first page is refused because the type is not known, in
+/// any api-version, or because asking such a workspace for it is a mistake.
+fn where_offered<'a>(arm: &'a Arm, kind: &'static Kind, list: ItemStream<'a>) -> ItemStream<'a> {
+    let start = async move {
+        let mut list = list.peekable();
+        let first = std::pin::Pin::new(&mut list).peek().await;
+        match first {
+            Some(Err(error @ (Error::NotFound(_) | Error::Invalid(_)))) => {
+                arm.is_absent(kind, super::answer::reason(error));
+                stream::empty().boxed()
+            }
+            _ => list.boxed(),
+        }
+    };
+    start.into_stream().flatten().boxed()
+}
+
+/// Notes the names of a list that comes to its end, so that what lies below its items needs no second one.
+fn remembered<'a>(arm: &'a Arm, kind: &'static Kind, items: ItemStream<'a>) -> ItemStream<'a> {
+    let start = (items, Vec::new());
+    stream::try_unfold(start, move |(mut items, mut names)| async move {
+        match items.try_next().await? {
+            Some(item) => {
+                names.push(item.id.name.clone());
+                Ok(Some((item, (items, names))))
+            }
+            None => {
+                arm.remember_names(kind, names);
+                Ok(None)
+            }
+        }
+    })
+    .boxed()
+}
+
+/// What lies below each item of the kind above.
+fn of_parents<'a>(arm: &'a Arm, kind: &'static Kind) -> ItemStream<'a> {
+    let Some((parent, segment)) = kind.above() else {
+        return stream::empty().boxed();
+    };
+    let start = async move {
+        let names = match arm.listed_names(parent) {
+            Some(names) => names,
+            None => {
+                let above = collection(arm, parent).map_ok(|item| item.id.name);
+                above.try_collect().await?
+            }
+        };
+        let below = stream::iter(names).map(move |name| {
+            let above = ItemId::new(parent.name, name);
+            async move {
+                let mut parts = super::arm::item_parts(parent, &above)?;
+                parts.push(segment.to_owned());
+                let id = move |name: &str| above.with_below(kind, name);
+                Ok::<_, Error>(ahead(items(arm, kind, parts, kind.list_query, id)).await)
+            }
+        });
+        Ok::<_, Error>(below.buffered(AHEAD).try_flatten())
+    };
+    start.into_stream().try_flatten().boxed()
 }
 
 /// The items of one list, by whichever api-version of the kind the cloud knows.
@@ -67,7 +140,7 @@ fn items<'a>(
     parts: Vec<String>,
     query: &'static [(&'static str, &'static str)],
     id: impl Fn(&str) -> ItemId + Clone + Send + 'a,
-) -> BoxStream<'a, Result<Listed, Error>> {
+) -> ItemStream<'a> {
     let first = async move {
         let (pages, version) = open(arm, kind, &parts, query).await?;
         let items = pages.map(move |page| {

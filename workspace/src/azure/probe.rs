@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use azure_core::http::{Context, Method, Request};
 use url::Url;
 
-use super::arm::Arm;
+use super::arm::{Arm, WORKSPACE_VERSIONS};
 use super::connection::{Access, Connection};
 use super::datastore::{ARTIFACT_STORE, NOTEBOOK_STORE};
 use super::history::History;
@@ -18,7 +18,7 @@ use super::place::{Place, Store};
 use super::settings::ReadOptions;
 use super::share;
 use super::workspace::AzureWorkspace;
-use crate::kind::KINDS;
+use crate::kind::{KINDS, Origin};
 use crate::permission::Action;
 use crate::{Error, Kind, Role};
 
@@ -60,7 +60,7 @@ impl Connection {
                 Ok(url) => asked(vec![workspace], &url, Ok(200)),
                 Err(error) => unasked(vec![workspace], error),
             },
-            Err(_) => ask_arm(&arm, vec![workspace], &[]).await,
+            Err(_) => ask_arm(&arm, vec![workspace], &[], WORKSPACE_VERSIONS).await,
         });
         for kind in KINDS.iter().copied() {
             probes.extend(of_kind(&arm, kind).await);
@@ -198,12 +198,16 @@ fn complete(probes: &mut Vec<Probe>) {
 }
 
 async fn of_kind(arm: &Arm, kind: &'static Kind) -> Vec<Probe> {
-    let Some(collection) = kind.collection else {
-        return Vec::new();
+    let versions = kind.api_versions;
+    let (collection, parts) = match kind.origin {
+        Origin::Collection(path) => (path.to_owned(), path.split('/').collect()),
+        Origin::Nested { parent, segment } => {
+            (format!("{parent}/{segment}"), vec![parent, NOBODY, segment])
+        }
+        Origin::Entries => return Vec::new(),
     };
-    let parts: Vec<&str> = collection.split('/').collect();
-    let action = Action::of_workspace(collection, "read");
-    let mut probes = vec![ask_arm(arm, vec![action], &parts).await];
+    let action = Action::of_workspace(&collection, "read");
+    let mut probes = vec![ask_arm(arm, vec![action], &parts, versions).await];
     if let Some(container) = kind.container {
         let below = format!("{collection}/{}", container.versions);
         let parts: Vec<&str> = parts
@@ -211,15 +215,15 @@ async fn of_kind(arm: &Arm, kind: &'static Kind) -> Vec<Probe> {
             .chain([NOBODY, container.versions])
             .collect();
         let action = Action::of_workspace(&below, "read");
-        probes.push(ask_arm(arm, vec![action], &parts).await);
+        probes.push(ask_arm(arm, vec![action], &parts, versions).await);
     }
     probes
 }
 
-/// Asks Resource Manager with the first api-version of its rows that it knows.
-async fn ask_arm(arm: &Arm, actions: Vec<Action>, parts: &[&str]) -> Probe {
+/// Asks Resource Manager with the first of several api-versions that it knows.
+async fn ask_arm(arm: &Arm, actions: Vec<Action>, parts: &[&str], versions: &[&str]) -> Probe {
     let mut last = None;
-    for version in super::arm::WORKSPACE_VERSIONS {
+    for version in versions {
         let url = match arm.url(parts.iter().copied(), &[], version) {
             Ok(url) => url,
             Err(error) => return unasked(actions, error),

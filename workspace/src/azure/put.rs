@@ -49,6 +49,7 @@ impl AzureWorkspace {
         if kind.store.is_some() {
             self.datastore_cache().clear().await;
         }
+        self.arm().forget_names(kind);
         let answer = sent.map_err(missing_reference)?;
         if self.follow(&url, &answer).await? {
             return self.shown(&own, &answer.act).await;
@@ -80,6 +81,7 @@ impl AzureWorkspace {
                 answer => break (url, answer),
             }
         };
+        self.arm().forget_names(kind);
         match answer {
             Ok(answer) => self.follow(&url, &answer).await.map(|_| ()),
             Err(Error::NotFound(_)) => Ok(()),

@@ -18,7 +18,8 @@ pub(crate) async fn of(arm: &Arm, item: &Listed) -> Result<Vec<Secret>, Error> {
     else {
         return Ok(Vec::new());
     };
-    if has_none(item, secrets.pointer) {
+    let document = item.document.as_ref();
+    if document.is_some_and(|document| !(secrets.has_any)(&document.value)) {
         return Ok(Vec::new());
     }
     let mut parts = item_parts(kind, &item.id)?;
@@ -35,8 +36,14 @@ pub(crate) async fn of(arm: &Arm, item: &Listed) -> Result<Vec<Secret>, Error> {
         }
     };
     // The body is secret as a whole: it must not stand in an error.
-    let Ok(Value::Object(members)) = crate::json::parse(&answer.body) else {
-        return Err(answer.unusable("it is no JSON object"));
+    let Ok(mut whole) = crate::json::parse(&answer.body) else {
+        return Err(answer.unusable("it is no JSON"));
+    };
+    let members = match whole.pointer_mut(secrets.answer).map(Value::take) {
+        Some(Value::Object(members)) => members,
+        // The item has none after all.
+        None | Some(Value::Null) => return Ok(Vec::new()),
+        Some(_) => return Err(answer.unusable("its credentials are no JSON object")),
     };
     Ok(members
         .into_iter()
@@ -46,20 +53,6 @@ pub(crate) async fn of(arm: &Arm, item: &Listed) -> Result<Vec<Secret>, Error> {
             value: SecretString::from(value.to_string()),
         })
         .collect())
-}
-
-/// Whether the document says that the item has no credential (`credentialsType`): the service refuses to list what is
-/// not there (400).
-fn has_none(item: &Listed, pointer: &str) -> bool {
-    let beside = pointer.rsplit_once('/').map_or("", |(above, _)| above);
-    let document = item.document.as_ref();
-    let sort = document.and_then(|document| {
-        let sort = document
-            .value
-            .pointer(&format!("{beside}/credentialsType"))?;
-        sort.as_str()
-    });
-    sort == Some("None")
 }
 
 /// A name as a part of a JSON pointer (RFC 6901).

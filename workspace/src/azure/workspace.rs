@@ -229,8 +229,12 @@ impl Workspace for AzureWorkspace {
     }
 
     fn kinds(&self) -> Vec<&'static Kind> {
-        let ours = |kind: &&Kind| kind.collection.is_some() || kind.content == Content::Share;
+        let ours = |kind: &&Kind| kind.is_resource() || kind.content == Content::Share;
         KINDS.iter().copied().filter(ours).collect()
+    }
+
+    fn absence(&self, kind: &'static Kind) -> Option<String> {
+        self.arm.absence(kind)
     }
 
     async fn prepare(&self, kind: &'static Kind) -> Result<(), Error> {

@@ -1,22 +1,14 @@
 //! Computes: listed so that references to them can be checked, and recorded. They are never written: a compute costs
 //! money, and the name of a compute instance is taken once a region.
 
-use super::{ARM_API_VERSIONS, Content, Kind, Restore, attribute};
+use super::{Kind, Origin, PLAIN};
 
 pub(super) static ROW: Kind = Kind {
     name: "computes",
     singular: "compute",
-    collection: Some("computes"),
-    versioned: false,
-    container: None,
-    named_by_path: false,
-    list_query: &[],
-    api_versions: ARM_API_VERSIONS,
-    content: Content::None,
-    must_have_files: false,
+    origin: Origin::Collection("computes"),
     free_text: &["/tags/**", "/properties/description"],
-    bare_names: &[],
-    store: None,
+    region_fields: &["/location", "/properties/computeLocation"],
     read_only: &[
         "/id",
         "/name",
@@ -50,7 +42,6 @@ pub(super) static ROW: Kind = Kind {
         "/properties/computeLocation",
         "/properties/disableLocalAuth",
     ],
-    untyped: &[],
     volatile: &[
         "/systemData/lastModifiedAt",
         "/properties/modifiedOn",
@@ -71,13 +62,8 @@ pub(super) static ROW: Kind = Kind {
         "/properties/properties/versions",
         "/properties/properties/osImageMetadata",
     ],
-    secrets: None,
-    mapped_by_name: super::always_restored,
-    has_children: super::no_children,
-    terminal: &[],
-    attribute: attribute::of_resource,
-    held_back: None,
-    restore: Restore::Never,
+    // Databricks tokens, connection strings of data lakes, passwords of administrators.
+    hides: true,
     order: 70,
     order_reason: "jobs and schedules name computes",
     losses: &[(
@@ -86,4 +72,5 @@ pub(super) static ROW: Kind = Kind {
         "create it, or map its name to one that is there",
     )],
     azml: Some(&crate::azml::COMPUTE),
+    ..PLAIN
 };

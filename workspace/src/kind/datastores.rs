@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{ARM_API_VERSIONS, Content, Kind, Restore, Secrets, StoreFields, attribute};
+use super::{Kind, Origin, PLAIN, Restore, Secrets, StoreFields, Without, attribute};
 use crate::ItemId;
 
 /// The datastores that every workspace is made with.
@@ -16,17 +16,10 @@ const DEFAULT_NAMES: &[&str] = &[
 pub(super) static ROW: Kind = Kind {
     name: "datastores",
     singular: "datastore",
-    collection: Some("datastores"),
-    versioned: false,
-    container: None,
-    named_by_path: false,
+    origin: Origin::Collection("datastores"),
     // Thirty to a page without it; `nextLink` is followed all the same.
     list_query: &[("count", "100")],
-    api_versions: ARM_API_VERSIONS,
-    content: Content::None,
-    must_have_files: false,
     free_text: &["/properties/tags/**", "/properties/description"],
-    bare_names: &[],
     store: Some(StoreFields {
         account: "/properties/accountName",
         containers: &[
@@ -57,22 +50,20 @@ pub(super) static ROW: Kind = Kind {
         "/properties/artifact",
         "/properties/oneLakeWorkspaceName",
     ],
-    untyped: &[],
-    volatile: &[],
     secrets: Some(Secrets {
         operation: "listSecrets",
         pointer: "/properties/credentials/secrets",
+        answer: "",
+        has_any: has_credentials,
+        without: Without::Value(r#"{"credentialsType":"None"}"#),
     }),
     mapped_by_name,
-    has_children: super::no_children,
-    terminal: &[],
-    attribute: attribute::of_resource,
-    held_back: None,
     restore: Restore::Put,
     order: 10,
     order_reason: "models, data and jobs name datastores, which name nothing in the workspace",
     losses: &[attribute::CREATOR_LOSS],
     azml: Some(&crate::azml::DATASTORE),
+    ..PLAIN
 };
 
 /// Every workspace has its own default datastores; writing the source's over them would cut it off from its storage.
@@ -80,4 +71,10 @@ fn mapped_by_name(id: &ItemId, _: &Value) -> Option<&'static str> {
     DEFAULT_NAMES.contains(&id.name.as_str()).then_some(
         "every workspace has a default datastore of this name, on its own storage account",
     )
+}
+
+/// A store that is opened by identity has none.
+fn has_credentials(document: &Value) -> bool {
+    let sort = document.pointer("/properties/credentials/credentialsType");
+    sort.and_then(Value::as_str) != Some("None")
 }

@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::{ALL_VIEWS, ARM_API_VERSIONS, Container, Content, Kind, Restore, attribute};
+use super::{ALL_VIEWS, Container, Content, Kind, Origin, PLAIN, Restore, attribute};
 use crate::ItemId;
 
 pub(super) static ROW: Kind = Kind {
     name: "environments",
     singular: "environment",
-    collection: Some("environments"),
+    origin: Origin::Collection("environments"),
     versioned: true,
     container: Some(Container {
         versions: "versions",
@@ -16,9 +16,7 @@ pub(super) static ROW: Kind = Kind {
         read_only: attribute::CONTAINER_READ_ONLY,
         order: 120,
     }),
-    named_by_path: false,
     list_query: ALL_VIEWS,
-    api_versions: ARM_API_VERSIONS,
     content: Content::Uri("/properties/build/contextUri"),
     must_have_files: true,
     free_text: &[
@@ -29,8 +27,6 @@ pub(super) static ROW: Kind = Kind {
         "/properties/build/dockerfilePath",
         "/properties/inferenceConfig/**",
     ],
-    bare_names: &[],
-    store: None,
     read_only: &[
         "/id",
         "/name",
@@ -48,14 +44,7 @@ pub(super) static ROW: Kind = Kind {
         "/properties/inferenceConfig",
         "/properties/osType",
     ],
-    untyped: &[],
-    volatile: &[],
-    secrets: None,
     mapped_by_name,
-    has_children: super::no_children,
-    terminal: &[],
-    attribute: attribute::of_resource,
-    held_back: None,
     restore: Restore::Put,
     order: 30,
     order_reason: "components, jobs and deployments name environments, which name nothing but a datastore",
@@ -68,6 +57,7 @@ pub(super) static ROW: Kind = Kind {
         ),
     ],
     azml: Some(&crate::azml::ENVIRONMENT),
+    ..PLAIN
 };
 
 /// Curated environments belong to Microsoft: every workspace has them by the same names.

@@ -4,22 +4,16 @@
 
 use serde_json::Value;
 
-use super::{ALL_VIEWS, ARM_API_VERSIONS, Content, Kind, Restore, attribute, definition};
+use super::{ALL_VIEWS, Content, Kind, Origin, PLAIN, Restore, attribute, definition};
 
 pub(super) static ROW: Kind = Kind {
     name: "jobs",
     singular: "job",
-    collection: Some("jobs"),
-    versioned: false,
-    container: None,
-    named_by_path: false,
+    origin: Origin::Collection("jobs"),
     list_query: ALL_VIEWS,
-    api_versions: ARM_API_VERSIONS,
     content: Content::Run,
-    must_have_files: false,
     free_text: definition::FREE_TEXT,
     bare_names: definition::BARE_NAMES,
-    store: None,
     read_only: &[
         "/id",
         "/name",
@@ -54,12 +48,9 @@ pub(super) static ROW: Kind = Kind {
     untyped: &["/properties/jobs", "/properties/settings"],
     // A run under way counts its own time.
     volatile: &["/properties/services", "/currentComputeTime"],
-    secrets: None,
-    mapped_by_name: super::always_restored,
     has_children,
     terminal: &["Completed", "Failed", "Canceled"],
     attribute: attribute::of_job,
-    held_back: None,
     restore: Restore::Run,
     order: 80,
     order_reason: "runs name data, models and code, and nothing that is restored before them names a run",
@@ -81,6 +72,7 @@ pub(super) static ROW: Kind = Kind {
         ),
     ],
     azml: Some(&crate::azml::JOB),
+    ..PLAIN
 };
 
 /// Job types whose steps, trials or iterations are runs that no list shows, in either form of the document: such a run may

@@ -1,7 +1,7 @@
 //! The actions that a row's requests need, told by what the row says: its collection, where its bytes lie, how it is
 //! restored.
 
-use super::{Content, Kind, Restore};
+use super::{Content, Kind, Origin, Restore};
 use crate::permission::Action;
 
 impl Kind {
@@ -54,19 +54,20 @@ impl Kind {
     /// What listing the credentials of items needs.
     pub fn actions_for_secrets(&self) -> Option<Action> {
         let verb = format!("{}/action", self.secrets?.operation);
-        Some(Action::of_workspace(self.collection?, &verb))
+        let collection = self.collections().into_iter().next()?;
+        Some(Action::of_workspace(&collection, &verb))
     }
 
-    /// `models`, then `models/versions`, as the names of actions have them.
+    /// `models`, then `models/versions`; `onlineEndpoints/deployments`: as the names of actions have them.
     fn collections(&self) -> Vec<String> {
-        let Some(collection) = self.collection else {
-            return Vec::new();
+        let collection = match self.origin {
+            Origin::Collection(path) => path.to_owned(),
+            Origin::Nested { parent, segment } => format!("{parent}/{segment}"),
+            Origin::Entries => return Vec::new(),
         };
         let versions = self
             .container
             .map(|container| format!("{collection}/{}", container.versions));
-        std::iter::once(collection.to_owned())
-            .chain(versions)
-            .collect()
+        std::iter::once(collection).chain(versions).collect()
     }
 }

@@ -23,21 +23,34 @@ fn every_row_is_found_by_its_name_once() {
 fn rows_do_not_contradict_themselves() {
     for kind in KINDS {
         assert_eq!(kind.versioned, kind.container.is_some(), "{}", kind.name);
-        assert_eq!(
-            kind.collection.is_none(),
-            kind.api_versions.is_empty(),
-            "{}",
-            kind.name
-        );
-        assert_eq!(
-            kind.collection.is_none(),
-            kind.named_by_path,
-            "{}",
-            kind.name
-        );
-        assert!(!kind.order_reason.is_empty());
-        if let Some(held) = kind.held_back {
+        let is_entry = kind.origin == Origin::Entries;
+        assert_eq!(is_entry, kind.api_versions.is_empty(), "{}", kind.name);
+        assert_eq!(is_entry, kind.named_by_path, "{}", kind.name);
+        assert!(!kind.singular.is_empty() && !kind.order_reason.is_empty());
+        for held in kind.held_back {
             assert!(serde_json::from_str::<Value>(held.value).is_ok());
+        }
+        if let Some(secrets) = kind.secrets {
+            let text = match secrets.without {
+                Without::Value(text) => text,
+                Without::New | Without::Manual => "{}",
+            };
+            assert!(serde_json::from_str::<Value>(text).is_ok());
+            assert!(secrets.pointer.starts_with(secrets.place()));
+        }
+        if let Some((above, segment)) = kind.above() {
+            assert!(above.order < kind.order && !above.versioned && !kind.versioned);
+            assert!(
+                above
+                    .below_by(segment)
+                    .is_some_and(|below| below.name == kind.name)
+            );
+            let at = |name| KINDS.iter().position(|row| row.name == name);
+            assert!(
+                at(above.name) < at(kind.name),
+                "listed before {}",
+                kind.name
+            );
         }
         for bare in kind.bare_names {
             assert!(bare.kinds.iter().all(|name| Kind::find(name).is_some()));
@@ -55,6 +68,8 @@ fn what_is_named_is_restored_before_what_names_it() {
         "models",
         "components",
         "jobs",
+        "onlineEndpoints",
+        "onlineDeployments",
         "schedules",
     ];
     let orders: Vec<u8> = order.iter().map(|name| row(name).order).collect();

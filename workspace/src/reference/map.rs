@@ -87,7 +87,9 @@ impl Rewriter {
             };
         }
         let to = self.map_item(id);
-        if to != *id && reference.get(Slot::Below).is_none() {
+        if let Some((above, _, name)) = to.nested() {
+            mapped.set_nested(&above.name, name);
+        } else if to != *id && reference.get(Slot::Below).is_none() {
             mapped.set(Slot::Name, &to.name);
             if let Some(version) = &to.version {
                 mapped.set(Slot::Version, version);

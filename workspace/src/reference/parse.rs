@@ -226,7 +226,7 @@ fn registry(mut scan: Scan<'_>) -> Option<Reference> {
 /// Of kinds that the table knows, so that no other `azureml://` text is taken for one.
 fn relative(mut scan: Scan<'_>) -> Option<Reference> {
     let kind = scan.rest().split('/').next()?;
-    Kind::find_any_case(kind)?.collection?;
+    Kind::find_any_case(kind)?.collection()?;
     asset(&mut scan)?;
     scan.finish(Form::Relative)
 }

@@ -132,11 +132,16 @@ impl Rewriter {
         found.map(|(_, to)| to.clone())
     }
 
-    /// The name of an item in the target: as it is, unless the mapping file or an earlier step says otherwise.
+    /// The name of an item in the target: as it is, unless the mapping file or an earlier step says otherwise. What lies
+    /// below another item follows it.
     pub fn map_item(&self, id: &ItemId) -> ItemId {
         let nameless = ItemId::new(id.kind.clone(), id.name.clone());
         if let Some(to) = self.named(id) {
             return to;
+        }
+        if let Some((above, _, name)) = id.nested() {
+            let to = self.map_item(&above);
+            return ItemId::new(id.kind.clone(), format!("{}/{name}", to.name));
         }
         match self.named(&nameless) {
             Some(to) if id.version.is_some() && to.version.is_none() => ItemId {

@@ -69,7 +69,8 @@ impl Selector {
     }
 
     pub(super) fn takes_kind(&self, kind: &str) -> bool {
-        self.kind.matches(kind)
+        let above = || Some(Kind::find(kind)?.above()?.0.name);
+        self.kind.matches(kind) || above().is_some_and(|above| self.kind.matches(above))
     }
 
     /// Whether it takes a kind with everything in it.
@@ -100,20 +101,13 @@ impl Selector {
         attributes: &dyn Attributes,
         now: Timestamp,
     ) -> Option<bool> {
-        let by_path = Kind::find(&id.kind).is_some_and(|kind| kind.named_by_path);
-        let named = self.name.as_ref().is_none_or(|name| {
-            if by_path {
-                name.matches_at_or_above(&id.name)
-            } else {
-                name.matches(&id.name)
-            }
-        });
+        let named = self.takes_name(id) || self.takes_from_above(id);
         let versioned = match (&self.version, &id.version) {
             (None, _) => true,
             (Some(pattern), Some(version)) => pattern.matches(version),
             (Some(_), None) => false,
         };
-        if !self.takes_kind(&id.kind) || !named || !versioned {
+        if !named || !versioned {
             return Some(false);
         }
         let mut known = Some(true);
@@ -125,6 +119,29 @@ impl Selector {
             }
         }
         known
+    }
+
+    /// Whether it takes an item by kind and name.
+    fn takes_name(&self, id: &ItemId) -> bool {
+        let by_path = Kind::find(&id.kind).is_some_and(|kind| kind.named_by_path);
+        let named = self.name.as_ref().is_none_or(|name| {
+            if by_path {
+                name.matches_at_or_above(&id.name)
+            } else {
+                name.matches(&id.name)
+            }
+        });
+        named && self.kind.matches(&id.kind)
+    }
+
+    /// Whether it takes what lies below an item by that item, or by both of their names.
+    fn takes_from_above(&self, id: &ItemId) -> bool {
+        let Some((above, segment, name)) = id.nested() else {
+            return false;
+        };
+        let path = format!("{}/{segment}/{name}", above.name);
+        let named = self.name.as_ref();
+        self.kind.matches(&above.kind) && named.is_none_or(|name| name.matches_at_or_above(&path))
     }
 
     /// Whether it takes a file of an item that it takes: all of them where it names none.

@@ -309,3 +309,62 @@ fn an_item_is_one_item() {
         assert!(text.parse::<ItemId>().is_err(), "{text}");
     }
 }
+
+#[test]
+fn what_lies_below_an_item_is_named_by_both_names() {
+    let id = ItemId::new("onlineDeployments", "scoring/blue");
+    assert_eq!(item("onlineEndpoints/scoring/deployments/blue"), id);
+    assert_eq!(item("onlineEndpoints/scoring/Deployments/blue"), id);
+    assert_eq!(item("onlineDeployments/scoring/blue"), id);
+    assert_eq!(id.to_string(), "onlineEndpoints/scoring/deployments/blue");
+    for (kind, name) in [
+        ("onlineDeployments", "a/b/c"),
+        ("onlineDeployments", "a*/b:1"),
+        ("onlineDeployments", "alone"),
+        ("onlineDeployments", "/a"),
+        ("onlineDeployments", "a/"),
+        ("onlineEndpoints", "a/deployments/b"),
+        ("onlineEndpoints", "a/b"),
+    ] {
+        let id = ItemId::new(kind, name);
+        assert_eq!(item(&id.to_string()), id, "{id}");
+        assert!(takes(&[&id.to_string()], &id.to_string()), "{id}");
+    }
+}
+
+#[test]
+fn a_selector_takes_what_lies_below_what_it_names() {
+    let blue = "onlineEndpoints/scoring/deployments/blue";
+    for selector in [
+        "onlineEndpoints",
+        "onlineEndpoints/scoring",
+        "onlineEndpoints/sc*",
+        "onlineEndpoints/scoring/deployments",
+        "onlineEndpoints/*/deployments/b*",
+        "onlineDeployments",
+        "onlineDeployments/scoring/*",
+        blue,
+    ] {
+        assert!(takes(&[selector], blue), "{selector}");
+        assert!(select(&[selector]).may_take_kind("onlineDeployments"));
+    }
+    for selector in [
+        "onlineEndpoints/other",
+        "onlineEndpoints/scoring/deployments/green",
+        "onlineEndpoints/blue",
+        "onlineDeployments/blue",
+        "models/scoring/blue",
+    ] {
+        assert!(!takes(&[selector], blue), "{selector}");
+    }
+    assert!(!takes(&[blue], "onlineEndpoints/scoring"));
+    assert!(!takes(
+        &["onlineEndpoints", "!onlineEndpoints/*/deployments/*"],
+        blue
+    ));
+    assert!(takes(
+        &["onlineEndpoints", "!onlineEndpoints/*/deployments/*"],
+        "onlineEndpoints/scoring"
+    ));
+    assert!(!select(&["!onlineEndpoints"]).may_take_kind("onlineDeployments"));
+}

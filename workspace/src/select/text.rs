@@ -53,6 +53,8 @@ pub(crate) struct Escaped<'a> {
     pub(crate) text: &'a str,
     /// Whether it could be taken for `NAME:VERSION`.
     pub(crate) colon: bool,
+    /// Whether it could be taken for `NAME/SEGMENT/NAME`.
+    pub(crate) slash: bool,
 }
 
 impl fmt::Display for Escaped<'_> {
@@ -64,7 +66,7 @@ impl fmt::Display for Escaped<'_> {
                 '\\' | '*' | '?' | '[' => true,
                 ':' => self.colon,
                 // Two in a row, at the front or at the end would be taken for the mark before a file's path.
-                '/' => after_slash || chars.peek().is_none(),
+                '/' => self.slash || after_slash || chars.peek().is_none(),
                 _ => false,
             };
             if special {
@@ -106,6 +108,11 @@ pub(crate) fn read_item(text: &str) -> Result<ItemId, Error> {
         Some(colon) => (plain(&name[..colon]), Some(plain(&name[colon + 1..]))),
         None => (plain(name), None),
     };
+    if version.is_none()
+        && let Some(nested) = nested(&kind, &marks[slash + 1..])
+    {
+        return Ok(nested);
+    }
     if kind.is_empty() || name.is_empty() || version.as_ref().is_some_and(String::is_empty) {
         return Err(refused("a part of it is empty"));
     }
@@ -114,4 +121,13 @@ pub(crate) fn read_item(text: &str) -> Result<ItemId, Error> {
         name,
         version,
     })
+}
+
+/// What lies below another item: `NAME/SEGMENT/NAME`.
+fn nested(kind: &str, name: &[Mark]) -> Option<ItemId> {
+    let mut parts = split(name, '/').map(plain);
+    let (above, segment, name) = (parts.next()?, parts.next()?, parts.next()?);
+    let below = Kind::find(kind)?.below_by(&segment)?;
+    let whole = parts.next().is_none() && !above.is_empty() && !name.is_empty();
+    whole.then(|| ItemId::new(kind, above).with_below(below, &name))
 }

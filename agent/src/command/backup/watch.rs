@@ -55,6 +55,10 @@ impl Observer for Watch {
                 self.say(&format!("listed {count} {}", kind.name));
                 self.tell(json!({"event": "listed", "workspace": self.workspace, "kind": kind.name, "count": count}));
             }
+            Event::NotOffered(kind, said) => {
+                self.say(&format!("no {} in this workspace: {said}", kind.name));
+                self.tell(json!({"event": "not-offered", "workspace": self.workspace, "kind": kind.name, "reason": said}));
+            }
             Event::Reading => self.doing("reading files"),
             Event::Closing => self.doing("looking for what items refer to"),
             Event::Item(id, outcome) => {

@@ -61,6 +61,7 @@ pub(super) fn request(
             on_conflict: choices.on_conflict.into(),
             include: Include {
                 secrets: choices.include.contains(&Included::Secrets),
+                ..Include::default()
             },
             partial: false,
             mapping,

@@ -50,6 +50,10 @@ impl Draft<'_> {
         let versioned = kind.versioned && turn.id.version.is_some();
         let mut verdict = decide(&found, whole, versioned, self.on_conflict);
         let mut expected = expected;
+        if let Some(why) = expected.by_hand.filter(|_| found == Found::Absent) {
+            verdict = Verdict::nothing(Action::Manual, why);
+            self.make_by_hand(kind, &turn.id, &expected.target);
+        }
         if verdict.renumber {
             (expected, verdict) = self.renumber(kind, &loaded, verdict).await?;
         }

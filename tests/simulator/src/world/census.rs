@@ -11,7 +11,8 @@ use crate::workspace::{Workspace, WorkspaceKey};
 /// Counts of a workspace as it is now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Census {
-    /// Items by kind: versions for versioned kinds, entries of the share as `notebooks`.
+    /// Items by kind: versions for versioned kinds, entries of the share as `notebooks`, what lies below endpoints as
+    /// `onlineDeployments` and `batchDeployments`.
     pub items: BTreeMap<String, usize>,
     /// Containers of versions by kind.
     pub containers: BTreeMap<String, usize>,
@@ -64,17 +65,40 @@ impl Census {
     fn count_documents(&mut self, workspace: &Workspace, page: usize) {
         let documents = &workspace.documents;
         for (collection, resources) in documents.collections() {
-            let kind = collection.split('/').next().unwrap_or(collection);
+            let kind = kind_of(collection);
             let has_versions = |name: &String| {
                 let versions = format!("{collection}/{name}/versions");
                 !documents.list(&versions).is_empty()
             };
-            let requests = self.list_requests.entry(kind.to_owned()).or_default();
+            let requests = self.list_requests.entry(kind.clone()).or_default();
             *requests += arm::pages(resources.len(), page);
             if resources.keys().any(has_versions) {
-                self.containers.insert(kind.to_owned(), resources.len());
+                self.containers.insert(kind, resources.len());
             } else {
-                *self.items.entry(kind.to_owned()).or_default() += resources.len();
+                *self.items.entry(kind).or_default() += resources.len();
+            }
+        }
+        self.count_empty_lists(workspace);
+    }
+
+    /// A list of which nothing was ever written takes a request too.
+    fn count_empty_lists(&mut self, workspace: &Workspace) {
+        for path in arm::collections() {
+            let empty = match path {
+                [kind] => usize::from(!self.list_requests.contains_key(*kind)),
+                [above, "deployments"] => {
+                    let endpoints = workspace.documents.list(above).into_iter();
+                    let without = endpoints.filter(|endpoint| {
+                        let below = format!("{above}/{}/deployments", endpoint.name);
+                        workspace.documents.list(&below).is_empty()
+                    });
+                    without.count()
+                }
+                _ => 0,
+            };
+            if empty > 0 {
+                let kind = kind_of(&path.join("/-/"));
+                *self.list_requests.entry(kind).or_default() += empty;
             }
         }
     }
@@ -92,6 +116,16 @@ impl Census {
                 None => self.share_requests += storage_pages(share.children(&path).count(), page),
             }
         }
+    }
+}
+
+/// The kind of a collection's items.
+fn kind_of(collection: &str) -> String {
+    let mut parts = collection.split('/');
+    let kind = parts.next().unwrap_or(collection);
+    match parts.nth(1) {
+        Some("deployments") => kind.replace("Endpoints", "Deployments"),
+        _ => kind.to_owned(),
     }
 }
 

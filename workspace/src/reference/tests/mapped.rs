@@ -283,3 +283,46 @@ fn the_mapping_file_goes_before_everything() -> Result<(), crate::Error> {
     );
     Ok(())
 }
+
+#[test]
+fn what_lies_below_an_item_follows_its_new_name() {
+    let mut rewriter = rewriter();
+    let with = |workspace: &str, below: &str| format!("{workspace}/{below}");
+    let to_ws = "/subscriptions/s-2/resourceGroups/rg-b/providers/Microsoft.MachineLearningServices/workspaces/ws-b";
+    rewriter.renamed(
+        ItemId::new("onlineEndpoints", "ep"),
+        ItemId::new("onlineEndpoints", "ep-2"),
+    );
+    rewriter.renamed(
+        ItemId::new("onlineDeployments", "other/blue"),
+        ItemId::new("onlineDeployments", "other/azure"),
+    );
+    for (from, to) in [
+        ("onlineEndpoints/ep", "onlineEndpoints/ep-2"),
+        (
+            "onlineEndpoints/ep/Deployments/blue",
+            "onlineEndpoints/ep-2/Deployments/blue",
+        ),
+        (
+            "onlineEndpoints/other/deployments/blue",
+            "onlineEndpoints/other/deployments/azure",
+        ),
+        (
+            "onlineEndpoints/third/deployments/blue",
+            "onlineEndpoints/third/deployments/blue",
+        ),
+    ] {
+        assert_eq!(mapped(&rewriter, &with(WORKSPACE, from)), with(to_ws, to));
+    }
+    let mapping = Mapping::parse(
+        "[names]\n\"onlineEndpoints/a/deployments/b\" = \"onlineEndpoints/c/deployments/d\"",
+    );
+    let rewriter = Rewriter::new(source(), target()).with_mapping(mapping.unwrap_or_default());
+    assert_eq!(
+        mapped(
+            &rewriter,
+            &with(WORKSPACE, "onlineEndpoints/a/deployments/b")
+        ),
+        with(to_ws, "onlineEndpoints/c/deployments/d")
+    );
+}
