@@ -14,6 +14,7 @@ mod document;
 mod entry;
 mod error;
 mod files;
+mod history;
 mod item;
 mod keeping;
 mod lines;
@@ -32,8 +33,8 @@ mod staging;
 mod suspect;
 mod tally;
 
-use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, OnceLock};
 
 use archive_format::{GapEntry, LineKey, Outcome, Repository, RunOutcome, SnapshotRecord};
 use tokio::sync::Semaphore;
@@ -136,6 +137,7 @@ async fn begin<'a>(
         kept: Mutex::new(None),
         lost: AtomicBool::new(false),
         named: AtomicBool::new(false),
+        reading: OnceLock::new(),
         touched: AtomicBool::new(false),
         laying: tokio::sync::Mutex::new(()),
         questions: Semaphore::new(ITEMS_AT_ONCE),

@@ -145,6 +145,7 @@ async fn write(
             requests: record.requests,
             tags: record.tags.clone(),
             copy: Some((original, now)),
+            more: record.more.clone(),
         };
         match writer.commit(commit).await {
             // Swept under us: what is gone is known as missing now, and is read again.

@@ -187,7 +187,7 @@ pub struct SnapshotRecord {
     /// that made the original.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original: Option<Original>,
-    /// Fields that a later version wrote.
+    /// Fields of whoever made it ([`crate::Commit::more`]), and those that a later version wrote.
     #[serde(flatten)]
     pub more: Map<String, Value>,
 }

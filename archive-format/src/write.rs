@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures::Stream;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretSlice};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
 use self::folder::RunFolder;
@@ -97,6 +97,8 @@ pub struct Commit {
     pub tags: Vec<String>,
     /// A copy: what it is of, and when it is written, since then `finished` is the original's.
     pub copy: Option<(Original, Timestamp)>,
+    /// Further fields of the record, for whoever makes snapshots; opaque here.
+    pub more: Map<String, Value>,
 }
 
 /// Writes one run's snapshots. Every method may be called from many tasks at once; memory stays bounded.

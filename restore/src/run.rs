@@ -20,6 +20,8 @@ pub(crate) use metric::peculiarities;
 
 /// The tag by which a restored run is found again.
 pub const SOURCE_RUN_TAG: &str = "mlark.source_run";
+/// The tag that says in words where the run was.
+const SOURCE_WORKSPACE_TAG: &str = "mlark.source_workspace";
 
 /// MLflow's own tag of a child run; it is written by the call that makes the run.
 const PARENT_TAGS: [&str; 2] = ["mlflow.parentRunId", "mlflow.rootRunId"];
@@ -90,7 +92,8 @@ impl RunRecord {
         for tag in PARENT_TAGS {
             tags.remove(tag);
         }
-        tags.extend(both.own_tags(job, &status, start, end_time, source));
+        let own = both.own_tags(job, &status, start, end_time, source);
+        put_own(&mut tags, own);
         let params = both.map("/properties/parameters", "/parameters");
         let params = limited(job, "parameter", params, PARAMETER_BYTES_MAX, &mut losses);
         if end_of(&status).is_none() {
@@ -124,6 +127,25 @@ impl RunRecord {
             losses,
         }
     }
+}
+
+/// Tags of mlark by which a run of an earlier restore is found again, and under which names they stay when its run is
+/// restored in its turn. Its other ones say what the first job was, and stay.
+const FOLLOWED: [(&str, &str); 2] = [
+    (SOURCE_RUN_TAG, "mlark.first_source_run"),
+    (SOURCE_WORKSPACE_TAG, "mlark.first_source_workspace"),
+];
+
+/// Adds mlark's own tags to those of the source.
+fn put_own(tags: &mut BTreeMap<String, String>, own: BTreeMap<String, String>) {
+    let follows = tags.contains_key(SOURCE_RUN_TAG);
+    for (tag, first) in FOLLOWED {
+        if let Some(value) = tags.remove(tag) {
+            tags.entry(first.to_owned()).or_insert(value);
+        }
+    }
+    let is_new = |tag: &str| !follows || FOLLOWED.iter().any(|(followed, _)| *followed == tag);
+    tags.extend(own.into_iter().filter(|(tag, _)| is_new(tag)));
 }
 
 /// MLflow's word for an end; `None` for a status that is none.
@@ -225,7 +247,7 @@ impl Documents<'_> {
     ) -> BTreeMap<String, String> {
         let mut tags = BTreeMap::from([
             (SOURCE_RUN_TAG.to_owned(), job.name.clone()),
-            ("mlark.source_workspace".to_owned(), workspace_words(source)),
+            (SOURCE_WORKSPACE_TAG.to_owned(), workspace_words(source)),
         ]);
         let mut tag = |name: &str, value: Option<String>| {
             if let Some(value) = value.filter(|value| !value.is_empty()) {

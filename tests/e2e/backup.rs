@@ -9,6 +9,7 @@ mod gaps;
 mod memory;
 mod moving;
 mod resume;
+pub(crate) mod runs;
 mod shares;
 mod tiers;
 mod whole;

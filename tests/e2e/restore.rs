@@ -1,5 +1,6 @@
 //! What a restore plans, does, and finds when it looks again.
 
+mod again;
 pub(crate) mod bench;
 mod conflict;
 mod crash;

@@ -21,6 +21,7 @@ pub mod credential;
 mod datastore;
 mod door;
 mod doors;
+mod experiments;
 mod files;
 mod history;
 mod hold;

@@ -37,4 +37,4 @@ pub use quantity::{ByteSize, Period};
 pub use reference::{Mapping, Reference, Rewriter};
 pub use role::Role;
 pub use select::{Selection, Verdict};
-pub use source::{ByteStream, Details, Identity, Listed, Secret, Workspace};
+pub use source::{ByteStream, Details, FoundRun, Identity, Listed, RunList, Secret, Workspace};

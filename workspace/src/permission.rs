@@ -11,7 +11,7 @@ pub(crate) const PROVIDER: &str = "Microsoft.MachineLearningServices";
 const BLOBS: &str = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs";
 const FILES: &str = "Microsoft.Storage/storageAccounts/fileServices";
 /// Last parts of POSTs of the data plane that only ask.
-const ASKS: [&str; 4] = ["runs:query", "list", "full", "search"];
+const ASKS: [&str; 5] = ["experiments:query", "runs:query", "list", "full", "search"];
 
 /// Which list of a role definition an action stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -194,6 +194,7 @@ mod tests {
         );
         assert_eq!(data("GET", "history/v1.0", "runs/r"), read);
         assert_eq!(data("POST", "metric/v2.0", "runs/r/full"), read);
+        assert_eq!(data("POST", "history/v1.0", "experiments:query"), read);
         assert_eq!(
             data("POST", "mlflow/v1.0", "api/2.0/mlflow/runs/create"),
             write

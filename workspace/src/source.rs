@@ -5,6 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::{Document, Error, FilePath, ItemId, Kind, SourceFile};
@@ -54,6 +55,31 @@ pub struct Details {
     pub files: Vec<SourceFile>,
     /// What could not be had: the file or part it belongs to, and why.
     pub gaps: Vec<(Option<FilePath>, String)>,
+}
+
+/// A run as the list of all runs shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FoundRun {
+    /// The run, with its record.
+    pub listed: Listed,
+    /// The uppermost run above it, where it lies below another one.
+    pub root: Option<String>,
+}
+
+/// Runs, whether a list of jobs shows them or not.
+pub struct RunList<'a> {
+    /// Whether they are only those that changed, and not all.
+    pub changes: bool,
+    /// The runs, none twice but where the list moved meanwhile. An error is about a part of them; the stream goes on
+    /// after it where it can.
+    pub runs: BoxStream<'a, Result<FoundRun, Error>>,
+}
+
+impl fmt::Debug for RunList<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut list = f.debug_struct("RunList");
+        list.field("changes", &self.changes).finish_non_exhaustive()
+    }
 }
 
 /// A credential that belongs to an item, by the JSON pointer in its document where it would stand.
@@ -116,6 +142,14 @@ pub trait Workspace: fmt::Debug + Send + Sync {
     /// One of those, by its own name; `None` where it does not exist.
     async fn child(&self, id: &ItemId) -> Result<Option<Listed>, Error> {
         self.get(id).await
+    }
+
+    /// All runs of the workspace, those included that no list of jobs shows: logged by notebooks and scripts, nested below
+    /// others, made by a restore. With a time only those changed since, where the service can tell. `None` where there is
+    /// no such list.
+    async fn runs(&self, since: Option<Timestamp>) -> Result<Option<RunList<'_>>, Error> {
+        let _ = since;
+        Ok(None)
     }
 
     /// Where the bytes of an item lie that its document names by way of another item (`azureml://jobs/J/outputs/O`), as an

@@ -14,7 +14,7 @@ use workspace::select::Verdict;
 use workspace::{Content, Form, ItemId, Kind};
 
 use super::counts::KindCounts;
-use super::item::{BELOW, Draft, Found};
+use super::item::{Draft, Found};
 use super::observer::Event;
 use super::previous::{self, Before};
 use super::run::{ITEMS_AT_ONCE, Run, outcome_of};
@@ -54,7 +54,7 @@ impl Run<'_> {
     /// Takes what is referred to and not there yet, and what that refers to, until nothing is missing.
     pub(super) async fn close(&self) -> Result<(), Error> {
         self.observer.event(&Event::Closing);
-        self.carry_below().await?;
+        self.carry_runs().await?;
         loop {
             let targets = self.staging.open_targets(BATCH).await?;
             if targets.is_empty() || self.is_lost() {
@@ -87,23 +87,22 @@ impl Run<'_> {
             self.named.store(true, Ordering::Relaxed);
             return self.carry_whole(counts, before).await;
         }
+        let always = target.always;
+        let named = Found::Named { always };
         match self.source.get(id).await {
-            Ok(Some(listed)) => {
-                let always = target.always;
-                self.item(listed, Found::Named { always }).await
-            }
+            Ok(Some(listed)) => self.item(listed, named).await,
             Ok(None) => {
                 let reason = format!("{} names it, and it does not exist", target.referrer);
-                self.missing(counts, id, reason).await
+                self.missing(counts, id, &named, reason).await
             }
             Err(error) => {
                 let reason = format!("{} names it: {}", target.referrer, reason::of(&error));
-                self.missing(counts, id, reason).await
+                self.missing(counts, id, &named, reason).await
             }
         }
     }
 
-    async fn is_staged(&self, id: &ItemId) -> Result<bool, Error> {
+    pub(super) async fn is_staged(&self, id: &ItemId) -> Result<bool, Error> {
         let staged = self.writer.has(&previous::key(id)).await;
         staged.map_err(|error| self.broken(error))
     }
@@ -117,7 +116,11 @@ impl Run<'_> {
     }
 
     /// Takes an item over from the snapshot before, and counts it.
-    async fn carry_whole(&self, counts: &KindCounts, before: &Before) -> Result<(), Error> {
+    pub(super) async fn carry_whole(
+        &self,
+        counts: &KindCounts,
+        before: &Before,
+    ) -> Result<(), Error> {
         counts.items.list(1);
         if before.is_accepted {
             counts.seen_again.fetch_add(1, Ordering::Relaxed);
@@ -132,59 +135,19 @@ impl Run<'_> {
         &self,
         counts: &KindCounts,
         id: &ItemId,
+        found: &Found,
         reason: String,
     ) -> Result<(), Error> {
         counts.items.list(1);
         let gap = self.gap(counts.kind, id, None, reason);
         let outcome = outcome_of(&gap);
         let mut line = Line::new(previous::key(id));
+        found.mark(&mut line);
         line.gaps.push(gap);
         self.write(line, true).await?;
         counts.items.settle(1, outcome);
         self.tell(id, outcome);
         Ok(())
-    }
-
-    /// Takes over what lies below items that were not asked about: child runs, which no list shows.
-    async fn carry_below(&self) -> Result<(), Error> {
-        for kind in self.source.kinds() {
-            if kind.content != Content::Run || self.staging.has_no_parents().await? {
-                continue;
-            }
-            let lines = self.previous.lines_of_kind(kind.name);
-            let below = lines.try_filter(|line| {
-                let first = line.part == 0 && line.more.contains_key(BELOW);
-                std::future::ready(first)
-            });
-            self.drive(below, ITEMS_AT_ONCE, |line| async move {
-                self.carry_child(kind, line?).await
-            })
-            .await?;
-        }
-        Ok(())
-    }
-
-    async fn carry_child(&self, kind: &'static Kind, line: Line) -> Result<(), Error> {
-        let root = line.more.get(BELOW).and_then(Value::as_str);
-        let (Some(root), Some(counts)) = (root, self.counts.of(kind.name)) else {
-            return Ok(());
-        };
-        let id = id_of(&line);
-        if !self.staging.is_parent(root).await? || self.is_staged(&id).await? {
-            return Ok(());
-        }
-        self.named.store(true, Ordering::Relaxed);
-        let Some(before) = self.previous.item(&id).await? else {
-            return Ok(());
-        };
-        if before.item.settled {
-            return self.carry_whole(counts, &before).await;
-        }
-        match self.source.child(&id).await {
-            Ok(Some(listed)) => self.item(listed, Found::Below(root.to_owned())).await,
-            Ok(None) => Ok(()),
-            Err(error) => self.missing(counts, &id, reason::of(&error)).await,
-        }
     }
 
     /// Takes over what items that were themselves taken over refer to: their documents cannot be read again, so whatever
@@ -200,7 +163,7 @@ impl Run<'_> {
             if kind.content == Content::Run {
                 continue;
             }
-            let lines = self.previous.lines_of_kind(kind.name);
+            let lines = self.previous.lines_of_kind(kind.name, false);
             let mut named = std::pin::pin!(lines.try_filter(|line| {
                 let asked = line.part == 0 && line.asked.is_some();
                 std::future::ready(asked)
@@ -226,7 +189,7 @@ fn needs_to_be_there(kind: &Kind, id: &ItemId) -> bool {
     kind.restore != Restore::Never && (kind.mapped_by_name)(id, &Value::Null).is_none()
 }
 
-fn id_of(line: &Line) -> ItemId {
+pub(super) fn id_of(line: &Line) -> ItemId {
     ItemId {
         kind: line.kind.clone(),
         name: line.name.clone(),

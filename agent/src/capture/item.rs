@@ -31,10 +31,36 @@ pub(super) enum Found {
     },
     /// Below another item of its kind: a child run.
     Below(String),
+    /// Where no list of its kind shows it: a run that is no job.
+    Unlisted,
+}
+
+impl Found {
+    /// Notes in a line what the next run must know of how its item was found.
+    pub(super) fn mark(&self, line: &mut Line) {
+        match self {
+            Self::Listed | Self::Named { .. } => {}
+            Self::Below(root) => {
+                line.more.insert(BELOW.to_owned(), json!(root));
+            }
+            Self::Unlisted => {
+                line.more.insert(UNLISTED.to_owned(), json!(true));
+            }
+        }
+    }
+
+    /// What [`Found::mark`] noted in a line.
+    pub(super) fn of_line(line: &Line) -> Option<Self> {
+        let root = line.more.get(BELOW).and_then(Value::as_str);
+        let below = root.map(|root| Self::Below(root.to_owned()));
+        below.or_else(|| line.more.contains_key(UNLISTED).then_some(Self::Unlisted))
+    }
 }
 
 /// The field of a line that names the item below which it was found.
 pub(super) const BELOW: &str = "below";
+/// The field of a line that says that no list of its kind shows the item.
+pub(super) const UNLISTED: &str = "unlisted";
 /// The field of a line that says where the bytes of an item lie which its document names by way of another item.
 const PLACE: &str = "place";
 
@@ -60,9 +86,7 @@ impl Draft {
             .file
             .as_ref()
             .and_then(|file| file.attributes.as_ref());
-        if let Found::Below(root) = found {
-            line.more.insert(BELOW.to_owned(), json!(root));
-        }
+        found.mark(&mut line);
         Self {
             kind,
             id: listed.id.clone(),
@@ -112,6 +136,9 @@ impl Run<'_> {
         let Some(counts) = self.counts.of(&listed.id.kind) else {
             return Ok(());
         };
+        if !self.is_first(counts.kind, &listed.id, &found).await? {
+            return Ok(());
+        }
         counts.items.list(1);
         let before = self.before(&listed.id, counts).await?;
         let mut draft = Draft::new(counts.kind, &listed, &found);
@@ -141,8 +168,12 @@ impl Run<'_> {
             Some(_) => None,
             None => self.ask_children(&mut draft).await,
         };
-        if children.is_none() {
-            self.remember_parent(&draft, &found).await?;
+        match &children {
+            None => self.remember_parent(&draft, &found).await?,
+            Some(_) if draft.may_have_children() && !matches!(found, Found::Below(_)) => {
+                self.staging.relisted(&draft.id.name).await?;
+            }
+            Some(_) => {}
         }
         let files = self
             .list_files(&mut draft, &listed, details.files, before.as_ref(), counts)
@@ -169,13 +200,22 @@ impl Run<'_> {
         self.lay_down(draft, files, before, counts).await?;
         let root = match found {
             Found::Below(root) => root,
-            Found::Listed | Found::Named { .. } => listed.id.name,
+            Found::Listed | Found::Named { .. } | Found::Unlisted => listed.id.name,
         };
         futures::stream::iter(children.unwrap_or_default())
             .map(|child| self.item(child, Found::Below(root.clone())))
             .buffer_unordered(ITEMS_AT_ONCE)
             .try_for_each(|()| async { Ok(()) })
             .await
+    }
+
+    /// Whether an item was not taken yet. Several lists may show a run; who is asked for by name is known not to be there.
+    async fn is_first(&self, kind: &Kind, id: &ItemId, found: &Found) -> Result<bool, Error> {
+        if kind.content != Content::Run {
+            return Ok(true);
+        }
+        let claimed = self.staging.claim(&id.name).await?;
+        Ok(claimed || matches!(found, Found::Named { .. }))
     }
 
     /// Where the snapshot before found the bytes of an item that names them by way of another one, which then need not be
@@ -230,7 +270,9 @@ impl Run<'_> {
         match found {
             _ if !draft.may_have_children() => Ok(()),
             Found::Below(root) => self.staging.parent(root).await,
-            Found::Listed | Found::Named { .. } => self.staging.parent(&draft.id.name).await,
+            Found::Listed | Found::Named { .. } | Found::Unlisted => {
+                self.staging.parent(&draft.id.name).await
+            }
         }
     }
 

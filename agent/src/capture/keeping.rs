@@ -8,13 +8,13 @@ use std::sync::atomic::Ordering;
 
 use archive_format as archive;
 use archive_format::{ByteCounts, Commit, FileCounts, LineKey, SnapshotRecord};
-use serde_json::Value;
+use serde_json::Map;
 use workspace::ItemId;
 use workspace::kind::Restore;
 
 use super::Error;
 use super::counts::{KindCounts, Tallies};
-use super::item::{BELOW, Found};
+use super::item::Found;
 use super::lines::Head;
 use super::observer::Event;
 use super::run::Run;
@@ -131,6 +131,10 @@ impl Run<'_> {
             requests: self.source.requests(),
             tags: self.policy.tags.clone(),
             copy: None,
+            more: match outcome {
+                archive::Outcome::Partial => Map::new(),
+                archive::Outcome::Complete | archive::Outcome::Suspect => self.runs_known(),
+            },
         };
         let record = self.writer.commit(commit).await?;
         if outcome == archive::Outcome::Partial {
@@ -147,11 +151,12 @@ impl Run<'_> {
                 .staged(&key)
                 .await
                 .map_err(|error| self.broken(error))?;
-            let below = staged.and_then(|line| {
-                let root = line.more.get(BELOW).and_then(Value::as_str);
-                root.map(str::to_owned)
-            });
             self.previous.distrust(&key);
+            let found = staged
+                .as_ref()
+                .map_or(Found::Named { always: true }, |line| {
+                    Found::of_line(line).unwrap_or(Found::Named { always: true })
+                });
             let id = ItemId {
                 kind: key.kind,
                 name: key.name,
@@ -160,16 +165,21 @@ impl Run<'_> {
             let Some(counts) = self.counts.of(&id.kind) else {
                 continue;
             };
-            match self.source.get(&id).await {
-                Ok(Some(listed)) => {
-                    let found = below.map_or(Found::Named { always: true }, Found::Below);
-                    self.item(listed, found).await?;
-                }
+            self.staging.give_back(&id.name).await?;
+            let listed = match found {
+                Found::Below(_) | Found::Unlisted => self.source.child(&id).await,
+                Found::Listed | Found::Named { .. } => self.source.get(&id).await,
+            };
+            match listed {
+                Ok(Some(listed)) => self.item(listed, found).await?,
                 Ok(None) => {
                     let reason = "It is gone, and so is what was stored of it before".to_owned();
-                    self.missing(counts, &id, reason).await?;
+                    self.missing(counts, &id, &found, reason).await?;
                 }
-                Err(error) => self.missing(counts, &id, super::reason::of(&error)).await?,
+                Err(error) => {
+                    let reason = super::reason::of(&error);
+                    self.missing(counts, &id, &found, reason).await?;
+                }
             }
         }
         self.read_files().await

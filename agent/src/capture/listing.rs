@@ -59,6 +59,9 @@ impl Run<'_> {
         if let Some(said) = self.source.absence(kind) {
             self.observer.event(&Event::NotOffered(kind, &said));
         }
+        if kind.content == Content::Run {
+            self.take_runs(kind).await?;
+        }
         self.observer
             .event(&Event::Listed(kind, counts.items.listed()));
         Ok(())

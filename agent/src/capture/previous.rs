@@ -260,12 +260,16 @@ impl Previous {
             .map_err(|error| self.broken(error))
     }
 
-    /// All lines of a kind of the snapshots before, newest snapshot first.
+    /// All lines of a kind of the snapshots before, newest snapshot first; where so wanted none older than the last
+    /// accepted one.
     pub(super) fn lines_of_kind<'a>(
         &'a self,
         kind: &'a str,
+        last: bool,
     ) -> impl futures::Stream<Item = Result<Line, Error>> + 'a {
-        futures::stream::iter(&self.readers)
+        let end = self.readers.iter().position(|reader| reader.last && last);
+        let end = end.map_or(self.readers.len(), |last| last + 1);
+        futures::stream::iter(self.readers.get(..end).unwrap_or_default())
             .flat_map(move |reader| reader.snapshot.lines_of_kind(kind))
             .map_err(|error| self.broken(error))
     }

@@ -4,8 +4,8 @@
 //! neither the items of a workspace nor their files are ever held in memory together.
 
 use std::future::Future;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 use archive_format::{GapEntry, Repository, SnapshotRecord};
 use futures::FutureExt;
@@ -17,6 +17,7 @@ use workspace::{Identity, ItemId, Kind, Workspace};
 
 use super::Error;
 use super::counts::Counts;
+use super::history::Reading;
 use super::observer::{Event, Observer};
 use super::policy::Policy;
 use super::previous::{self, Previous};
@@ -59,6 +60,8 @@ pub(super) struct Run<'a> {
     pub(super) lost: AtomicBool,
     /// Whether anything was taken over that was asked for by its name, or lies below another item.
     pub(super) named: AtomicBool,
+    /// What was read of run history, where all of it was.
+    pub(super) reading: OnceLock<Reading>,
     /// Whether anything new was written since the last commit.
     pub(super) touched: AtomicBool,
     /// Held while the lines of an item whose files are read are written.

@@ -119,6 +119,8 @@ const SCHEMA: &str = "
     ) WITHOUT ROWID;
     CREATE INDEX undone ON target (done) WHERE done = 0;
     CREATE TABLE parent (name TEXT PRIMARY KEY) WITHOUT ROWID;
+    CREATE TABLE relisted (name TEXT PRIMARY KEY) WITHOUT ROWID;
+    CREATE TABLE claimed (name TEXT PRIMARY KEY) WITHOUT ROWID;
     BEGIN;
 ";
 

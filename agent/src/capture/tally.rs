@@ -103,6 +103,11 @@ impl Counter {
         self.listed.fetch_add(count, Ordering::Relaxed);
     }
 
+    /// How many have an outcome so far.
+    pub(super) fn count(&self, outcome: Outcome) -> u64 {
+        self.outcomes[outcome as usize].load(Ordering::Relaxed)
+    }
+
     /// Gives some of them their outcome.
     pub(super) fn settle(&self, count: u64, outcome: Outcome) {
         self.outcomes[outcome as usize].fetch_add(count, Ordering::Relaxed);

@@ -9,7 +9,6 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use futures::FutureExt;
 use jiff::Timestamp;
-use serde_json::Map;
 
 use super::{Commit, SnapshotWriter};
 use crate::catalogue::objects::PackId;
@@ -365,7 +364,7 @@ fn record(
         pack_list_packs: listed.holder_names.clone(),
         packs: listed.packs,
         original: commit.copy.map(|(original, _)| original),
-        more: Map::new(),
+        more: commit.more.clone(),
     }
 }
 

@@ -101,3 +101,25 @@ fn times_without_an_offset_are_utc() {
     );
     assert_eq!(read_time("soon"), None);
 }
+
+#[test]
+fn a_run_that_a_restore_made_keeps_what_its_tags_say_of_the_first_job() {
+    let record = |tags: Value| json!({"runId": "j", "status": "Completed", "endTimeUtc": "2026-01-02T00:00:00Z", "tags": tags});
+    let first = read(None, Some(record(json!({"team": "nlp"}))));
+    let tags = json!({
+        "team": "nlp", "mlark.source_run": "origin", "mlark.source_workspace": "there", "mlark.status": "Running",
+        "mlark.creator": "Ada",
+    });
+    let second = read(None, Some(record(tags)));
+    assert_eq!(first.tags["mlark.ended"], "2026-01-02T00:00:00Z");
+    assert!(!first.tags.contains_key("mlark.first_source_run"));
+    let wished = json!({
+        "team": "nlp", "mlark.source_run": "j", "mlark.source_workspace": first.tags["mlark.source_workspace"],
+        "mlark.first_source_run": "origin", "mlark.first_source_workspace": "there", "mlark.status": "Running",
+        "mlark.creator": "Ada",
+    });
+    assert_eq!(json!(second.tags), wished);
+    // However often it goes on, the first one stays known.
+    let third = read(None, Some(record(json!(second.tags))));
+    assert_eq!(third.tags["mlark.first_source_run"], "origin");
+}

@@ -51,8 +51,16 @@ async fn an_unchanged_workspace_costs_its_listings_and_its_unsettled_jobs_and_no
     );
     assert_eq!(
         take("Data GET /history/v1.0…ws/runs/{n}"),
-        expected.unsettled,
+        expected.unsettled - expected.told,
         "a record each, and no list of children"
+    );
+    assert_eq!(
+        take("Data POST /history/v1.0…ws/experiments:query"),
+        expected.experiment_pages
+    );
+    assert_eq!(
+        take("Data POST /history/v1.0…ws/experiments/{n}/runs:query"),
+        expected.run_pages
     );
     assert_eq!(
         take("Data POST /metric/v2.0…ws/runs/{n}/list"),
@@ -73,7 +81,12 @@ pub(crate) struct Expected {
     blob_pages: u64,
     /// Jobs and the runs below them.
     unsettled: u64,
+    /// Those of them whose record the list of changed runs tells.
+    told: u64,
     metric_pages: u64,
+    experiment_pages: u64,
+    /// Pages of the runs of each experiment that changed, and of the try of the filter.
+    run_pages: u64,
 }
 
 /// Points of a metric that a page of the simulator holds, for each row of a list's page.
@@ -85,8 +98,9 @@ impl Expected {
         let lists = lists(census) + census.share_requests as u64;
         // A token for each audience, the cloud's description, discovery, the workspace itself.
         let opening = 3 + 1 + 1 + 1;
-        let runs = 2 * self.unsettled + self.metric_pages;
-        opening + lists + self.blob_pages + runs
+        let runs = 2 * self.unsettled - self.told + self.metric_pages;
+        let history = self.experiment_pages + self.run_pages;
+        opening + lists + self.blob_pages + runs + history
     }
 
     /// What they take in a workspace whose jobs were last asked about then.
@@ -116,11 +130,14 @@ impl Expected {
                 expected.blob_pages += listing(&workspace.blob_container, &folder);
             }
         }
+        expected.list_changes(workspace, page, asked - OVERLAP);
         for run in workspace.history.runs() {
             if is_settled(run, asked) {
                 continue;
             }
             expected.unsettled += 1;
+            let is_job = workspace.documents.get("jobs", &run.run_id).is_some();
+            expected.told += u64::from(!is_job && changed(run) >= asked - OVERLAP);
             let artifacts = run.artifact_prefix();
             expected.blob_pages += listing("azureml", artifacts.trim_end_matches('/'));
             for metric in workspace
@@ -150,6 +167,33 @@ fn lists(census: &Census) -> u64 {
     let lists = census.list_requests.iter();
     let known = lists.filter(|(kind, _)| Kind::find(kind).is_some());
     known.map(|(_, requests)| *requests as u64).sum()
+}
+
+/// How far back changes of runs are looked for, beyond the backup before.
+const OVERLAP: SignedDuration = SignedDuration::from_hours(24);
+
+impl Expected {
+    fn list_changes(&mut self, workspace: &Workspace, page: usize, since: Timestamp) {
+        let history = &workspace.history;
+        let experiments: Vec<_> = history.experiments().collect();
+        self.experiment_pages = storage_pages(experiments.len(), page) as u64;
+        let mut tried = false;
+        for experiment in experiments {
+            let of = |run: &&Run| run.experiment == experiment.name && !run.deleted;
+            let runs: Vec<&Run> = history.runs().filter(of).collect();
+            let changed = runs.iter().filter(|run| changed(run) >= since).count();
+            self.run_pages += storage_pages(changed, page) as u64;
+            if !tried {
+                tried = !runs.is_empty();
+                self.run_pages += if tried { 1 } else { 2 };
+            }
+        }
+    }
+}
+
+/// When anything of a run changed last.
+fn changed(run: &Run) -> Timestamp {
+    run.modified.or(run.created).unwrap()
 }
 
 fn versions<'a>(workspace: &'a Workspace, kind: &str) -> Vec<&'a Resource> {

@@ -27,7 +27,7 @@ pub(crate) use document::bad_request;
 pub(crate) use query::{from_token, to_token};
 pub use run::Run;
 pub(crate) use run::text_of;
-pub use store::{Experiment, History};
+pub use store::{Experiment, Filters, History};
 
 /// Answers a call to the data plane below `/history/`.
 pub fn handle(call: &Call, state: &mut State) -> Answer {

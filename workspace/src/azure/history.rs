@@ -125,7 +125,7 @@ impl History {
         }
     }
 
-    fn document(&self, value: Value) -> Document {
+    pub(crate) fn document(&self, value: Value) -> Document {
         Document {
             form: Form::RunHistory,
             api_version: API_VERSION.to_owned(),
@@ -229,7 +229,7 @@ impl History {
         .boxed()
     }
 
-    fn clone_for_stream(&self) -> Self {
+    pub(crate) fn clone_for_stream(&self) -> Self {
         let base = OnceCell::new();
         if let Some(known) = self.base.get() {
             // A new cell is empty.
@@ -250,7 +250,7 @@ impl History {
     }
 
     /// A POST that only reads, and so may be repeated.
-    async fn ask(&self, url: &Url, body: &Value) -> Result<Answer, Error> {
+    pub(crate) async fn ask(&self, url: &Url, body: &Value) -> Result<Answer, Error> {
         let request = json_request(Method::Post, url.clone(), body);
         self.connection
             .send(Access::Token, Context::new(), request)
@@ -259,7 +259,7 @@ impl History {
 }
 
 /// A list's items, and the whole answer for its continuation token.
-fn page_of(answer: &Answer) -> Result<(Vec<Value>, Value), Error> {
+pub(crate) fn page_of(answer: &Answer) -> Result<(Vec<Value>, Value), Error> {
     let mut document = answer.json()?;
     match document.get_mut("value").map(Value::take) {
         Some(Value::Array(values)) => Ok((values, document)),
@@ -270,14 +270,14 @@ fn page_of(answer: &Answer) -> Result<(Vec<Value>, Value), Error> {
 
 /// Continuation tokens, which must not come back.
 #[derive(Default)]
-struct Tokens {
-    next: Option<String>,
+pub(crate) struct Tokens {
+    pub(crate) next: Option<String>,
     seen: Names,
 }
 
 impl Tokens {
     /// Takes the token of a page; whether there is a next one.
-    fn follow(&mut self, answer: &Answer, document: &Value) -> Result<bool, Error> {
+    pub(crate) fn follow(&mut self, answer: &Answer, document: &Value) -> Result<bool, Error> {
         self.next = document
             .get("continuationToken")
             .and_then(Value::as_str)

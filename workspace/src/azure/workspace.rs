@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt, TryStreamExt};
+use jiff::Timestamp;
 use serde_json::Value;
 use url::Url;
 
@@ -11,6 +12,7 @@ use super::blob::BlobReader;
 use super::connection::Connection;
 use super::datastore::{DatastoreCache, NOTEBOOK_STORE};
 use super::doors::Doors;
+use super::experiments;
 use super::history::{History, MetricName};
 use super::inventory::Inventory;
 use super::mlflow::KnownExperiments;
@@ -24,9 +26,12 @@ use super::write::MayWrite;
 use super::{listing, metric, range, secrets, tier};
 use crate::kind::KINDS;
 use crate::{
-    ByteStream, Content, Details, Document, Entry, Error, FilePath, Form, Identity, ItemId, Kind,
-    Listed, Location, Secret, SourceFile, Workspace,
+    ByteStream, Content, Details, Document, Entry, Error, FilePath, Form, FoundRun, Identity,
+    ItemId, Kind, Listed, Location, RunList, Secret, SourceFile, Workspace,
 };
+
+/// The kind that runs are items of.
+const RUNS: &str = "jobs";
 
 /// One workspace, for one run: what it has listed is kept, so a new run opens it anew.
 #[derive(Debug)]
@@ -196,6 +201,22 @@ fn is_run(id: &ItemId) -> bool {
     Kind::find(&id.kind).is_some_and(|kind| kind.content == Content::Run)
 }
 
+/// A run as an item, by its record.
+fn run_of(record: Document) -> Result<Listed, Error> {
+    let id = record.value.get("runId").and_then(Value::as_str);
+    let id = id
+        .filter(|id| !id.is_empty())
+        .ok_or_else(|| Error::Answer {
+            act: "a list of runs".to_owned(),
+            reason: "a run has no id".to_owned(),
+        })?;
+    Ok(Listed {
+        id: ItemId::new(RUNS, id),
+        document: Some(record),
+        file: None,
+    })
+}
+
 fn entry_of_share(kind: &'static Kind, file: SourceFile) -> Listed {
     Listed {
         id: ItemId::new(kind.name, file.path.as_str()),
@@ -293,19 +314,7 @@ impl Workspace for AzureWorkspace {
             return Ok(Vec::new());
         }
         let records = self.history.children(&item.name).await?;
-        let children = records.into_iter().map(|record| {
-            let id = record.value.get("runId").and_then(Value::as_str);
-            let id = id.ok_or_else(|| Error::Answer {
-                act: format!("a list of the children of {item}"),
-                reason: "a child run has no id".to_owned(),
-            })?;
-            Ok(Listed {
-                id: ItemId::new(&item.kind, id),
-                document: Some(record),
-                file: None,
-            })
-        });
-        children.collect()
+        records.into_iter().map(run_of).collect()
     }
 
     async fn child(&self, id: &ItemId) -> Result<Option<Listed>, Error> {
@@ -317,6 +326,22 @@ impl Workspace for AzureWorkspace {
             id: id.clone(),
             document: Some(record),
             file: None,
+        }))
+    }
+
+    async fn runs(&self, since: Option<Timestamp>) -> Result<Option<RunList<'_>>, Error> {
+        let found = experiments::runs(&self.history, since).await?;
+        Ok(found.map(|found| RunList {
+            changes: found.changes,
+            runs: found
+                .records
+                .map(|record| {
+                    let record = record?;
+                    let root = experiments::root(&record.value).map(str::to_owned);
+                    let listed = run_of(record)?;
+                    Ok(FoundRun { listed, root })
+                })
+                .boxed(),
         }))
     }
 

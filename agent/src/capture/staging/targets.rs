@@ -1,4 +1,4 @@
-//! What items refer to, and whose children are taken over.
+//! What items refer to, which runs were taken, whose children are taken over, and whose were listed anew.
 
 use rusqlite::{OptionalExtension, params};
 use workspace::ItemId;
@@ -62,32 +62,58 @@ impl Staging {
 
     /// Remembers an item that was not asked about, so that the items found below it are taken over as well.
     pub(in crate::capture) async fn parent(&self, name: &str) -> Result<(), Error> {
-        let name = name.to_owned();
-        self.with(move |connection| {
-            connection
-                .prepare_cached("INSERT OR IGNORE INTO parent (name) VALUES (?)")?
-                .execute(params![name])
-                .map(drop)
-        })
-        .await
-    }
-
-    /// Whether nothing was remembered by [`Staging::parent`].
-    pub(in crate::capture) async fn has_no_parents(&self) -> Result<bool, Error> {
-        self.with(|connection| {
-            connection
-                .prepare_cached("SELECT NOT EXISTS (SELECT 1 FROM parent)")?
-                .query_row([], |row| row.get(0))
-        })
-        .await
+        self.put_name("INSERT OR IGNORE INTO parent (name) VALUES (?)", name)
+            .await
+            .map(drop)
     }
 
     /// Whether it was remembered by [`Staging::parent`].
     pub(in crate::capture) async fn is_parent(&self, name: &str) -> Result<bool, Error> {
+        self.has("SELECT 1 FROM parent WHERE name = ?", name).await
+    }
+
+    /// Remembers an item whose children are listed in this run, so that those of before that are not among them are gone.
+    pub(in crate::capture) async fn relisted(&self, name: &str) -> Result<(), Error> {
+        self.put_name("INSERT OR IGNORE INTO relisted (name) VALUES (?)", name)
+            .await
+            .map(drop)
+    }
+
+    /// Whether it was remembered by [`Staging::relisted`].
+    pub(in crate::capture) async fn is_relisted(&self, name: &str) -> Result<bool, Error> {
+        self.has("SELECT 1 FROM relisted WHERE name = ?", name)
+            .await
+    }
+
+    /// Claims a run, which several lists may show; whether nobody had before.
+    pub(in crate::capture) async fn claim(&self, name: &str) -> Result<bool, Error> {
+        let added = self.put_name("INSERT OR IGNORE INTO claimed (name) VALUES (?)", name);
+        Ok(added.await? > 0)
+    }
+
+    /// Whether it was claimed by [`Staging::claim`].
+    pub(in crate::capture) async fn is_claimed(&self, name: &str) -> Result<bool, Error> {
+        self.has("SELECT 1 FROM claimed WHERE name = ?", name).await
+    }
+
+    /// Gives a claim back, of a run that is to be taken anew.
+    pub(in crate::capture) async fn give_back(&self, name: &str) -> Result<(), Error> {
+        self.put_name("DELETE FROM claimed WHERE name = ?", name)
+            .await
+            .map(drop)
+    }
+
+    async fn put_name(&self, statement: &'static str, name: &str) -> Result<usize, Error> {
+        let name = name.to_owned();
+        self.with(move |connection| connection.prepare_cached(statement)?.execute(params![name]))
+            .await
+    }
+
+    async fn has(&self, query: &'static str, name: &str) -> Result<bool, Error> {
         let name = name.to_owned();
         self.with(move |connection| {
             connection
-                .prepare_cached("SELECT 1 FROM parent WHERE name = ?")?
+                .prepare_cached(query)?
                 .query_row(params![name], |_| Ok(()))
                 .optional()
                 .map(|found| found.is_some())

@@ -3,10 +3,12 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
+use super::document::bad_request;
 use super::query::{self, Wanted};
 use super::routes::{find, object, shown};
 use super::run::Run;
 use super::scope::Scope;
+use super::store::Filters;
 use crate::call::Call;
 use crate::reply::{Answer, Refusal, Reply};
 use crate::state::State;
@@ -42,8 +44,20 @@ pub(super) fn query(call: &Call, state: &State, scope: &Scope, experiment: Optio
         object(call)?
     };
     let text = |name: &str| body.get(name).and_then(Value::as_str);
+    let by_change = text("filter").is_some_and(|filter| filter.contains("LastModifiedUtc"));
+    let filters = &scope.workspace(state)?.history.filters;
+    let none = by_change && *filters == Filters::MatchNothing;
+    let refused = match filters {
+        Filters::Refused => by_change,
+        Filters::Denied(name) => experiment == Some(name),
+        Filters::Applied | Filters::Ignored | Filters::MatchNothing => false,
+    };
+    if refused {
+        return Err(bad_request("The query is not understood."));
+    }
+    let ignored = by_change && *filters == Filters::Ignored;
     let wanted = Wanted {
-        filter: text("filter"),
+        filter: text("filter").filter(|_| !none && !ignored),
         order: text("orderBy"),
         token: text("continuationToken"),
         top: body
@@ -61,7 +75,7 @@ pub(super) fn query(call: &Call, state: &State, scope: &Scope, experiment: Optio
     }
     let runs = history
         .runs()
-        .filter(|run| !run.deleted && experiment.is_none_or(|name| name == run.experiment))
+        .filter(|run| !none && !run.deleted && experiment.is_none_or(|name| name == run.experiment))
         .collect();
     list(call, state, scope, runs, &wanted, false)
 }

@@ -1,7 +1,7 @@
 //! Lists of runs: filters, order and pages.
 //!
 //! Filters are those that clients of run history send: `status eq 'Completed'`, `tags/team eq 'nlp'`,
-//! `StartTimeUtc ge 2026-01-01`, joined by `and`. Pages are small and their tokens opaque.
+//! `StartTimeUtc ge 2026-01-01`, `LastModifiedUtc ge 2026-01-01T00:00:00Z`, joined by `and`. Pages are small and their tokens opaque.
 
 use std::cmp::Ordering;
 
@@ -153,6 +153,7 @@ impl Term {
             "createdutc" => time(run.created),
             "starttimeutc" => time(run.started),
             "endtimeutc" => time(run.ended),
+            "lastmodifiedutc" => time(run.modified.or(run.created)),
             "tags" => run.tags.get(name).cloned(),
             "properties" => run.properties.get(name).cloned(),
             "parameters" => run.parameters.get(name).map(text_of),

@@ -26,9 +26,27 @@ pub struct Experiment {
     pub archived: Option<Timestamp>,
 }
 
+/// What the service makes of a filter by the time of the last change, which no published client sends.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Filters {
+    /// It is applied.
+    #[default]
+    Applied,
+    /// All runs come.
+    Ignored,
+    /// It is refused.
+    Refused,
+    /// No run has such a field, so none comes.
+    MatchNothing,
+    /// The list of the runs of this experiment is refused, whatever the filter.
+    Denied(String),
+}
+
 /// The runs of a workspace and what is due to happen to them.
 #[derive(Debug, Default)]
 pub struct History {
+    /// What a list makes of a filter by the time of the last change.
+    pub filters: Filters,
     salt: u64,
     runs: BTreeMap<String, Run>,
     experiments: BTreeMap<String, Experiment>,
