@@ -17,6 +17,7 @@ mod changed;
 mod document;
 mod executor;
 mod file;
+mod finish;
 mod folder;
 mod job;
 mod leftover;

@@ -7,7 +7,6 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use workspace::kind::Without;
 use workspace::reference::{Rewriter, rewrite};
 use workspace::{ItemId, Kind};
 
@@ -15,10 +14,13 @@ use crate::manual::Chore;
 use crate::snapshot::{Loaded, Text};
 use crate::{Action, Loss};
 
+mod credentials;
 mod definition;
+mod held;
 mod place;
 
 pub(crate) use definition::source_job;
+pub(crate) use held::Last;
 pub(crate) use place::{BytesPlace, needs_job};
 
 const ARCHIVED: &str = "/properties/isArchived";
@@ -54,6 +56,8 @@ pub(crate) struct Expected {
     pub(crate) place: Option<BytesPlace>,
     /// What will not be as it was.
     pub(crate) losses: Vec<Loss>,
+    /// Fields that are written again once what lies below the item is there.
+    pub(crate) last: Vec<Last>,
     /// What is left to a person.
     pub(crate) chores: Vec<Chore>,
     /// Whether a rule of this crate made it different from what it was, references aside.
@@ -82,6 +86,15 @@ impl Expected {
     /// The body of the PUT that archives it.
     pub(crate) fn archive_body(&self, kind: &Kind) -> Value {
         kind.body(&self.target, &self.value)
+    }
+
+    /// The body of the PUT that writes its last fields too.
+    pub(crate) fn last_body(&self, kind: &Kind) -> Value {
+        let mut value = self.value.clone();
+        for last in &self.last {
+            last.put_in(&mut value);
+        }
+        kind.body(&self.target, &value)
     }
 
     /// The first field in which the target's document differs, the archived flag left out.
@@ -138,6 +151,7 @@ pub(crate) fn expect(kind: &'static Kind, loaded: &Loaded, given: &Given<'_>) ->
         kind,
         id: &loaded.id,
         losses: Vec::new(),
+        last: Vec::new(),
         chores: Vec::new(),
         ignored: Vec::new(),
         by_rule: false,
@@ -171,7 +185,7 @@ pub(crate) fn expect(kind: &'static Kind, loaded: &Loaded, given: &Given<'_>) ->
     }
     shaping.own_name(&mut value, &target);
     shaping.credentials(&mut value, loaded, given);
-    shaping.hold_back(&mut value);
+    shaping.hold_back(&mut value, given);
     Some(Expected {
         target,
         by_rule: shaping.by_rule || matches!(place, Some(BytesPlace::Pending { .. })),
@@ -179,6 +193,7 @@ pub(crate) fn expect(kind: &'static Kind, loaded: &Loaded, given: &Given<'_>) ->
         api_version: text.api_version.clone(),
         place,
         losses: shaping.losses,
+        last: shaping.last,
         chores: shaping.chores,
         ignored: shaping.ignored,
         by_hand: shaping.by_hand,
@@ -190,6 +205,7 @@ struct Shaping<'a> {
     kind: &'static Kind,
     id: &'a ItemId,
     losses: Vec<Loss>,
+    last: Vec<Last>,
     chores: Vec<Chore>,
     ignored: Vec<String>,
     by_rule: bool,
@@ -280,85 +296,6 @@ impl Shaping<'_> {
             }
         }
     }
-
-    /// Credentials that no document holds: written from the snapshot where that was asked, else left to a person. A key
-    /// of another account than the one now named would open nothing.
-    fn credentials(&mut self, value: &mut Value, loaded: &Loaded, given: &Given<'_>) {
-        let Some(secrets) = self.kind.secrets.filter(|secrets| (secrets.has_any)(value)) else {
-            return;
-        };
-        let place = secrets.place();
-        self.ignored.push(place.to_owned());
-        let moved = store_moved(self.kind, loaded, value);
-        if given.secrets && !loaded.item.secrets.is_empty() && !moved {
-            return;
-        }
-        let reason = if moved {
-            "it now names a storage account of the target, which another key opens"
-        } else if given.secrets {
-            "the snapshot holds no credentials of it"
-        } else {
-            "credentials are written only with --include secrets"
-        };
-        let substitute = match secrets.without {
-            Without::Value(_) if moved => {
-                "access by identity, or set its credentials in the target"
-            }
-            Without::Value(_) => "set them in the target; until then access goes by identity",
-            Without::New => "the service makes new ones; give them to those who call it",
-            Without::Manual => "make it in the target with its credentials",
-        };
-        match secrets.without {
-            Without::Value(text) => {
-                if let (Some(held), Ok(other)) =
-                    (value.pointer_mut(place), serde_json::from_str(text))
-                {
-                    *held = other;
-                }
-                self.chores.push(Chore::Credentials);
-            }
-            Without::New => {}
-            Without::Manual => self.by_hand = Some(reason),
-        }
-        self.row(Action::Manual, place, reason, substitute);
-    }
-
-    /// Fields that are written with another value at first, such as a schedule's `isEnabled`.
-    fn hold_back(&mut self, value: &mut Value) {
-        for held in self.kind.held_back {
-            let Ok(first) = serde_json::from_str::<Value>(held.value) else {
-                continue;
-            };
-            if let Some(place) = value.pointer_mut(held.pointer)
-                && *place != first
-            {
-                let was = std::mem::replace(place, first);
-                self.ignored.push(held.pointer.to_owned());
-                self.chores.push(Chore::HeldBack(held.by_hand));
-                self.row(
-                    Action::Create,
-                    held.pointer,
-                    held.reason,
-                    format!(
-                        "written as {}; set it to {was} when the target is ready",
-                        held.value
-                    ),
-                );
-            }
-        }
-    }
-}
-
-/// Whether a document that names a storage account names another one after rewriting.
-fn store_moved(kind: &Kind, loaded: &Loaded, value: &Value) -> bool {
-    let Some(fields) = kind.store else {
-        return false;
-    };
-    let before = loaded
-        .arm
-        .as_ref()
-        .and_then(|text| text.value.pointer(fields.account));
-    before != value.pointer(fields.account)
 }
 
 /// Takes a member out of an object.

@@ -4,9 +4,11 @@
 //! the command opens an editor for it.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use workspace::reference::{Form, Slot, references};
 use workspace::{Identity, ItemId, Kind};
 
+use crate::expected::Last;
 use crate::export::yaml_of;
 use crate::plan::Draft;
 use crate::snapshot::Loaded;
@@ -40,12 +42,52 @@ pub struct ManualStep {
 }
 
 /// Something about an item that a rule of this crate leaves to a person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Chore {
     /// Its credentials must be set.
     Credentials,
     /// A field was written with another value at first; the command of `az ml` that sets it.
     HeldBack(&'static str),
+    /// A field that names what is not there.
+    Last(Last),
+}
+
+/// The options by which `az ml` names an item; of what lies below another item both names.
+fn named(target: &ItemId) -> String {
+    match target.nested() {
+        Some((above, _, name)) => format!(
+            "--name {} --endpoint-name {}",
+            quoted(name),
+            quoted(&above.name)
+        ),
+        None => format!("--name {}", quoted(&target.name)),
+    }
+}
+
+/// What `az ml … update --set` takes for a field: its path in the YAML, which has `_` where JSON has a capital.
+fn set(last: &Last) -> String {
+    let path = last.field.pointer.trim_start_matches("/properties/");
+    let mut yaml = String::new();
+    for sign in path.chars() {
+        match sign {
+            '/' => yaml.push('.'),
+            sign if sign.is_ascii_uppercase() => {
+                yaml.push('_');
+                yaml.push(sign.to_ascii_lowercase());
+            }
+            sign => yaml.push(sign),
+        }
+    }
+    let said = |value: &Value| value.as_str().map_or(value.to_string(), str::to_owned);
+    match &last.value {
+        Value::Object(members) => {
+            let members = members.iter();
+            let said =
+                members.map(|(name, value)| quoted(&format!("{yaml}.{name}={}", said(value))));
+            said.collect::<Vec<_>>().join(" ")
+        }
+        other => quoted(&format!("{yaml}={}", said(other))),
+    }
 }
 
 /// The options by which `az ml` finds a workspace.
@@ -79,11 +121,11 @@ impl Draft<'_> {
         };
         let file = quoted(&format!("{FOLDER}/{file}"));
         let command = format!(
-            "mlark export folder {} {} --to {FOLDER} && ${{EDITOR:-vi}} {file} && az ml {} create --file {file} --name {} {scope}",
+            "mlark export folder {} {} --to {FOLDER} && ${{EDITOR:-vi}} {file} && az ml {} create --file {file} {} {scope}",
             quoted(&self.world.source.id()),
             quoted(&id.to_string()),
             azml.noun,
-            quoted(&target.name),
+            named(target),
         );
         self.manual.push(ManualStep {
             item: id.clone(),
@@ -107,7 +149,7 @@ impl Draft<'_> {
             return;
         };
         let noun = azml.noun;
-        let name = quoted(&target.name);
+        let name = named(target);
         for left in left {
             let (what, why, command) = match left {
                 Chore::Credentials => {
@@ -116,14 +158,23 @@ impl Draft<'_> {
                         format!("set the credentials of {target}"),
                         "no document holds them, and they were not written",
                         format!(
-                            "az ml {noun} show --name {name} {scope} --output yaml > {file} && ${{EDITOR:-vi}} {file} && az ml {noun} create --file {file} {scope}; rm -f {file}"
+                            "az ml {noun} show {name} {scope} --output yaml > {file} && ${{EDITOR:-vi}} {file} && az ml {noun} create --file {file} {scope}; rm -f {file}"
                         ),
                     )
                 }
                 Chore::HeldBack(verb) => (
                     format!("{verb} {target}"),
                     "it is held back until the target is ready",
-                    format!("az ml {noun} {verb} --name {name} {scope}"),
+                    format!("az ml {noun} {verb} {name} {scope}"),
+                ),
+                Chore::Last(last) => (
+                    format!("set {} of {target}", last.field.pointer),
+                    "it names what the target does not have yet",
+                    format!(
+                        "az ml {noun} {} {name} {scope} --set {}",
+                        last.field.by_hand,
+                        set(last)
+                    ),
                 ),
             };
             self.manual.push(ManualStep {

@@ -60,6 +60,8 @@ pub enum Work {
     Files,
     /// The document once more, now with `isArchived`: a service takes that only for what exists.
     Archive,
+    /// The document once more, now with the fields that name what lies below the item: the traffic of an endpoint.
+    Finish,
 }
 
 /// One act of a restore.

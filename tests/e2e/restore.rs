@@ -5,6 +5,7 @@ pub(crate) mod bench;
 mod conflict;
 mod crash;
 mod damaged;
+mod endpoints;
 mod export;
 mod folder;
 mod journey;

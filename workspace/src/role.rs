@@ -49,7 +49,7 @@ impl Role {
         read.retain(|action| !jobs.contains(action));
         Self {
             name: "mlark restore",
-            description: "Restores what mlark backed up into an Azure Machine Learning workspace and its storage; starts no job and makes no compute.",
+            description: "Restores what mlark backed up into an Azure Machine Learning workspace and its storage; starts no job, and makes computes and deployments only when asked to.",
             actions: kinds.chain(mark).chain(read).collect(),
         }
     }

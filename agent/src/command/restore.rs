@@ -74,7 +74,11 @@ enum Conflict {
 /// What is done only when asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Included {
-    /// Credentials of datastores, from the snapshot
+    /// Computes, which cost money
+    Compute,
+    /// Deployments, which run machines, and then the traffic of their endpoints
+    Deployments,
+    /// Credentials of datastores, connections and endpoints, from the snapshot
     Secrets,
 }
 

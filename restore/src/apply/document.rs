@@ -8,19 +8,19 @@ use workspace::azure::Place;
 use workspace::{Content, Kind};
 
 use super::executor::Executor;
-use super::step::Trouble;
+use super::step::{Trouble, chain};
 use super::upload::Upload;
 use crate::expected::{BytesPlace, Expected, is_archived, is_blank};
 use crate::snapshot::Loaded;
 use crate::{Action, Step};
 
 /// An item at hand: the row of its kind, what the snapshot has, and what it is to become.
-struct Hand {
-    kind: &'static Kind,
+pub(super) struct Hand {
+    pub(super) kind: &'static Kind,
     loaded: Loaded,
-    expected: Expected,
+    pub(super) expected: Expected,
     /// The target's document, where it has one.
-    actual: Option<Value>,
+    pub(super) actual: Option<Value>,
 }
 
 impl Executor<'_> {
@@ -104,7 +104,7 @@ impl Executor<'_> {
     }
 
     /// Reads both sides of a step's item.
-    async fn take(&self, step: &Step) -> Result<Hand, Trouble> {
+    pub(super) async fn take(&self, step: &Step) -> Result<Hand, Trouble> {
         let kind =
             Kind::find(&step.item.kind).ok_or_else(|| Trouble::because("the kind is not known"))?;
         let loaded = self.world.load(&step.item).await?;
@@ -155,11 +155,25 @@ impl Executor<'_> {
         let mut body = hand.expected.body(hand.kind);
         self.put_secrets(hand, &mut body).await?;
         let expected = &hand.expected;
-        self.world
+        let put = self
+            .world
             .azure
-            .put(&expected.target, &body, &expected.api_version)
-            .await?;
-        Ok(())
+            .put(&expected.target, &body, &expected.api_version);
+        match put.await {
+            Ok(_) => Ok(()),
+            // Nobody has it in this workspace, so somebody else has the name.
+            Err(error @ workspace::Error::Conflict(_))
+                if hand.actual.is_none() && !hand.kind.versioned =>
+            {
+                Err(Trouble::because(format!(
+                    "{}; where names are taken in the whole region, give it another one in the mapping file: [names] \"{}\" = \"{}/NAME\"",
+                    chain(&error),
+                    hand.loaded.id,
+                    hand.kind.name
+                )))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Credentials from the snapshot, into the body alone.

@@ -172,6 +172,7 @@ impl<'a> Executor<'a> {
             Work::Document => self.document(step).await?,
             Work::Code => self.code(step).await?,
             Work::Archive => self.archive(step).await?,
+            Work::Finish => self.finish(step).await?,
             Work::Files => self.file(step).await?,
             Work::Run => return self.job(step).await,
         }

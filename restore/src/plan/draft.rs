@@ -17,6 +17,7 @@ use crate::{Action, Error, Event, Loss, ManualStep, Observer, OnConflict, Step, 
 
 mod document;
 mod file;
+mod finish;
 mod job;
 
 /// A plan that is being made.
@@ -28,6 +29,7 @@ pub(crate) struct Draft<'a> {
     found_runs: BTreeMap<String, Vec<workspace::azure::RunFound>>,
     pub(crate) steps: Vec<Step>,
     archives: Vec<Step>,
+    open: Vec<finish::Open>,
     pub(crate) losses: Vec<Loss>,
     pub(crate) manual: Vec<ManualStep>,
     pub(crate) runs: BTreeMap<String, String>,
@@ -60,6 +62,7 @@ impl<'a> Draft<'a> {
             found_runs: BTreeMap::new(),
             steps: Vec::new(),
             archives: Vec::new(),
+            open: Vec::new(),
             losses: Vec::new(),
             manual: Vec::new(),
             runs: BTreeMap::new(),
@@ -109,6 +112,7 @@ impl<'a> Draft<'a> {
                 total,
             });
         }
+        self.append_finishes().await?;
         self.append_archives();
         Ok(())
     }

@@ -122,7 +122,7 @@ fn requests(step: &Step) -> u64 {
         Work::Code => 4,
         Work::Run => 10,
         Work::Files => 1,
-        Work::Archive => 2,
+        Work::Archive | Work::Finish => 2,
     };
     let blocks = step.bytes / (4 << 20);
     documents + step.files + blocks

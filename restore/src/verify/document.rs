@@ -1,6 +1,6 @@
 //! Comparing an item that has a document.
 
-use workspace::{Content, Kind};
+use workspace::{Content, ItemId, Kind};
 
 use super::azure::Comparison;
 use super::{Standing, Sum};
@@ -10,6 +10,15 @@ use crate::snapshot::Loaded;
 use crate::{Action, Error};
 
 impl Comparison<'_> {
+    async fn all_there(&self, items: &[ItemId]) -> Result<bool, Error> {
+        for item in items {
+            if self.world.get(item).await?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Compares one item with its files.
     pub(super) async fn document(
         &self,
@@ -36,7 +45,7 @@ impl Comparison<'_> {
             .await?
             .and_then(|listed| listed.document);
         let Some(actual) = actual else {
-            if impossible {
+            if impossible || expected.by_hand.is_some() {
                 return Ok(Standing::Expected);
             }
             sum.differs(&loaded.id, "the item", "it is not there");
@@ -51,6 +60,16 @@ impl Comparison<'_> {
                     _ => "it has another value",
                 };
                 sum.differs(&loaded.id, difference.pointer, reason);
+            }
+        }
+        let mut open = false;
+        for last in &expected.last {
+            if last.is_in(&actual.value) {
+                continue;
+            }
+            open = true;
+            if self.all_there(&last.names).await? {
+                sum.differs(&loaded.id, last.field.pointer, "it has another value");
             }
         }
         let fields_differ = sum.differences.len() > before.1;
@@ -75,10 +94,12 @@ impl Comparison<'_> {
         }
         let files_differ =
             sum.files.different + sum.files.missing > before.0.different + before.0.missing;
-        Ok(match (fields_differ || files_differ, expected.by_rule) {
-            (true, _) => Standing::Different,
-            (false, true) => Standing::Expected,
-            (false, false) => Standing::Same,
-        })
+        Ok(
+            match (fields_differ || files_differ, expected.by_rule || open) {
+                (true, _) => Standing::Different,
+                (false, true) => Standing::Expected,
+                (false, false) => Standing::Same,
+            },
+        )
     }
 }

@@ -251,6 +251,17 @@ impl Bench {
         self.simulator.dump(key).unwrap()
     }
 
+    /// Takes every compute of the target away.
+    pub(crate) fn lose_computes(&self) {
+        let mut state = self.simulator.state();
+        let target = state.workspaces.get_mut(&self.target).unwrap();
+        let computes = target.documents.list("computes").into_iter();
+        let computes: Vec<String> = computes.map(|compute| compute.name.clone()).collect();
+        for name in computes {
+            assert!(target.documents.remove("computes", &name).is_some());
+        }
+    }
+
     /// Takes the workspace that was backed up away, with its storage account.
     pub(crate) fn lose_source(&self) {
         let mut state = self.simulator.state();

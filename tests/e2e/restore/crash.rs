@@ -130,7 +130,7 @@ fn lag(bench: &Bench) {
 
 /// Drops a restore in the middle of whatever it does: once so many steps have ended, and it was polled some times more.
 /// Answers at which number of steps that was.
-async fn die_after(bench: &Bench, plan: &Plan, steps: usize, polls: usize) -> usize {
+pub(super) async fn die_after(bench: &Bench, plan: &Plan, steps: usize, polls: usize) -> usize {
     let watch = Watch::default();
     let apply = bench.apply_watched(plan, &bench.target, &watch, "journal");
     let mut apply = std::pin::pin!(apply);

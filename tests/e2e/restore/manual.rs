@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use ::restore::{ManualStep, OnConflict, Options, Plan, Request};
+use ::restore::{Action, ManualStep, OnConflict, Options, Plan, Request};
 use http::Method;
 use serde_json::{Map, Value, json};
 use simulator::Caller;
@@ -31,24 +31,10 @@ fn items(steps: &[&ManualStep]) -> BTreeSet<String> {
     steps.iter().map(|step| step.item.to_string()).collect()
 }
 
-/// Takes every compute of the target away.
-fn without_computes(bench: &Bench) {
-    let mut state = bench.simulator.state();
-    let documents = &mut state.workspaces.get_mut(&bench.target).unwrap().documents;
-    let computes: Vec<String> = documents
-        .list("computes")
-        .into_iter()
-        .map(|compute| compute.name.clone())
-        .collect();
-    for name in computes {
-        assert!(documents.remove("computes", &name).is_some());
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn what_a_restore_leaves_to_a_person_is_said_as_commands() {
     let bench = Bench::small().await;
-    without_computes(&bench);
+    bench.lose_computes();
     let plan = bench.plan().await;
     let computes = names(&bench, "computes", |_| true);
     assert!(!computes.is_empty());
@@ -182,4 +168,32 @@ async fn a_source_that_was_deleted_softly_is_recovered_before_anything_is_restor
     caller.arm(Method::DELETE, &path, None);
     tokio::time::advance(std::time::Duration::from_secs(15 * 24 * 3600)).await;
     assert_eq!(recovery(&bench.plan().await), None, "it is too late");
+}
+
+#[tokio::test(start_paused = true)]
+async fn computes_are_made_in_the_targets_region_where_they_are_asked_for() {
+    let bench = Bench::small().await;
+    bench.lose_computes();
+    let mut request = bench.request(&["computes"], OnConflict::Fail);
+    let actions = |plan: &Plan| -> BTreeSet<Action> {
+        let steps = plan.steps.iter();
+        steps.map(|step| step.action).collect()
+    };
+    let plan = bench.plan_request(&bench.target, &request).await;
+    assert_eq!(actions(&plan), BTreeSet::from([Action::Manual]));
+    request.options.include.compute = true;
+    let plan = bench.plan_request(&bench.target, &request).await;
+    assert_eq!(actions(&plan), BTreeSet::from([Action::Create]));
+    assert_eq!(plan.manual, []);
+    bench.apply(&plan, &bench.target).await;
+    {
+        let state = bench.simulator.state();
+        let made = state.workspaces[&bench.target].documents.list("computes");
+        assert_eq!(made.len(), plan.steps.len());
+        for compute in made {
+            assert_eq!(compute.body["location"], "northeurope");
+        }
+    }
+    let again = bench.plan_request(&bench.target, &request).await;
+    assert_eq!(actions(&again), BTreeSet::from([Action::Skip]));
 }

@@ -33,6 +33,7 @@ async fn bench() -> Bench {
     }
     let source = bench.open(&bench.source).await;
     bench.store.back_up(&source).await;
+    bench.lose_computes();
     bench
 }
 
@@ -52,6 +53,7 @@ async fn the_role_for_restores_is_enough_for_a_whole_restore() {
 fn everything(bench: &Bench) -> Request {
     let mut request = bench.request(&[], OnConflict::Fail);
     request.options.include.deployments = true;
+    request.options.include.compute = true;
     request
 }
 

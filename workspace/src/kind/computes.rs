@@ -1,7 +1,10 @@
-//! Computes: listed so that references to them can be checked, and recorded. They are never written: a compute costs
-//! money, and the name of a compute instance is taken once a region.
+//! Computes: listed so that references to them can be checked, and recorded. They are made only where that is asked for,
+//! since they cost money, and only those that need no person: clusters, and what is attached by its ARM id alone.
 
-use super::{Kind, Origin, PLAIN};
+use serde_json::Value;
+
+use super::{Asked, Kind, Origin, PLAIN, Restore};
+use crate::ItemId;
 
 pub(super) static ROW: Kind = Kind {
     name: "computes",
@@ -64,13 +67,25 @@ pub(super) static ROW: Kind = Kind {
     ],
     // Databricks tokens, connection strings of data lakes, passwords of administrators.
     hides: true,
+    mapped_by_name: made_by_a_person,
+    restore: Restore::Put,
+    asked: Asked::Compute,
     order: 70,
     order_reason: "jobs and schedules name computes",
-    losses: &[(
-        "the compute",
-        "a compute costs money from the moment it is created, and instance names are taken once a region",
-        "create it, or map its name to one that is there",
-    )],
     azml: Some(&crate::azml::COMPUTE),
     ..PLAIN
 };
+
+/// The types that a document is enough for.
+const MADE: &[&str] = &["AmlCompute", "Kubernetes", "SynapseSpark"];
+
+/// An instance is one person's, and others are attached with credentials that no document holds.
+fn made_by_a_person(_: &ItemId, document: &Value) -> Option<&'static str> {
+    match document.pointer("/properties/computeType")?.as_str()? {
+        "ComputeInstance" => {
+            Some("an instance belongs to a person, and its name is taken once a region")
+        }
+        other if MADE.contains(&other) => None,
+        _ => Some("whoever attaches it gives its credentials"),
+    }
+}

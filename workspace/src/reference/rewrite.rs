@@ -9,6 +9,8 @@ use crate::kind::BareName;
 use crate::pointer::{Pointer, each_string};
 use crate::{ItemId, Kind};
 
+mod region;
+
 /// A string that was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
@@ -68,6 +70,7 @@ pub fn rewrite(kind: &Kind, value: &Value, rewriter: &Rewriter) -> Rewritten {
     };
     let mut value = walk.value(value);
     walk.store(&mut value);
+    walk.region(&mut value);
     Rewritten {
         value,
         changed: walk.changed,

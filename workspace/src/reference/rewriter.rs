@@ -125,6 +125,20 @@ impl Rewriter {
         })
     }
 
+    /// The region that takes a region's place: by the mapping file, or else the target's own where it is the source's. A
+    /// region is written as `westeurope` or `West Europe`.
+    pub fn map_region(&self, region: &str) -> Option<String> {
+        let plain = |text: &str| text.replace(' ', "").to_ascii_lowercase();
+        let own = plain(region);
+        let mut names = self.mapping.region.iter();
+        if let Some((_, to)) = names.find(|(from, _)| plain(from) == own) {
+            return Some(to.clone());
+        }
+        let from = mapped_text(&self.source, Slot::Region)?;
+        let to = mapped_text(&self.target, Slot::Region)?;
+        (plain(from) == own && plain(to) != own).then(|| to.to_owned())
+    }
+
     /// The registry that takes a registry's place, by the mapping file. Names in any letter case.
     pub fn mapped_registry(&self, registry: &str) -> Option<String> {
         let mut names = self.mapping.registries.iter();

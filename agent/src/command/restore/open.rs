@@ -61,7 +61,8 @@ pub(super) fn request(
             on_conflict: choices.on_conflict.into(),
             include: Include {
                 secrets: choices.include.contains(&Included::Secrets),
-                ..Include::default()
+                compute: choices.include.contains(&Included::Compute),
+                deployments: choices.include.contains(&Included::Deployments),
             },
             partial: false,
             mapping,

@@ -102,7 +102,11 @@ impl Draft<'_> {
             self.made.insert(expected.target.clone());
         }
         let target = expected.target.clone();
-        let number = self.push(turn, work, expected.target, verdict);
+        let there = verdict.action.changes() || verdict.action == Action::Skip;
+        let number = self.push(turn, work, target.clone(), verdict);
+        if there {
+            self.finish_later(kind, turn, &expected, number);
+        }
         if archive && !kept {
             self.archive_later(turn, &target, number);
         }

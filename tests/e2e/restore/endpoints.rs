@@ -1,0 +1,209 @@
+//! Endpoints and what lies below them: deployments only where they are asked for, and traffic when they are there.
+
+use ::restore::{Action, OnConflict, Plan, Request, Step, VerifyOutcome, Work};
+use http::Method;
+use serde_json::{Value, json};
+use simulator::Caller;
+use simulator::world::World;
+
+use super::bench::{Bench, Watch, normal};
+use super::crash::die_after;
+
+/// The endpoint that has deployments.
+const SCORING: &str = "onlineEndpoints/scoring";
+
+async fn bench() -> Bench {
+    Bench::of(&World::everything(3)).await
+}
+
+/// Endpoints with what they need, and their deployments where that is asked.
+fn request(bench: &Bench, deployments: bool, mapping: &str) -> Request {
+    let selectors = ["onlineEndpoints"];
+    let mut request = bench.request(&selectors, OnConflict::Fail);
+    request.options.include.deployments = deployments;
+    request.options.mapping = mapping.to_owned();
+    request
+}
+
+fn steps<'p>(plan: &'p Plan, kind: &str) -> Vec<&'p Step> {
+    let steps = plan.steps.iter();
+    steps
+        .filter(|step| step.item.kind == kind && step.work != Work::Finish)
+        .collect()
+}
+
+/// A document of the target.
+fn shown(bench: &Bench, item: &str) -> Value {
+    let id = bench.simulator.state().workspaces[&bench.target].arm_id();
+    let path = format!("{id}/{item}?api-version=2024-04-01");
+    let reply = Caller::new(&bench.simulator).arm(Method::GET, &path, None);
+    assert!(reply.status.is_success(), "{item}: {reply:?}");
+    reply.body_json()
+}
+
+#[tokio::test(start_paused = true)]
+async fn deployments_are_made_only_where_they_are_asked_for() {
+    let bench = bench().await;
+    let request = request(&bench, false, "");
+    let plan = bench.plan_request(&bench.target, &request).await;
+    for endpoint in steps(&plan, "onlineEndpoints") {
+        assert_eq!(endpoint.action, Action::Create, "{endpoint:?}");
+    }
+    let below = steps(&plan, "onlineDeployments");
+    assert_eq!(below.len(), 2);
+    for deployment in below {
+        assert_eq!(deployment.action, Action::Manual, "{deployment:?}");
+    }
+    assert!(plan.steps.iter().all(|step| step.work != Work::Finish));
+    let row = plan
+        .losses
+        .iter()
+        .find(|loss| loss.item.to_string() == SCORING && loss.what == "/properties/traffic");
+    assert_eq!(row.map(|row| row.action), Some(Action::Manual));
+    bench.apply(&plan, &bench.target).await;
+    assert_eq!(shown(&bench, SCORING)["properties"]["traffic"], json!({}));
+    let found = bench.verify_request(&bench.target, &request).await;
+    assert_eq!(found.differences, []);
+    assert_eq!(found.outcome, VerifyOutcome::AsPlanned);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_comes_back_with_its_deployments_and_then_its_traffic() {
+    let bench = bench().await;
+    bench.lose_source();
+    let request = request(&bench, true, "");
+    let plan = bench.plan_request(&bench.target, &request).await;
+    let finish: Vec<&Step> = plan
+        .steps
+        .iter()
+        .filter(|step| step.work == Work::Finish)
+        .collect();
+    let [finish] = finish.as_slice() else {
+        panic!("{finish:#?}");
+    };
+    assert_eq!(finish.item.to_string(), SCORING);
+    for deployment in steps(&plan, "onlineDeployments") {
+        assert_eq!(deployment.action, Action::Create);
+        assert!(finish.needs.contains(&deployment.step), "{finish:?}");
+        let endpoint = steps(&plan, "onlineEndpoints");
+        let endpoint = endpoint
+            .iter()
+            .find(|step| step.item.to_string() == SCORING);
+        assert!(deployment.needs.contains(&endpoint.unwrap().step));
+    }
+    let outline = bench.apply(&plan, &bench.target).await;
+    assert_eq!(outline.done, plan.changes());
+    let endpoint = shown(&bench, SCORING);
+    assert_eq!(
+        endpoint["properties"]["traffic"],
+        json!({"blue": 90, "green": 10})
+    );
+    assert_eq!(endpoint["location"], "northeurope");
+    assert_eq!(
+        shown(&bench, &format!("{SCORING}/deployments/blue"))["location"],
+        "northeurope"
+    );
+    let found = bench.verify_request(&bench.target, &request).await;
+    assert_eq!(found.differences, []);
+    let again = bench.plan_request(&bench.target, &request).await;
+    let changing: Vec<&Step> = again
+        .steps
+        .iter()
+        .filter(|step| step.action.changes())
+        .collect();
+    assert!(changing.is_empty(), "{changing:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_under_another_name_takes_its_deployments_and_traffic_along() {
+    let bench = bench().await;
+    let mapping = "[names]\n\"onlineEndpoints/scoring\" = \"onlineEndpoints/rescued\"\n\
+                   \"onlineEndpoints/scoring/deployments/green\" = \"onlineEndpoints/rescued/deployments/olive\"\n";
+    let request = request(&bench, true, mapping);
+    let plan = bench.plan_request(&bench.target, &request).await;
+    bench.apply(&plan, &bench.target).await;
+    let endpoint = shown(&bench, "onlineEndpoints/rescued");
+    assert_eq!(
+        endpoint["properties"]["traffic"],
+        json!({"blue": 90, "olive": 10})
+    );
+    shown(&bench, "onlineEndpoints/rescued/deployments/olive");
+    let found = bench.verify_request(&bench.target, &request).await;
+    assert_eq!(found.differences, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn traffic_that_somebody_set_stays() {
+    let bench = bench().await;
+    let request = request(&bench, true, "");
+    let plan = bench.plan_request(&bench.target, &request).await;
+    bench.apply(&plan, &bench.target).await;
+    let mut endpoint = shown(&bench, SCORING);
+    endpoint["properties"]["traffic"] = json!({"blue": 0, "green": 100});
+    let id = bench.simulator.state().workspaces[&bench.target].arm_id();
+    let path = format!("{id}/{SCORING}?api-version=2024-04-01");
+    let reply = Caller::new(&bench.simulator).arm(Method::PUT, &path, Some(&endpoint));
+    assert!(reply.status.is_success(), "{reply:?}");
+    let again = bench.plan_request(&bench.target, &request).await;
+    assert_eq!(again.changes(), 0);
+    let row = again
+        .losses
+        .iter()
+        .find(|loss| loss.item.to_string() == SCORING && loss.what == "/properties/traffic");
+    assert!(row.unwrap().reason.contains("another value"), "{row:?}");
+    // One that nobody set is set.
+    endpoint["properties"]["traffic"] = json!({});
+    let reply = Caller::new(&bench.simulator).arm(Method::PUT, &path, Some(&endpoint));
+    assert!(reply.status.is_success(), "{reply:?}");
+    let again = bench.plan_request(&bench.target, &request).await;
+    assert_eq!(again.changes(), 1, "{:#?}", again.steps);
+    bench.apply(&again, &bench.target).await;
+    assert_eq!(
+        shown(&bench, SCORING)["properties"]["traffic"],
+        json!({"blue": 90, "green": 10})
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_of_an_endpoint_come_back_where_they_are_asked_for() {
+    let bench = bench().await;
+    let mut request = request(&bench, false, "");
+    request.options.include.secrets = true;
+    let plan = bench.plan_request(&bench.target, &request).await;
+    bench.apply(&plan, &bench.target).await;
+    let id = bench.simulator.state().workspaces[&bench.target].arm_id();
+    let path = format!("{id}/{SCORING}/listKeys?api-version=2024-04-01");
+    let reply = Caller::new(&bench.simulator).arm(Method::POST, &path, None);
+    assert_eq!(reply.body_json()["primaryKey"], "first-key-of-scoring");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restore_of_endpoints_that_dies_at_any_step_goes_on_to_the_same_end() {
+    let whole = bench().await;
+    let plan = whole
+        .plan_request(&whole.target, &request(&whole, true, ""))
+        .await;
+    whole.apply(&plan, &whole.target).await;
+    let end = normal(&whole.dump(&whole.target));
+    let steps = usize::try_from(plan.changes()).unwrap();
+    for after in 0..steps {
+        let bench = bench().await;
+        let request = request(&bench, true, "");
+        let plan = bench.plan_request(&bench.target, &request).await;
+        die_after(&bench, &plan, after, after * 5 % 17).await;
+        let plan = match after % 2 {
+            0 => plan,
+            _ => bench.plan_request(&bench.target, &request).await,
+        };
+        let outline = bench
+            .apply_watched(&plan, &bench.target, &Watch::default(), "journal")
+            .await
+            .unwrap();
+        assert!(outline.failures.is_empty(), "{:#?}", outline.failures);
+        let dump = normal(&bench.dump(&bench.target));
+        assert_eq!(
+            dump["documents"], end["documents"],
+            "after the cut at {after}"
+        );
+    }
+}
