@@ -96,9 +96,9 @@ async fn apply_azure(
     azure: &AzureWorkspace,
     session: &Session<'_>,
 ) -> Result<Outline, Error> {
-    let cut_off = leftover::mark(azure).await?;
+    let before = leftover::Before::of(azure, session.journal).await?;
     // With nothing to do and nobody's mark to take away, the target is not touched at all.
-    if plan.changes() == 0 && !cut_off {
+    if plan.changes() == 0 && before == leftover::Before::Ended {
         session.journal.begin(plan, session.clock.now()).await?;
         let outline = finish(plan, &Tally::default(), session).await?;
         return Ok(left_by_hand(plan, outline, azure).await);
@@ -110,9 +110,14 @@ async fn apply_azure(
         },
         error => Error::target("its lock", error),
     })?;
-    let done = work(plan, origin, azure, session, cut_off).await;
-    // A lock that is not given back runs out by itself; what was done stays done.
-    let released = lock.release().await;
+    let mut ends_whole = true;
+    let done = work(plan, origin, azure, session, (before, &mut ends_whole)).await;
+    // A lock that is not given back runs out by itself; what was done stays done. Its mark tells whoever comes next that
+    // there may be runs that no search shows yet.
+    let released = match ends_whole {
+        true => lock.release().await,
+        false => lock.leave().await,
+    };
     let tally = done?;
     released.map_err(|error| Error::target("its lock", error))?;
     let outline = finish(plan, &tally, session).await?;
@@ -139,15 +144,13 @@ async fn work(
     origin: &Origin,
     azure: &AzureWorkspace,
     session: &Session<'_>,
-    cut_off: bool,
+    (before, ends_whole): (leftover::Before, &mut bool),
 ) -> Result<Tally, Error> {
     let selection =
         Selection::parse(&plan.selectors, session.clock.now()).map_err(Error::Selection)?;
     let world = World::open(origin, azure, selection, &plan.options).await?;
     know_names(plan, &world).await?;
-    // A saved plan may have been carried out before, by whoever: all its jobs are in question then.
-    let doubtful = cut_off || !session.fresh;
-    let runs = leftover::runs(plan, azure, doubtful, session.journal).await?;
+    let runs = leftover::runs(plan, azure, before, session).await?;
     for (job, run) in &runs {
         know_run(&world, job, &run.id).await?;
     }
@@ -160,7 +163,11 @@ async fn work(
         steps: plan.changes(),
         bytes: plan.estimate.bytes,
     });
-    Executor::new(plan, &world, session, runs).run().await
+    *ends_whole = false;
+    let executor = Executor::new(plan, &world, session, runs);
+    let tally = executor.run().await?;
+    *ends_whole = executor.made.are_shown(azure, session.stop).await;
+    Ok(tally)
 }
 
 /// Tells the rewriter what the plan decided: other version numbers, and runs that are there already.

@@ -251,17 +251,43 @@ impl Journal {
         .await
     }
 
-    /// Items that some restore into this target began and did not end well: they may be there in part, and a search may
+    /// Items that some restore into this target began since a time and did not end well: they may be there in part, and a search may
     /// not show yet what was made last.
-    pub async fn unfinished(&self, target: &str) -> Result<BTreeSet<String>, Error> {
+    pub async fn unfinished(
+        &self,
+        target: &str,
+        since: Timestamp,
+    ) -> Result<BTreeSet<String>, Error> {
         let target = target.to_owned();
         self.run("read what was left over", move |connection| {
             let mut query = connection.prepare(
-                "SELECT DISTINCT s.item FROM step s JOIN restore r USING (plan)
+                "SELECT s.item, s.changed FROM step s JOIN restore r USING (plan)
                  WHERE r.target = ?1 AND s.state <> 'done'",
             )?;
-            let rows = query.query_map(params![target], |row| row.get(0))?;
-            rows.collect()
+            let rows = query.query_map(params![target], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+            })?;
+            let mut items = BTreeSet::new();
+            for row in rows {
+                let (item, changed) = row?;
+                let is_old = changed
+                    .parse()
+                    .is_ok_and(|changed: Timestamp| changed < since);
+                if !is_old {
+                    items.insert(item);
+                }
+            }
+            Ok(items)
+        })
+        .await
+    }
+
+    /// Whether a plan was begun here.
+    pub async fn knows(&self, plan: &str) -> Result<bool, Error> {
+        let plan = plan.to_owned();
+        self.run("look for a restore", move |connection| {
+            let mut query = connection.prepare("SELECT 1 FROM restore WHERE plan = ?1")?;
+            query.exists(params![plan])
         })
         .await
     }

@@ -155,6 +155,26 @@ class Kill(unittest.TestCase):
                 self.assertEqual(sorted((found - wanted).elements())[:5], [], "too much")
         self.assertGreaterEqual(early, BEFORE_THE_END, "enough kills fell before the last step")
 
+    def test_no_run_is_made_twice_where_searches_lag_and_the_journal_is_gone(self):
+        wanted = self.target("ws-lag-reference")
+        _, _, steps = self.apply(wanted)
+        wanted = self.whole(wanted)
+        for share in (0.5, 0.8):
+            name = f"ws-lag-{int(share * 100)}"
+            place = self.target(name)
+            self.cloud.control("POST", f"/workspaces/{place.subscription}/{place.group}/{place.name}/searches", {"lag_seconds": 30})
+            code, step, begun = self.apply(place, after_steps=int(steps * share))
+            print(f"killed when {begun} of {steps} steps had begun, the last was step {step}", flush=True)
+            self.assertEqual(code, -signal.SIGKILL)
+            for journal in self.mlark.folder.rglob("restores.sqlite*"):
+                journal.unlink()
+            self.assertIn(self.apply(place)[0], (0, 3), name)
+            found = self.whole(place)
+            with self.subTest(name):
+                self.assertEqual(sorted((wanted - found).elements())[:5], [], "missing")
+                self.assertEqual(sorted((found - wanted).elements())[:5], [], "too much")
+
+
 
 if __name__ == "__main__":
     unittest.main()

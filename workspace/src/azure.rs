@@ -66,7 +66,7 @@ pub use cloud::{Cloud, CloudName};
 pub use connection::Connection;
 pub use credential::CredentialSource;
 pub use credential::source::Origin;
-pub use lock::TargetLock;
+pub use lock::{LeftMark, TargetLock};
 pub use name::WorkspaceName;
 pub use place::{FileMeta, Place, Store, Written};
 pub use probe::{Probe, Verdict};

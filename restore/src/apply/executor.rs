@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, Semaphore};
 use workspace::azure::ExperimentId;
 
 use super::Session;
-use super::leftover::Runs;
+use super::leftover::{Made, Runs};
 use super::step::Trouble;
 use crate::world::World;
 use crate::{Error, Event, LostPart, Plan, Step, Work};
@@ -40,6 +40,8 @@ pub(super) struct Executor<'a> {
     pub(super) session: &'a Session<'a>,
     /// Runs that a restore before this one left.
     pub(super) runs: Runs,
+    /// Runs that this one made.
+    pub(super) made: Made,
     /// A file is written only with a permit.
     pub(super) files: Semaphore,
     pub(super) experiments: Mutex<BTreeMap<String, ExperimentId>>,
@@ -64,6 +66,7 @@ impl<'a> Executor<'a> {
             world,
             session,
             runs,
+            made: Made::default(),
             files: Semaphore::new(FILES_MAX),
             experiments: Mutex::default(),
         }

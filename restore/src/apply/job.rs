@@ -1,7 +1,7 @@
 //! A job's step: the run with its parameters, metrics, artifacts and outputs; its status last, so that a run that has
 //! ended is a run that is whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
@@ -62,13 +62,18 @@ impl Executor<'_> {
         let mut tries = 1;
         loop {
             match azure.create_run(&new).await {
-                Ok(run) => return Ok(run),
+                Ok(run) => {
+                    self.made.add(&record.source);
+                    return Ok(run);
+                }
                 Err(error) if is_certain(&error) || tries == CREATES_MAX => {
                     return Err(error.into());
                 }
                 Err(_) => tries += 1,
             }
-            let mut left = leftover::search(azure, &[&record.source]).await?;
+            self.made.add(&record.source);
+            let job = BTreeSet::from([record.source.clone()]);
+            let mut left = leftover::search(azure, job).await?;
             if let Some(run) = left.remove(&record.source) {
                 return Ok(run);
             }

@@ -122,16 +122,25 @@ async fn what_was_begun_and_not_done_is_left_over_for_the_next_plan() {
     let plan = plan();
     let journal = Journal::open(folder.path()).await.unwrap();
     journal.begin(&plan, at(1)).await.unwrap();
-    assert!(journal.unfinished(&plan.target).await.unwrap().is_empty());
+    assert!(
+        journal
+            .unfinished(&plan.target, Timestamp::MIN)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     journal
         .intend(&plan.plan, &plan.steps[0], at(2))
         .await
         .unwrap();
-    let left = journal.unfinished(&plan.target).await.unwrap();
+    let left = journal
+        .unfinished(&plan.target, Timestamp::MIN)
+        .await
+        .unwrap();
     assert_eq!(left, BTreeSet::from(["models/m:1".to_owned()]));
     assert!(
         journal
-            .unfinished("azureml://other")
+            .unfinished("azureml://other", Timestamp::MIN)
             .await
             .unwrap()
             .is_empty()
@@ -140,5 +149,11 @@ async fn what_was_begun_and_not_done_is_left_over_for_the_next_plan() {
         .done(&plan.plan, &plan.steps[0], "models/m:1", at(3))
         .await
         .unwrap();
-    assert!(journal.unfinished(&plan.target).await.unwrap().is_empty());
+    assert!(
+        journal
+            .unfinished(&plan.target, Timestamp::MIN)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }

@@ -118,13 +118,54 @@ async fn a_restore_that_dies_goes_on_also_with_a_new_plan_and_without_its_journa
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_restore_right_after_another_makes_no_run_twice_though_nobody_has_its_journal() {
+    let (whole, _) = undisturbed().await;
+    let bench = Bench::small().await;
+    lag(&bench);
+    let saved = bench.plan().await;
+    bench.apply(&saved, &bench.target).await;
+    // What was planned before, by somebody with another journal, and what is planned now.
+    let now = bench.plan().await;
+    assert_eq!(now.changes(), 0, "{:#?}", now.steps);
+    for plan in [&now, &saved] {
+        let outline = bench
+            .apply_watched(plan, &bench.target, &Watch::default(), "another")
+            .await
+            .unwrap();
+        assert!(outline.failures.is_empty(), "{:#?}", outline.failures);
+    }
+    is_whole(&bench, &whole, usize::MAX).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restore_that_was_stopped_goes_on_without_its_journal_and_makes_no_run_twice() {
+    let (whole, plan) = undisturbed().await;
+    let steps = usize::try_from(plan.changes()).unwrap();
+    for after in [steps / 2, steps * 3 / 4, steps - 4] {
+        let bench = Bench::small().await;
+        lag(&bench);
+        let plan = bench.plan().await;
+        let watch = Watch::stopping_after(after);
+        let stopped = bench.apply_watched(&plan, &bench.target, &watch, "journal");
+        assert!(stopped.await.unwrap().stopped);
+        let plan = bench.plan().await;
+        let outline = bench
+            .apply_watched(&plan, &bench.target, &Watch::default(), "another")
+            .await
+            .unwrap();
+        assert!(outline.failures.is_empty(), "{:#?}", outline.failures);
+        is_whole(&bench, &whole, after).await;
+    }
+}
+
 /// Lets searches of runs show a new run only later, as the service's index does.
 fn lag(bench: &Bench) {
     let mut state = bench.simulator.state();
     let target = state.workspaces.get_mut(&bench.target).unwrap();
     target.mlflow.lag = simulator::mlflow::Lag {
         searches: 0,
-        time: std::time::Duration::from_secs(3),
+        time: std::time::Duration::from_secs(30),
     };
 }
 

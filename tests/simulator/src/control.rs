@@ -10,6 +10,7 @@
 //! | `GET /workspaces/S/G/W` | its whole content, with SHA-256 of every blob and file |
 //! | `DELETE /workspaces/S/G/W[?purge=true][&account=true]` | deletes it; with `account` its storage account too |
 //! | `POST /workspaces/S/G/W/runs/RUN` `{status, tags, properties, metrics: [{name, value, step}]}` | changes a job or run; a status set here stays |
+//! | `POST /workspaces/S/G/W/searches` `{lag_seconds, lag_searches}` | how late a search finds a run that MLflow made |
 //! | `GET /requests`, `DELETE /requests` | counts by route and by client, and calls that were tried again; forgets them |
 //! | `GET /arrivals` | every call in its order, and those that came too early |
 //! | `GET /faults`, `PUT /faults` `{seed, rules}`, `POST /faults` (one rule), `DELETE /faults` | what goes wrong |
@@ -38,6 +39,7 @@ use crate::certificate::Certificate;
 use crate::directory::Principal;
 use crate::dump;
 use crate::faults::Rule;
+use crate::mlflow::Lag;
 use crate::recorder::Recorder;
 use crate::reply::{Answer, Refusal, Reply};
 use crate::simulator::Simulator;
@@ -55,6 +57,9 @@ pub(crate) fn handle(simulator: &Simulator, call: &Call) -> Answer {
         }
         (&Method::POST, ["workspaces", s, g, w, "runs", run]) => {
             run::change(simulator, call, &WorkspaceKey::new(s, g, w), run)
+        }
+        (&Method::POST, ["workspaces", s, g, w, "searches"]) => {
+            searches(simulator, call, &WorkspaceKey::new(s, g, w))
         }
         (_, ["requests" | "arrivals"]) => requests(simulator, call),
         (&Method::POST, ["recording"]) => recording(simulator, call),
@@ -187,6 +192,27 @@ fn delete(simulator: &Simulator, call: &Call, key: &WorkspaceKey) -> Answer {
     if call.query.is("account", "true") {
         state.accounts.remove(&account);
     }
+    done()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Late {
+    #[serde(default)]
+    lag_seconds: u64,
+    #[serde(default)]
+    lag_searches: u32,
+}
+
+/// `POST /workspaces/S/G/W/searches`: how late a search of runs finds what is made from now on.
+fn searches(simulator: &Simulator, call: &Call, key: &WorkspaceKey) -> Answer {
+    let late: Late = body(call)?;
+    let mut state = simulator.state();
+    let workspace = state.workspace_mut(key).ok_or_else(|| no_workspace(key))?;
+    workspace.mlflow.lag = Lag {
+        searches: late.lag_searches,
+        time: std::time::Duration::from_secs(late.lag_seconds),
+    };
     done()
 }
 

@@ -44,6 +44,15 @@ pub struct TargetLock {
     renewal: JoinHandle<()>,
 }
 
+/// A mark that is there: a restore is under way, or was cut off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftMark {
+    /// Who left it; empty where it cannot be read.
+    pub owner: String,
+    /// Whether that was a process of this machine since its last start.
+    pub is_of_this_machine: bool,
+}
+
 #[derive(Clone)]
 struct Held {
     client: Arc<BlobClient>,
@@ -78,6 +87,20 @@ impl TargetLock {
     /// Who holds it.
     pub fn owner(&self) -> &str {
         &self.owner
+    }
+
+    /// Gives the target free, and leaves the mark for whoever comes next.
+    pub async fn leave(self) -> Result<(), Error> {
+        self.renewal.abort();
+        let released = self
+            .held
+            .client
+            .release_lease(self.held.lease.clone(), None);
+        let act = act(Method::Put, self.held.client.url());
+        match released.await.map_err(|error| from_core(error, &act)) {
+            Ok(_) | Err(Error::NotFound(_) | Error::Conflict(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Gives the target free.
@@ -124,6 +147,22 @@ impl AzureWorkspace {
             renewal: tokio::spawn(held.clone().renew()),
             held,
         })
+    }
+
+    /// The mark that is in the target, if any.
+    pub async fn left_mark(&self) -> Result<Option<LeftMark>, Error> {
+        let place = self.datastore_place(None, MARK).await?;
+        if self.list_place(&place).try_next().await?.is_none() {
+            return Ok(None);
+        }
+        let mark = self.read_mark(&place).await?;
+        Ok(Some(LeftMark {
+            is_of_this_machine: mark
+                .as_ref()
+                .and_then(|mark| mark.process.as_ref())
+                .is_some_and(Process::is_here),
+            owner: mark.map(|mark| mark.owner).unwrap_or_default(),
+        }))
     }
 
     /// The blob that is leased must be there.

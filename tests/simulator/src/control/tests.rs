@@ -223,3 +223,40 @@ fn principal_is_made_and_denied() {
     );
     assert_eq!(reply.status, 403);
 }
+
+#[test]
+fn searches_of_runs_may_be_told_to_lag() {
+    let (simulator, clock) = bench();
+    make(&simulator);
+    let at = format!("/workspaces/{SUB}/rg/ws/searches");
+    let told = control(
+        &simulator,
+        Method::POST,
+        &at,
+        Some(&json!({"lag_seconds": 30})),
+    );
+    assert_eq!(told.status, 200);
+    let mlflow = |operation: &str, body: Value| {
+        let target = format!(
+            "/mlflow/v1.0/subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/ws/api/2.0/mlflow/{operation}"
+        );
+        let caller = Caller::new(&simulator);
+        caller
+            .data(Method::POST, "eastus", &target, Some(&body))
+            .body_json()
+    };
+    let made = mlflow("experiments/create", json!({"name": "exp"}));
+    let experiment = &made["experiment_id"];
+    mlflow("runs/create", json!({"experiment_id": experiment}));
+    let found = || {
+        let found = mlflow("runs/search", json!({"experiment_ids": [experiment]}));
+        found["runs"].as_array().map_or(0, Vec::len)
+    };
+    assert_eq!(found(), 0);
+    clock.advance(Duration::from_secs(29));
+    assert_eq!(found(), 0);
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(found(), 1);
+    let other = format!("/workspaces/{SUB}/rg/other/searches");
+    assert_eq!(control(&simulator, Method::POST, &other, None).status, 404);
+}
