@@ -21,6 +21,7 @@ pub mod restore;
 pub mod show;
 pub mod snapshots;
 pub mod status;
+pub mod undelete;
 
 use std::future::ready;
 use std::pin::Pin;
@@ -56,6 +57,8 @@ pub enum Command {
     Gaps(gaps::Args),
     /// Brings back what a snapshot holds: plan, apply, verify
     Restore(restore::Args),
+    /// Brings back what was deleted, from the newest snapshot that has it into the workspace that it came from
+    Undelete(undelete::Args),
     /// Writes a snapshot for readers without mlark
     Export(export::Args),
     /// Checks the repository: log, signatures, manifests, packs
@@ -95,6 +98,7 @@ fn begin<'a>(command: &'a Command, session: &'a Session) -> Work<'a> {
         Command::Ls(args) => Box::pin(ls::run(args, session)),
         Command::Show(args) => Box::pin(show::run(args, session)),
         Command::Restore(args) => Box::pin(restore::run(args, session)),
+        Command::Undelete(args) => Box::pin(undelete::run(args, session)),
         Command::Export(args) => Box::pin(export::run(args, session)),
         Command::Check(args) => Box::pin(check::run(args, session)),
         Command::Catalogue(args) => Box::pin(catalogue::run(args, session)),

@@ -69,6 +69,19 @@ impl SnapshotReader {
         self.lines_while(Some(from), move |line| line.kind == kind)
     }
 
+    /// The lines of a kind whose names begin so: about two reads, and one for each piece that they fill.
+    pub fn lines_of_names(
+        &self,
+        kind: &str,
+        prefix: &str,
+    ) -> BoxStream<'static, Result<Line, Error>> {
+        let from = LineKey::new(kind, prefix, None::<String>);
+        let (kind, prefix) = (kind.to_owned(), prefix.to_owned());
+        self.lines_while(Some(from), move |line| {
+            line.kind == kind && line.name.starts_with(&prefix)
+        })
+    }
+
     /// The lines of one item, none where it is not in the snapshot. About two reads.
     pub fn lines_of_item(&self, key: &LineKey) -> BoxStream<'static, Result<Line, Error>> {
         let from = LineKey {

@@ -107,6 +107,24 @@ impl Origin {
         }
     }
 
+    /// The lines of a kind whose names begin so.
+    pub(crate) fn lines_of_names(
+        &self,
+        kind: &str,
+        prefix: &str,
+    ) -> BoxStream<'static, Result<Line, Error>> {
+        match self {
+            Self::Archive(reader) => failing(reader.lines_of_names(kind, prefix)),
+            Self::Folder(folder) => {
+                let prefix = prefix.to_owned();
+                let lines = folder
+                    .lines(Some(kind))
+                    .try_filter(move |line| std::future::ready(line.name.starts_with(&prefix)));
+                lines.boxed()
+            }
+        }
+    }
+
     /// One item; `None` where it is not there.
     pub(crate) async fn item(&self, id: &ItemId) -> Result<Option<Item>, Error> {
         match self {

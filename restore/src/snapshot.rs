@@ -1,16 +1,18 @@
 //! The snapshot as a restore reads it: items with their documents, bytes of files, secrets.
 
 use archive_format::{FileEntry, Item, Lack, Line, SecretEntry};
-use futures::StreamExt;
 use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use serde_json::Value;
-use workspace::{ByteStream, Form, Identity, ItemId};
+use workspace::select::{Named, Verdict};
+use workspace::{ByteStream, Form, Identity, ItemId, Selection};
 
 use crate::Error;
 use crate::lost::{Lost, LostPart};
 use crate::origin::Origin;
 use crate::plan::Amount;
+use crate::world::{documents, known};
 
 /// A snapshot with what names the workspace that it was taken of.
 #[derive(Clone, Debug)]
@@ -109,6 +111,51 @@ impl Source {
     /// The lines of a kind.
     pub(crate) fn lines_of_kind(&self, kind: &str) -> BoxStream<'static, Result<Line, Error>> {
         self.origin.lines_of_kind(kind)
+    }
+
+    /// The lines of what a selector names.
+    pub(crate) fn lines_of(&self, named: &Named) -> BoxStream<'static, Result<Line, Error>> {
+        if named.below {
+            let prefix = format!("{}/", named.name);
+            return self.origin.lines_of_names(&named.kind, &prefix);
+        }
+        let (name, lines) = (
+            named.name.clone(),
+            self.origin.lines_of_names(&named.kind, &named.name),
+        );
+        // In the order of lines a name comes before all others that begin with it.
+        lines
+            .try_take_while(move |line| std::future::ready(Ok(line.name == name)))
+            .boxed()
+    }
+
+    /// Whether it has an item of a name.
+    pub(crate) async fn has(&self, id: &ItemId) -> Result<bool, Error> {
+        let mut lines = self.lines_of(&Named {
+            kind: id.kind.clone(),
+            name: id.name.clone(),
+            below: false,
+        });
+        Ok(lines.try_next().await?.is_some())
+    }
+
+    /// Whether an item is selected; its documents are read only where a condition asks for them.
+    pub(crate) async fn is_selected(
+        &self,
+        selection: &Selection,
+        id: &ItemId,
+    ) -> Result<bool, Error> {
+        match selection.matches_item(id, &()) {
+            Verdict::Yes => Ok(true),
+            Verdict::No => Ok(false),
+            Verdict::Unknown => {
+                let Some(loaded) = self.load(id).await? else {
+                    return Ok(false);
+                };
+                let documents = documents(&loaded);
+                Ok(selection.matches_item(id, &known(&loaded, &documents)) == Verdict::Yes)
+            }
+        }
     }
 
     /// One item with its documents; `None` where the snapshot does not have it.

@@ -32,8 +32,8 @@ pub(crate) struct World<'a> {
     pub(crate) selection: Selection,
     /// What is done only when asked for.
     pub(crate) include: Include,
-    /// The ids of the snapshot's jobs.
-    jobs: BTreeSet<String>,
+    /// The ids of the snapshot's jobs; `None` where only some items are selected, and each is looked up.
+    jobs: Option<BTreeSet<String>>,
     /// Jobs asked for in the target by their own ids.
     jobs_here: Mutex<BTreeMap<String, bool>>,
     /// The address of the target's default container.
@@ -43,7 +43,8 @@ pub(crate) struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    /// Reads what must be known before the first item: the datastores of both sides, and the ids of the jobs.
+    /// Reads what must be known before the first item: the datastores of both sides, and, where more than a few items are
+    /// selected, the ids of the jobs.
     pub(crate) async fn open(
         origin: &Origin,
         azure: &'a AzureWorkspace,
@@ -65,13 +66,10 @@ impl<'a> World<'a> {
                 }
             }
         }
-        let jobs = source
-            .lines_of_kind("jobs")
-            .try_fold(BTreeSet::new(), |mut jobs, line| async move {
-                jobs.insert(line.name);
-                Ok(jobs)
-            })
-            .await?;
+        let jobs = match selection.names() {
+            Some(_) => None,
+            None => Some(all_jobs(&source).await?),
+        };
         let default = azure.datastore_place(None, "").await;
         Ok(Self {
             source,
@@ -177,12 +175,16 @@ impl<'a> World<'a> {
             }
             _ => None,
         };
+        let mut known = self.known_jobs(kind, &text.value).await?;
+        if let (Some(job), Some(jobs)) = (&source_job, Kind::find("jobs")) {
+            known.extend(self.known_jobs(jobs, &job.value).await?);
+        }
         let rewriter = self.rewriter();
         let given = Given {
             rewriter: &rewriter,
             secrets: self.include.secrets,
             job_here: &|job| here.contains(job),
-            job_known: &|job| self.jobs.contains(job),
+            job_known: &|job| known.contains(job),
             source_job: source_job.as_ref(),
             default_container: self.default_container.as_deref(),
             accounts: &self.accounts,
@@ -197,13 +199,13 @@ impl<'a> World<'a> {
         kind: &'static Kind,
         loaded: &Loaded,
     ) -> Result<Vec<(String, ItemId)>, Error> {
-        let mut found = needs(kind, loaded, self);
+        let mut found = needs(kind, loaded, self).await?;
         let named = loaded.arm.as_ref().and_then(|text| source_job(&text.value));
         if let (Some(job), Some(jobs)) = (named, Kind::find("jobs"))
             && !self.job_here(job).await?
             && let Some(job) = self.source.load(&ItemId::new(jobs.name, job)).await?
         {
-            found.extend(needs(jobs, &job, self));
+            found.extend(needs(jobs, &job, self).await?);
         }
         Ok(found)
     }
@@ -234,9 +236,19 @@ impl<'a> World<'a> {
             .is_some())
     }
 
-    /// Whether the snapshot has a job of this id.
-    pub(crate) fn job_known(&self, job: &str) -> bool {
-        self.jobs.contains(job)
+    /// Those of the jobs that a document names which the snapshot has.
+    async fn known_jobs(&self, kind: &Kind, value: &Value) -> Result<BTreeSet<String>, Error> {
+        let mut known = BTreeSet::new();
+        for job in jobs_named(kind, value) {
+            let has = match &self.jobs {
+                Some(jobs) => jobs.contains(&job),
+                None => self.source.has(&ItemId::new("jobs", &job)).await?,
+            };
+            if has {
+                known.insert(job);
+            }
+        }
+        Ok(known)
     }
 
     /// An item of the target.
@@ -249,17 +261,7 @@ impl<'a> World<'a> {
 
     /// Whether an item is selected; its documents are read only where a condition asks for them.
     pub(crate) async fn is_selected(&self, id: &ItemId) -> Result<bool, Error> {
-        match self.selection.matches_item(id, &()) {
-            Verdict::Yes => Ok(true),
-            Verdict::No => Ok(false),
-            Verdict::Unknown => {
-                let Some(loaded) = self.source.load(id).await? else {
-                    return Ok(false);
-                };
-                let documents = documents(&loaded);
-                Ok(self.selection.matches_item(id, &known(&loaded, &documents)) == Verdict::Yes)
-            }
-        }
+        self.source.is_selected(&self.selection, id).await
     }
 }
 
@@ -317,13 +319,18 @@ pub(crate) fn known<'d>(loaded: &Loaded, documents: &'d [Document]) -> Known<'d>
 
 /// The items of the source that a document refers to, each with the pointer where. Places among a job's bytes are left
 /// out where the item's own files stand in for them.
-fn needs(kind: &'static Kind, loaded: &Loaded, world: &World<'_>) -> Vec<(String, ItemId)> {
+async fn needs(
+    kind: &'static Kind,
+    loaded: &Loaded,
+    world: &World<'_>,
+) -> Result<Vec<(String, ItemId)>, Error> {
     let Some(text) = &loaded.arm else {
-        return Vec::new();
+        return Ok(Vec::new());
     };
+    let known = world.known_jobs(kind, &text.value).await?;
     let mut found = Vec::new();
     for (pointer, reference) in references(kind, &text.value) {
-        let job = job_of(&reference).filter(|job| world.job_known(job));
+        let job = job_of(&reference).filter(|job| known.contains(*job));
         if let Some(job) = job.filter(|_| needs_job(kind, loaded, &pointer)) {
             found.push((pointer.clone(), ItemId::new("jobs", job)));
         }
@@ -334,11 +341,22 @@ fn needs(kind: &'static Kind, loaded: &Loaded, world: &World<'_>) -> Vec<(String
     }
     each_string(&text.value, &mut |at, name| {
         let bare = kind.bare_names.iter().find(|bare| at.matches(bare.at));
-        if bare.is_some_and(|bare| bare.kinds.contains(&"jobs")) && world.job_known(name) {
+        if bare.is_some_and(|bare| bare.kinds.contains(&"jobs")) && known.contains(name) {
             found.push((at.to_string(), ItemId::new("jobs", name)));
         }
     });
-    found
+    Ok(found)
+}
+
+/// The ids of a snapshot's jobs.
+async fn all_jobs(source: &Source) -> Result<BTreeSet<String>, Error> {
+    let lines = source.lines_of_kind("jobs");
+    lines
+        .try_fold(BTreeSet::new(), |mut jobs, line| async move {
+            jobs.insert(line.name);
+            Ok(jobs)
+        })
+        .await
 }
 
 fn job_of(reference: &Reference) -> Option<&str> {

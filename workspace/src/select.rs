@@ -32,6 +32,17 @@ pub enum Verdict {
     Unknown,
 }
 
+/// A name that a selector says: of an item and its versions, or of what lies below it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The kind of what is named.
+    pub kind: String,
+    /// The name.
+    pub name: String,
+    /// Whether items are meant whose names begin with this one and a slash, and not this one itself.
+    pub below: bool,
+}
+
 /// Several selectors, in their order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Selection {
@@ -77,6 +88,25 @@ impl Selection {
             }
         }
         self.starts_from_everything()
+    }
+
+    /// The names of everything that it can take, where each of its selectors says kind and name without a wildcard.
+    pub fn names(&self) -> Option<Vec<Named>> {
+        if self.starts_from_everything() {
+            return None;
+        }
+        let takes = self.selectors.iter().filter(|selector| !selector.excludes);
+        let names: Option<Vec<Vec<Named>>> = takes.map(Selector::names).collect();
+        names.map(|names| names.concat())
+    }
+
+    /// Whether anything takes an item as a whole, and not some of its files alone.
+    pub fn takes_whole(&self, id: &ItemId, attributes: &dyn Attributes) -> bool {
+        let mut takes = self.selectors.iter().filter(|selector| !selector.excludes);
+        let whole = |selector: &Selector| {
+            !selector.names_file() && selector.takes_item(id, attributes, self.now) != Some(false)
+        };
+        self.starts_from_everything() || takes.any(whole)
     }
 
     /// Whether an item is selected, in whole or with some of its files.

@@ -3,7 +3,7 @@
 
 pub mod apply;
 pub mod list;
-mod open;
+pub(super) mod open;
 pub mod plan;
 mod show;
 pub mod verify;

@@ -44,12 +44,12 @@ pub(super) async fn plan_azure(
 ) -> Result<Plan, Error> {
     let selection = Selection::parse(&request.selectors, request.now).map_err(Error::Selection)?;
     let world = World::open(origin, azure, selection, &request.options).await?;
-    let names = Names::read(&world).await?;
+    let mut names = Names::read(&world).await?;
     let mut listing = Listing::new(azure);
     for kind in azure.kinds() {
         listing.expect(kind, names.count(kind.name));
     }
-    let candidates = survey(&world, &names, &mut listing, observer).await?;
+    let candidates = survey(&world, &mut names, &mut listing, observer).await?;
     let mut draft = Draft::new(world, listing, names, request.options.on_conflict);
     draft.fill(candidates, observer).await?;
     let sightings = draft.sightings();

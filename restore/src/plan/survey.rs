@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use archive_format::Line;
 use futures::TryStreamExt;
 use jiff::Timestamp;
 use workspace::kind::Restore;
-use workspace::{ItemId, Kind};
+use workspace::select::Named;
+use workspace::{Content, ItemId, Kind};
 
 use super::listing::Listing;
 use super::order::Node;
@@ -28,37 +30,110 @@ pub(crate) struct Candidate {
     refers: BTreeSet<ItemId>,
 }
 
-/// The names in the snapshot.
+/// The names in the snapshot: all of them, or those that a narrow selection is about, with others as they are asked for.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     items: BTreeSet<ItemId>,
     below: BTreeMap<String, Vec<ItemId>>,
     selected: BTreeSet<ItemId>,
+    /// The names, by kind, that were read; `None` where all were.
+    read: Option<BTreeSet<(String, String)>>,
 }
 
 impl Names {
-    /// Reads the names of all items, and which of them are selected.
+    /// Reads the names of all items, and which of them are selected; where the selection says what they are called, only
+    /// those.
     pub(crate) async fn read(world: &World<'_>) -> Result<Self, Error> {
         let mut names = Self::default();
-        let mut lines = world.source.lines();
-        while let Some(line) = lines.try_next().await? {
-            if line.part != 0 {
+        let Some(wanted) = world.selection.names() else {
+            let mut lines = world.source.lines();
+            while let Some(line) = lines.try_next().await? {
+                names.add(world, &line, true).await?;
+            }
+            return Ok(names);
+        };
+        names.read = Some(BTreeSet::new());
+        for named in &wanted {
+            if !named.below {
+                names.know(world, &named.kind, &named.name, true).await?;
                 continue;
             }
-            let id = id_of(&line);
-            if let Some(root) = line.more.get(BELOW).and_then(serde_json::Value::as_str) {
-                names
-                    .below
-                    .entry(root.to_owned())
-                    .or_default()
-                    .push(id.clone());
+            let mut lines = world.source.lines_of(named);
+            while let Some(line) = lines.try_next().await? {
+                names.add(world, &line, true).await?;
             }
-            if world.is_selected(&id).await? {
-                names.selected.insert(id.clone());
-            }
-            names.items.insert(id);
         }
+        names.read_below(world).await?;
         Ok(names)
+    }
+
+    /// Reads what lies below the jobs that are selected whole. No name tells it, so all names of the kind are read.
+    async fn read_below(&mut self, world: &World<'_>) -> Result<(), Error> {
+        let of_runs = |id: &&ItemId| {
+            Kind::find(&id.kind).is_some_and(|kind| kind.content == Content::Run)
+                && world.selection.takes_whole(id, &())
+        };
+        let kinds: BTreeSet<String> = self
+            .selected
+            .iter()
+            .filter(of_runs)
+            .map(|id| id.kind.clone())
+            .collect();
+        for kind in kinds {
+            let mut lines = world.source.lines_of_kind(&kind);
+            while let Some(line) = lines.try_next().await? {
+                if line.more.contains_key(BELOW) {
+                    self.add(world, &line, false).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds an item by its line.
+    async fn add(&mut self, world: &World<'_>, line: &Line, may_take: bool) -> Result<(), Error> {
+        if line.part != 0 {
+            return Ok(());
+        }
+        let id = id_of(line);
+        if let Some(root) = line.more.get(BELOW).and_then(serde_json::Value::as_str) {
+            let below = self.below.entry(root.to_owned()).or_default();
+            if !below.contains(&id) {
+                below.push(id.clone());
+            }
+        }
+        if may_take && world.is_selected(&id).await? {
+            self.selected.insert(id.clone());
+        }
+        self.items.insert(id);
+        Ok(())
+    }
+
+    /// Reads the items of a name, unless that was done before.
+    async fn know(
+        &mut self,
+        world: &World<'_>,
+        kind: &str,
+        name: &str,
+        may_take: bool,
+    ) -> Result<(), Error> {
+        let is_new = self
+            .read
+            .as_mut()
+            .is_some_and(|read| read.insert((kind.to_owned(), name.to_owned())));
+        if !is_new {
+            return Ok(());
+        }
+        let named = Named {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            below: false,
+        };
+        let mut lines = world.source.lines_of(&named);
+        while let Some(line) = lines.try_next().await? {
+            self.add(world, &line, may_take).await?;
+        }
+        Ok(())
     }
 
     /// Those that are selected.
@@ -82,7 +157,12 @@ impl Names {
     }
 
     /// The snapshot's item for a name: for one without a version the newest version.
-    pub(crate) fn find(&self, id: &ItemId) -> Option<ItemId> {
+    async fn find(&mut self, world: &World<'_>, id: &ItemId) -> Result<Option<ItemId>, Error> {
+        self.know(world, &id.kind, &id.name, false).await?;
+        Ok(self.found(id))
+    }
+
+    fn found(&self, id: &ItemId) -> Option<ItemId> {
         let versioned = Kind::find(&id.kind).is_some_and(|kind| kind.versioned);
         if !versioned || id.version.is_some() {
             return self.items.get(id).cloned();
@@ -102,7 +182,7 @@ impl Names {
 /// Finds the items of the plan, those needed included.
 pub(crate) async fn survey(
     world: &World<'_>,
-    names: &Names,
+    names: &mut Names,
     listing: &mut Listing<'_>,
     observer: &dyn Observer,
 ) -> Result<Vec<Candidate>, Error> {
@@ -112,12 +192,10 @@ pub(crate) async fn survey(
     let mut candidates = Vec::with_capacity(queue.len());
     while let Some((id, pulled)) = queue.pop_front() {
         let candidate = candidate(world, names, id, pulled).await?;
-        for child in names
-            .below
-            .get(&candidate.node.id.name)
-            .into_iter()
-            .flatten()
-        {
+        let is_whole =
+            candidate.pulled.is_some() || world.selection.takes_whole(&candidate.node.id, &());
+        let below = names.below.get(&candidate.node.id.name);
+        for child in below.filter(|_| is_whole).into_iter().flatten() {
             if candidate.node.id.kind == child.kind && known.insert(child.clone()) {
                 queue.push_back((
                     child.clone(),
@@ -157,7 +235,7 @@ async fn lacks_nothing(
 
 async fn candidate(
     world: &World<'_>,
-    names: &Names,
+    names: &mut Names,
     id: ItemId,
     pulled: Option<String>,
 ) -> Result<Candidate, Error> {
@@ -178,14 +256,11 @@ async fn candidate(
         && let Some(loaded) = world.source.load(&node.id).await?
     {
         node.created = created(&loaded);
-        refers = world
-            .needs(kind, &loaded)
-            .await?
-            .into_iter()
-            .map(|(_, need)| need)
-            .chain(node.id.nested().map(|(above, ..)| above))
-            .filter_map(|need| names.find(&need))
-            .collect();
+        let needs = world.needs(kind, &loaded).await?.into_iter();
+        let above = node.id.nested().map(|(above, ..)| above);
+        for need in needs.map(|(_, need)| need).chain(above) {
+            refers.extend(names.find(world, &need).await?);
+        }
         // The history of a job is brought back whatever became of what the job used.
         if kind.restore == Restore::Run {
             node.after.clone_from(&refers);

@@ -2,8 +2,8 @@
 
 use archive_format::FileEntry;
 use bytes::BytesMut;
-use futures::StreamExt;
 use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 use serde_json::Value;
 use workspace::azure::MetricPoint;
 
@@ -151,7 +151,7 @@ fn parse(line: &[u8], name: &str, path: &str) -> Result<Line, Error> {
     Ok(read_line(&value, name))
 }
 
-/// What the first lines of a job's histories tell about them.
+/// What a job's histories tell about themselves.
 #[derive(Debug, Default)]
 pub(crate) struct Peculiarities {
     /// Metrics that are no series of numbers, each with the reason why MLflow cannot take them.
@@ -160,30 +160,49 @@ pub(crate) struct Peculiarities {
     pub(crate) fine_times: bool,
 }
 
-/// Looks at the first line of each history of a job.
+/// Looks at each history of a job to its end: one that begins with numbers may go on with something else.
 pub(crate) async fn peculiarities(
     source: &Source,
     loaded: &Loaded,
 ) -> Result<Peculiarities, Error> {
     let mut found = Peculiarities::default();
     for file in super::histories(loaded) {
-        let first = match lines(source, file).next().await.transpose() {
+        match peculiarity(source, file, &mut found.fine_times).await {
             // A damaged one is left out when its step reads it.
-            Err(_) if source.is_partial() && source.note_lost(&loaded.id, file) => continue,
-            first => first?,
-        };
-        match first {
-            Some(Line::Other) => found.unusual.push((
-                name_of(file.path.as_str()).to_owned(),
-                "it is no series of numbers, and MLflow logs only those",
-            )),
-            Some(Line::Points(points)) => {
-                found.fine_times |= points.iter().any(|point| super::is_fine(point.time));
+            Err(_) if source.is_partial() && source.note_lost(&loaded.id, file) => {}
+            Err(error) => return Err(error),
+            Ok(None) => {}
+            Ok(Some(reason)) => {
+                let name = name_of(file.path.as_str()).to_owned();
+                found.unusual.push((name, reason));
             }
-            None => {}
         }
     }
     Ok(found)
+}
+
+/// Why MLflow cannot take a history whole, if it cannot.
+async fn peculiarity(
+    source: &Source,
+    file: &FileEntry,
+    fine_times: &mut bool,
+) -> Result<Option<&'static str>, Error> {
+    let (mut numbers, mut others) = (false, false);
+    let mut history = lines(source, file);
+    while let Some(line) = history.try_next().await? {
+        match line {
+            Line::Other => others = true,
+            Line::Points(points) => {
+                numbers = true;
+                *fine_times |= points.iter().any(|point| super::is_fine(point.time));
+            }
+        }
+    }
+    Ok(match (numbers, others) {
+        (_, false) => None,
+        (true, true) => Some("some of its points are no numbers, and MLflow logs only those"),
+        (false, true) => Some("it is no series of numbers, and MLflow logs only those"),
+    })
 }
 
 #[cfg(test)]

@@ -74,6 +74,12 @@ impl Parts {
         }
     }
 
+    /// The path, where nothing in it is a wildcard.
+    pub(super) fn literal(&self) -> Option<String> {
+        let parts: Option<Vec<String>> = self.parts.iter().map(Part::literal).collect();
+        parts.map(|parts| parts.join("/"))
+    }
+
     /// Whether a part of it is empty, which no path has.
     pub(super) fn has_empty_part(&self) -> bool {
         self.has_empty_part

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::condition::Condition;
 use super::pattern::{Part, Parts};
 use super::text::{Mark, file_mark, marks, may_have_versions, split};
-use super::{Attributes, Verdict};
+use super::{Attributes, Named, Verdict};
 use crate::{Error, FilePath, ItemId, Kind};
 
 /// A selector as it was read.
@@ -79,6 +79,25 @@ impl Selector {
             && self.version.is_none()
             && self.file.is_none()
             && self.name.as_ref().is_none_or(Parts::is_everything)
+    }
+
+    /// The names that it can take, where it says kind and name without a wildcard.
+    pub(super) fn names(&self) -> Option<Vec<Named>> {
+        let (kind, name) = (self.kind.literal()?, self.name.as_ref()?.literal()?);
+        let row = Kind::find(&kind)?;
+        let below = row.below().map(|(below, _)| Named {
+            kind: below.name.to_owned(),
+            name: name.split('/').next().unwrap_or_default().to_owned(),
+            below: true,
+        });
+        let own = |below| Named {
+            kind: kind.clone(),
+            name: name.clone(),
+            below,
+        };
+        let mut names: Vec<Named> = below.chain([own(false)]).collect();
+        names.extend(row.named_by_path.then(|| own(true)));
+        Some(names)
     }
 
     /// Whether it names files rather than items.

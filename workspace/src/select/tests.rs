@@ -368,3 +368,54 @@ fn a_selector_takes_what_lies_below_what_it_names() {
     ));
     assert!(!select(&["!onlineEndpoints"]).may_take_kind("onlineDeployments"));
 }
+
+/// `KIND/NAME` of each name, with `/…` where what lies below it is meant; nothing where the selection is wide.
+fn names(texts: &[&str]) -> Option<Vec<String>> {
+    let names = select(texts).names()?.into_iter().map(|named| {
+        let below = if named.below { "/…" } else { "" };
+        format!("{}/{}{below}", named.kind, named.name)
+    });
+    Some(names.collect())
+}
+
+#[test]
+fn a_selection_without_wildcards_says_which_names_it_is_about() {
+    let some = |names: &[&str]| Some(names.iter().map(ToString::to_string).collect());
+    assert_eq!(
+        names(&[
+            "models/churn:*[tag.team=nlp]",
+            r"jobs/a\*b//outputs/**",
+            "!models/churn:1"
+        ]),
+        some(&["models/churn", "jobs/a*b"])
+    );
+    assert_eq!(
+        names(&["notebooks/Users/ana"]),
+        some(&["notebooks/Users/ana", "notebooks/Users/ana/…"])
+    );
+    let of_endpoint = some(&["onlineDeployments/ep/…", "onlineEndpoints/ep"]);
+    assert_eq!(names(&["onlineEndpoints/ep"]), of_endpoint);
+    let below = names(&["onlineEndpoints/ep/deployments/blue"]).unwrap_or_default();
+    assert!(
+        below.contains(&"onlineDeployments/ep/…".to_owned()),
+        "{below:?}"
+    );
+    for wide in [
+        &["models"][..],
+        &["models/ch*"],
+        &["*/churn"],
+        &["!models/churn"],
+        &[],
+        &["models/churn", "data"],
+    ] {
+        assert_eq!(names(wide), None, "{wide:?}");
+    }
+}
+
+#[test]
+fn files_alone_are_no_whole_item() {
+    let job = item("jobs/a");
+    let whole = |texts: &[&str]| select(texts).takes_whole(&job, &());
+    assert!(whole(&[]) && whole(&["jobs"]) && whole(&["jobs/a//x", "jobs/a"]));
+    assert!(!whole(&["jobs/a//outputs/**"]) && !whole(&["jobs/b", "jobs/a//x"]));
+}

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use restore::{OutcomeWord, Outline, Plan, Stop};
+use restore::{OutcomeWord, Outline, Plan, Request, Stop, Target};
 
 use super::watch::Watch;
 use super::{Choices, open, show};
@@ -75,16 +75,49 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
             plan.options.partial |= args.partial;
             plan
         }
-        None => {
-            let watch = Watch::new(session, "planning");
-            let plan = restore::plan::plan(&opened.origin, &target, &request, &watch)
-                .await
-                .map_err(restore)?;
-            watch.finish();
-            plan
-        }
+        None => planned(session, &opened, &target, &request).await?,
     };
-    ask(args, session, &plan)?;
+    let how = How {
+        fresh,
+        yes: args.yes,
+    };
+    carry_out(session, &opened, &target, &plan, how).await
+}
+
+/// Plans.
+pub(in crate::command) async fn planned(
+    session: &Session,
+    opened: &open::Opened,
+    target: &Target,
+    request: &Request,
+) -> Result<Plan, Failure> {
+    let watch = Watch::new(session, "planning");
+    let plan = restore::plan::plan(&opened.origin, target, request, &watch).await;
+    let plan = plan.map_err(|error| Failure::of_restore(&error))?;
+    watch.finish();
+    Ok(plan)
+}
+
+/// How a plan is carried out.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::command) struct How {
+    /// Whether it was made just now.
+    pub(in crate::command) fresh: bool,
+    /// Whether nobody is asked.
+    pub(in crate::command) yes: bool,
+}
+
+/// Shows a plan, asks, does it and tells what came of it.
+pub(in crate::command) async fn carry_out(
+    session: &Session,
+    opened: &open::Opened,
+    target: &Target,
+    plan: &Plan,
+    how: How,
+) -> Result<ExitStatus, Failure> {
+    if !how.yes {
+        ask(session, plan)?;
+    }
     let journal = opened.journal().await?;
     let watch = Watch::new(session, "restoring");
     let stop = stop(session);
@@ -93,11 +126,11 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
         stop: &stop,
         observer: &watch,
         clock: &session.context.clock,
-        fresh,
+        fresh: how.fresh,
     };
-    let outline = restore::apply(&plan, &opened.origin, &target, &work)
+    let outline = restore::apply(plan, &opened.origin, target, &work)
         .await
-        .map_err(restore)?;
+        .map_err(|error| Failure::of_restore(&error))?;
     watch.finish();
     if session.ui.json() {
         session.ui.document(&outline);
@@ -107,10 +140,10 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
     Ok(status(&outline))
 }
 
-/// Shows the plan and asks, unless the user said `--yes` or nothing would change.
-fn ask(args: &Args, session: &Session, plan: &Plan) -> Result<(), Failure> {
+/// Shows the plan and asks, unless nothing would change.
+fn ask(session: &Session, plan: &Plan) -> Result<(), Failure> {
     let changes = plan.changes();
-    if args.yes || changes == 0 {
+    if changes == 0 {
         return Ok(());
     }
     if !session.ui.can_ask() {

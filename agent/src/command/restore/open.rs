@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use archive_format::Repository;
+use archive_format::{Repository, SnapshotRecord};
 use restore::{ExportedFolder, Include, Journal, Options, Origin, Request, Target};
 use workspace::Folder;
 use workspace::azure::{AzureWorkspace, Connection, ReadOptions, Settings, WorkspaceName};
@@ -19,7 +19,11 @@ use crate::session::repository::make_folder;
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
 /// Opens the target that a name or an address means; `make` makes a folder that is not there.
-pub(super) async fn target(session: &Session, text: &str, make: bool) -> Result<Target, Failure> {
+pub(in crate::command) async fn target(
+    session: &Session,
+    text: &str,
+    make: bool,
+) -> Result<Target, Failure> {
     let (place, azure) = session.target(text)?;
     let opened = match place {
         Place::Azure(name) => {
@@ -39,7 +43,7 @@ async fn open_azure(settings: Settings, name: &WorkspaceName) -> Result<Target, 
 }
 
 /// What is asked of the library.
-pub(super) fn request(
+pub(in crate::command) fn request(
     session: &Session,
     selectors: &[String],
     target: &str,
@@ -84,7 +88,7 @@ pub(super) enum Way {
 
 /// What a restore reads from, and where its journal lies.
 #[derive(Debug)]
-pub(super) struct Opened {
+pub(in crate::command) struct Opened {
     pub(super) origin: Origin,
     journal: PathBuf,
 }
@@ -119,9 +123,18 @@ pub(super) async fn origin(session: &Session, text: &str, way: Way) -> Result<Op
         Way::Damaged => session.open_damaged_repository_with_contents().await?,
     };
     let record = session.resolve(&repository, text).await?;
+    snapshot(session, &repository, &record)
+}
+
+/// A snapshot of an open repository.
+pub(in crate::command) fn snapshot(
+    session: &Session,
+    repository: &Repository,
+    record: &SnapshotRecord,
+) -> Result<Opened, Failure> {
     Ok(Opened {
-        origin: Origin::from(&repository.snapshot(&record)),
-        journal: session.repository_cache(&repository)?,
+        origin: Origin::from(&repository.snapshot(record)),
+        journal: session.repository_cache(repository)?,
     })
 }
 
