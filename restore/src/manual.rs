@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use workspace::kind::ByHand;
 use workspace::reference::{Form, Slot, references};
 use workspace::{Identity, ItemId, Kind};
 
@@ -18,6 +19,7 @@ mod shell;
 mod source;
 
 pub use shell::quoted;
+use shell::word as word_of;
 pub(crate) use source::recovery;
 
 /// The folder that commands write YAML to.
@@ -185,6 +187,70 @@ impl Draft<'_> {
                 moot_with: None,
             });
         }
+    }
+
+    /// Notes the machines that an item asks for.
+    pub(crate) fn count_machines(&mut self, kind: &Kind, loaded: &Loaded) {
+        let (Some(machines), Some(arm)) = (kind.machines, &loaded.arm) else {
+            return;
+        };
+        if let Some((size, count)) = machines.of(&arm.value) {
+            let held = self.machines.entry(size.to_ascii_lowercase());
+            held.or_insert_with(|| (0, loaded.id.clone())).0 += count;
+        }
+    }
+
+    /// A command that shows whether the target's quota allows the machines.
+    pub(crate) fn quota_by_hand(&mut self) {
+        let target = self.world.rewriter().target().clone();
+        let Identity::Azure { region, .. } = &target else {
+            return;
+        };
+        let (Some(scope), Some((_, item))) = (scope(&target), self.machines.values().next()) else {
+            return;
+        };
+        let wanted: Vec<String> = self
+            .machines
+            .iter()
+            .map(|(size, (count, _))| format!("{count} {size}"))
+            .collect();
+        self.manual.push(ManualStep {
+            item: item.clone(),
+            what: format!("look at the quota of {region}"),
+            why: format!(
+                "computes and deployments ask for up to {}, and no restore raises a quota",
+                wanted.join(", ")
+            ),
+            command: format!(
+                "az ml compute list-usage --location {} {scope} --output table",
+                quoted(region)
+            ),
+            moot_with: None,
+        });
+    }
+
+    /// The commands that an item's row says.
+    pub(crate) fn settle_by_hand(&mut self, kind: &Kind, loaded: &Loaded, actual: Option<&Value>) {
+        let Some(arm) = loaded.arm.as_ref().filter(|_| !self.world.stays()) else {
+            return;
+        };
+        let target = self.world.rewriter().target().clone();
+        let commands = (kind.by_hand)(&ByHand {
+            id: &loaded.id,
+            document: &arm.value,
+            actual,
+            target: &target,
+        });
+        self.manual.extend(commands.into_iter().map(|command| {
+            let words: Vec<String> = command.words.iter().map(|word| word_of(word)).collect();
+            ManualStep {
+                item: loaded.id.clone(),
+                what: command.what,
+                why: command.why.to_owned(),
+                command: words.join(" "),
+                moot_with: None,
+            }
+        }));
     }
 
     /// Rows and commands for images in the container registries of the source's side: no restore copies an image.

@@ -11,6 +11,7 @@ use crate::{Document, Error, ItemId};
 
 mod attribute;
 mod codes;
+mod command;
 mod compare;
 mod components;
 mod computes;
@@ -28,6 +29,7 @@ mod part;
 mod permission;
 mod schedules;
 
+pub use command::{ByHand, Command, Machines};
 pub use compare::Difference;
 pub use part::{
     Asked, BareName, Container, Content, HeldBack, Origin, Restore, Secrets, StoreFields, Until,
@@ -138,6 +140,10 @@ pub struct Kind {
     pub losses: &'static [Loss],
     /// How an item is written as `az ml` YAML, for kinds that have a schema.
     pub azml: Option<&'static AzMl>,
+    /// What machines an item asks for, where it does.
+    pub machines: Option<Machines>,
+    /// The commands by which a person settles what a restore of an item leaves alone.
+    pub by_hand: fn(&ByHand<'_>) -> Vec<Command>,
 }
 
 /// What a row says that says nothing else.
@@ -174,6 +180,8 @@ const PLAIN: Kind = Kind {
     order_reason: "",
     losses: &[],
     azml: None,
+    machines: None,
+    by_hand: command::nothing,
 };
 
 impl Kind {

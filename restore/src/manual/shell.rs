@@ -5,6 +5,15 @@ pub fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
+/// The same, without quotes where no shell needs them: options and plain names.
+pub(super) fn word(text: &str) -> String {
+    let plain = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_' | '.' | '/');
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    quoted(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -13,5 +22,9 @@ mod tests {
     fn a_hostile_name_stays_one_word_of_the_shell() {
         assert_eq!(quoted("a b$(x)"), "'a b$(x)'");
         assert_eq!(quoted("it's"), "'it'\\''s'");
+        assert_eq!(word("--name"), "--name");
+        for odd in ["", "a b", "$(x)", "it's", "~", "a=b", "*", "a\nb"] {
+            assert_eq!(word(odd), quoted(odd));
+        }
     }
 }

@@ -32,6 +32,8 @@ pub(crate) struct Draft<'a> {
     open: Vec<finish::Open>,
     pub(crate) losses: Vec<Loss>,
     pub(crate) manual: Vec<ManualStep>,
+    /// The machines that items ask for which the target does not have: by size how many, and the first item that does.
+    pub(crate) machines: BTreeMap<String, (u64, ItemId)>,
     pub(crate) runs: BTreeMap<String, String>,
     sightings: BTreeMap<ItemId, Seen>,
     /// Items of the target that steps so far make.
@@ -65,6 +67,7 @@ impl<'a> Draft<'a> {
             open: Vec::new(),
             losses: Vec::new(),
             manual: Vec::new(),
+            machines: BTreeMap::new(),
             runs: BTreeMap::new(),
             sightings: BTreeMap::new(),
             made: BTreeSet::new(),
@@ -112,6 +115,7 @@ impl<'a> Draft<'a> {
                 total,
             });
         }
+        self.quota_by_hand();
         self.append_finishes().await?;
         self.append_archives();
         Ok(())
@@ -150,6 +154,9 @@ impl<'a> Draft<'a> {
             "plan with it, or make one of this name by hand",
         ));
         self.make_by_hand(kind, &turn.id, &target);
+        if let Some(loaded) = self.world.load(&turn.id).await? {
+            self.count_machines(kind, &loaded);
+        }
         let verdict = Verdict::nothing(Action::Manual, reason);
         Ok(self.push(turn, Work::Nothing, target, verdict))
     }
@@ -157,7 +164,16 @@ impl<'a> Draft<'a> {
     /// A kind that is listed and never written.
     async fn never(&mut self, kind: &'static Kind, turn: &Turn) -> Result<Option<u32>, Error> {
         let target = self.world.map_item(&turn.id);
-        let verdict = if self.listing.has(&target).await? {
+        let there = self.listing.has(&target).await?;
+        if let Some(loaded) = self.world.load(&turn.id).await? {
+            let actual = match there {
+                true => self.world.get(&target).await?,
+                false => None,
+            };
+            let actual = actual.and_then(|listed| listed.document);
+            self.settle_by_hand(kind, &loaded, actual.as_ref().map(|it| &it.value));
+        }
+        let verdict = if there {
             Verdict::nothing(Action::Map, "the target has one of this name")
         } else {
             for (what, reason, substitute) in kind.losses {

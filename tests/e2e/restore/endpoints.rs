@@ -1,13 +1,15 @@
 //! Endpoints and what lies below them: deployments only where they are asked for, and traffic when they are there.
 
-use ::restore::{Action, OnConflict, Plan, Request, Step, VerifyOutcome, Work};
+use ::restore::{Action, OnConflict, OutcomeWord, Plan, Request, Step, VerifyOutcome, Work};
 use http::Method;
 use serde_json::{Value, json};
 use simulator::Caller;
+use simulator::faults::{Fault, Rule};
 use simulator::world::World;
 
 use super::bench::{Bench, Watch, normal};
 use super::crash::die_after;
+use super::trouble::storm;
 
 /// The endpoint that has deployments.
 const SCORING: &str = "onlineEndpoints/scoring";
@@ -205,5 +207,71 @@ async fn a_restore_of_endpoints_that_dies_at_any_step_goes_on_to_the_same_end() 
             dump["documents"], end["documents"],
             "after the cut at {after}"
         );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_somebody_in_the_region_has_is_told_with_the_way_around_it() {
+    let bench = bench().await;
+    let taken = Fault::Status {
+        status: 409,
+        code: Some("ResourceNameAlreadyExists".to_owned()),
+    };
+    let rule = Rule {
+        contains: Some("/onlineEndpoints/scoring?".to_owned()),
+        method: Some("PUT".to_owned()),
+        ..Rule::always(taken)
+    };
+    bench.simulator.set_faults(1, vec![rule]);
+    let plan = bench
+        .plan_request(&bench.target, &request(&bench, true, ""))
+        .await;
+    let outline = bench
+        .apply_watched(&plan, &bench.target, &Watch::default(), "journal")
+        .await
+        .unwrap();
+    let failure = outline
+        .failures
+        .iter()
+        .find(|failure| failure.item == SCORING);
+    let reason = &failure.unwrap().reason;
+    assert!(reason.contains("ResourceNameAlreadyExists"), "{reason}");
+    let way = format!("[names] \"{SCORING}\" = \"onlineEndpoints/NAME\"");
+    assert!(reason.contains(&way), "{reason}");
+    // What lies below it is not tried, and nothing else is touched by it.
+    let needs = outline
+        .failures
+        .iter()
+        .filter(|failure| failure.reason.contains("which it needs"));
+    assert_eq!(needs.count(), 3, "{:#?}", outline.failures);
+    assert_eq!(outline.failed, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn endpoints_come_back_whole_also_through_a_storm() {
+    let whole = bench().await;
+    let plan = whole
+        .plan_request(&whole.target, &request(&whole, true, ""))
+        .await;
+    whole.apply(&plan, &whole.target).await;
+    let end = normal(&whole.dump(&whole.target));
+    for seed in 1..5 {
+        let bench = bench().await;
+        let request = request(&bench, true, "");
+        bench.simulator.set_faults(seed, storm());
+        for attempt in 0.. {
+            assert!(attempt < 5, "five attempts are not enough");
+            let plan = bench.plan_request(&bench.target, &request).await;
+            let outline = bench
+                .apply_watched(&plan, &bench.target, &Watch::default(), "journal")
+                .await
+                .unwrap();
+            if outline.outcome == OutcomeWord::Complete {
+                break;
+            }
+        }
+        bench.simulator.set_faults(0, Vec::new());
+        let dump = normal(&bench.dump(&bench.target));
+        assert_eq!(dump["documents"], end["documents"], "seed {seed}");
     }
 }

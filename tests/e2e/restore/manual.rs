@@ -1,6 +1,6 @@
 //! What is left to a person: each with a command to paste, in the plan and after it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use ::restore::{Action, ManualStep, OnConflict, Options, Plan, Request};
@@ -170,6 +170,19 @@ async fn a_source_that_was_deleted_softly_is_recovered_before_anything_is_restor
     assert_eq!(recovery(&bench.plan().await), None, "it is too late");
 }
 
+/// The sizes of machines that the source's clusters have, and how many at most.
+fn computes_of(bench: &Bench) -> BTreeMap<String, u64> {
+    let state = bench.simulator.state();
+    let mut sizes = BTreeMap::new();
+    for compute in state.workspaces[&bench.source].documents.list("computes") {
+        let inner = &compute.body["properties"]["properties"];
+        let size = inner["vmSize"].as_str().unwrap().to_owned();
+        let most = inner["scaleSettings"]["maxNodeCount"].as_u64().unwrap();
+        *sizes.entry(size).or_default() += most;
+    }
+    sizes
+}
+
 #[tokio::test(start_paused = true)]
 async fn computes_are_made_in_the_targets_region_where_they_are_asked_for() {
     let bench = Bench::small().await;
@@ -184,7 +197,20 @@ async fn computes_are_made_in_the_targets_region_where_they_are_asked_for() {
     request.options.include.compute = true;
     let plan = bench.plan_request(&bench.target, &request).await;
     assert_eq!(actions(&plan), BTreeSet::from([Action::Create]));
-    assert_eq!(plan.manual, []);
+    let [quota] = plan.manual.as_slice() else {
+        panic!("{:#?}", plan.manual);
+    };
+    assert_eq!(quota.what, "look at the quota of northeurope");
+    assert!(
+        quota
+            .command
+            .contains("list-usage --location 'northeurope'")
+    );
+    let sizes = computes_of(&bench);
+    for (size, count) in &sizes {
+        let said = format!("{count} {}", size.to_ascii_lowercase());
+        assert!(quota.why.contains(&said), "{said}: {}", quota.why);
+    }
     bench.apply(&plan, &bench.target).await;
     {
         let state = bench.simulator.state();

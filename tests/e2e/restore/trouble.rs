@@ -7,7 +7,7 @@ use simulator::state::CLIENT_ID;
 use super::bench::{Bench, Watch};
 
 /// One call in five is throttled, one in ten fails, loses its connection or half of its answer.
-fn storm() -> Vec<Rule> {
+pub(super) fn storm() -> Vec<Rule> {
     let some = |share: f64, fault: Fault| Rule::always(fault).with_probability(share);
     vec![
         some(

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{Asked, Kind, Origin, PLAIN, Restore};
+use super::{Asked, Kind, Machines, Origin, PLAIN, Restore};
 use crate::ItemId;
 
 pub(super) static ROW: Kind = Kind {
@@ -73,6 +73,10 @@ pub(super) static ROW: Kind = Kind {
     order: 70,
     order_reason: "jobs and schedules name computes",
     azml: Some(&crate::azml::COMPUTE),
+    machines: Some(Machines {
+        size: "/properties/properties/vmSize",
+        count: "/properties/properties/scaleSettings/maxNodeCount",
+    }),
     ..PLAIN
 };
 

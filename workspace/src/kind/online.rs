@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use super::{Asked, HeldBack, Kind, Origin, PLAIN, Restore, Secrets, Until, Without, attribute};
+use super::{
+    Asked, HeldBack, Kind, Machines, Origin, PLAIN, Restore, Secrets, Until, Without, attribute,
+};
 
 /// What lies in `properties` of an endpoint and only the service writes.
 pub(super) const ENDPOINT_READ_ONLY: &[&str] = &[
@@ -112,5 +114,9 @@ pub(super) static DEPLOYMENT: Kind = Kind {
     order_reason: "a deployment lies below its endpoint and names models, environments and code",
     losses: &[attribute::CREATOR_LOSS],
     azml: Some(&crate::azml::ONLINE_DEPLOYMENT),
+    machines: Some(Machines {
+        size: "/properties/instanceType",
+        count: "/sku/capacity",
+    }),
     ..PLAIN
 };

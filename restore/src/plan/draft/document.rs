@@ -80,6 +80,7 @@ impl Draft<'_> {
             self.losses.extend(expected.losses.iter().cloned());
             self.left_by_hand(kind, &turn.id, &expected.target, &expected.chores);
             self.images(kind, loaded);
+            self.count_machines(kind, loaded);
             self.bytes_without_place(loaded, &expected);
             self.archived_bytes(loaded);
         } else {
