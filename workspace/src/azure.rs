@@ -69,6 +69,7 @@ pub use credential::source::Origin;
 pub use lock::{LeftMark, TargetLock};
 pub use name::WorkspaceName;
 pub use place::{FileMeta, Place, Store, Written};
+pub use points::Logged;
 pub use probe::{Probe, Verdict};
 pub use quota::Quota;
 pub use run::{ExperimentId, MetricPoint, NewRun, RunEnd, RunFound, RunId};

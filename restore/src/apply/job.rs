@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
-use workspace::azure::{ExperimentId, FileMeta, MetricPoint, NewRun, RunFound, RunId};
+use workspace::azure::{ExperimentId, FileMeta, Logged, MetricPoint, NewRun, RunFound, RunId};
 use workspace::reference::rewrite;
 use workspace::{FilePath, Kind};
 
@@ -161,6 +161,7 @@ impl Executor<'_> {
         for file in &files.metrics {
             self.safe_point()?;
             let mut points: Vec<MetricPoint> = Vec::new();
+            let mut logged = Logged::default();
             let mut history = lines(&self.world.source, file);
             let mut unusual = false;
             while let Some(line) = history.try_next().await? {
@@ -169,12 +170,14 @@ impl Executor<'_> {
                     Line::Other => unusual = true,
                 }
                 if points.len() >= POINTS_MAX {
-                    self.world.azure.log_metrics(&run.id, &points).await?;
+                    let azure = self.world.azure;
+                    azure.log_metrics(&run.id, &points, &mut logged).await?;
                     points.clear();
                 }
             }
             if !points.is_empty() {
-                self.world.azure.log_metrics(&run.id, &points).await?;
+                let azure = self.world.azure;
+                azure.log_metrics(&run.id, &points, &mut logged).await?;
             }
             if unusual {
                 self.keep_metric(run, file).await?;

@@ -342,7 +342,7 @@ async fn what_was_deleted_comes_back_from_the_newest_snapshot_that_has_it() {
         "nobody can be asked"
     );
     let status = program.run(&["undelete", &notebook, "--yes"]).await.0;
-    // Who wrote it and when cannot come back, which is a loss.
+    // Its time of last access cannot come back, which is a loss.
     assert_eq!(status, ExitStatus::Gaps);
     let after = bench.dump(&bench.source);
     assert_eq!(after["files"][name]["sha256"], content["sha256"]);

@@ -25,17 +25,47 @@ const HISTORY_ROWS: &str = "25000";
 /// What tells one point from another, as the service keeps it: milliseconds, step and value.
 type Mark = (String, i64, i64, u64);
 
+/// What was handed over of a run's metrics so far, so that a point that comes again later is meant to be there again.
+#[derive(Debug, Default)]
+pub struct Logged(HashMap<Mark, u64>);
+
+impl Logged {
+    fn add(&mut self, points: &[MetricPoint]) {
+        for point in points {
+            *self.0.entry(mark_of(point)).or_default() += 1;
+        }
+    }
+
+    /// What of the points that are there was not handed over before.
+    fn left(&self, mut there: HashMap<Mark, u64>) -> HashMap<Mark, u64> {
+        for (mark, count) in &mut there {
+            let known = self.0.get(mark).copied().unwrap_or_default();
+            *count = count.saturating_sub(known);
+        }
+        there
+    }
+}
+
 impl AzureWorkspace {
-    /// Logs points of metrics in batches, leaving out those that are there already. Answers how many were sent.
-    pub async fn log_metrics(&self, run: &RunId, points: &[MetricPoint]) -> Result<u64, Error> {
+    /// Logs points of metrics in batches, leaving out those that are there already and stand for none of those handed over
+    /// before. Answers how many were sent.
+    pub async fn log_metrics(
+        &self,
+        run: &RunId,
+        points: &[MetricPoint],
+        logged: &mut Logged,
+    ) -> Result<u64, Error> {
         let mut sent = 0;
         let mut rounds = 0;
         loop {
-            let missing = self.missing(run, points).await?;
+            let missing = self.missing(run, points, logged).await?;
             match self.send_points(run, &missing, &mut sent).await {
                 Err(error) if unclear(&error) && rounds < ROUNDS_MAX => rounds += 1,
                 Err(error) => return Err(error),
-                Ok(()) => return Ok(sent),
+                Ok(()) => {
+                    logged.add(points);
+                    return Ok(sent);
+                }
             }
         }
     }
@@ -81,6 +111,7 @@ impl AzureWorkspace {
         &self,
         run: &RunId,
         points: &'p [MetricPoint],
+        logged: &Logged,
     ) -> Result<Vec<&'p MetricPoint>, Error> {
         let mut there: HashMap<Mark, u64> = HashMap::new();
         for key in self.logged_keys(run).await? {
@@ -88,6 +119,7 @@ impl AzureWorkspace {
                 self.read_history(run, &key, &mut there).await?;
             }
         }
+        let mut there = logged.left(there);
         let mut missing = Vec::new();
         for point in points {
             match there.get_mut(&mark_of(point)) {

@@ -12,7 +12,7 @@ use simulator::faults::{Fault, Rule};
 use super::bench::{Bench, bytes, list};
 use super::spy::Spy;
 use crate::azure::{
-    AzureWorkspace, Connection, FileMeta, MetricPoint, NewRun, ReadOptions, RunEnd, Written,
+    AzureWorkspace, Connection, FileMeta, Logged, MetricPoint, NewRun, ReadOptions, RunEnd, Written,
 };
 use crate::{Attributes, ByteStream, Entry, Error, FilePath, ItemId, Workspace};
 
@@ -209,8 +209,11 @@ async fn a_run_is_found_again_and_its_points_are_there_once() -> Result<(), Erro
         ..Rule::always(Fault::Reset { executed: true })
     };
     bench.simulator.set_faults(1, vec![lost]);
-    target.log_metrics(&made.id, &points).await?;
-    assert_eq!(target.log_metrics(&made.id, &points).await?, 0);
+    let log = async |points: &[MetricPoint], logged: &mut Logged| {
+        target.log_metrics(&made.id, points, logged).await
+    };
+    log(&points, &mut Logged::default()).await?;
+    assert_eq!(log(&points, &mut Logged::default()).await?, 0);
     let listed = crate::Listed {
         id: ItemId::new("jobs", made.id.as_str()),
         document: None,
@@ -219,6 +222,19 @@ async fn a_run_is_found_again_and_its_points_are_there_once() -> Result<(), Erro
     let details = target.details(&listed).await?;
     let text = bytes(&target, details.files.first().expect("a metric")).await?;
     assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), 2500);
+    // The same point, handed over again later, is another one.
+    let again = [MetricPoint {
+        key: "again".to_owned(),
+        ..points[0].clone()
+    }];
+    let mut logged = Logged::default();
+    assert_eq!(log(&again, &mut logged).await?, 1);
+    assert_eq!(log(&again, &mut logged).await?, 1);
+    let mut logged = Logged::default();
+    for _ in 0..2 {
+        assert_eq!(log(&again, &mut logged).await?, 0, "both are there");
+    }
+    assert_eq!(log(&again, &mut logged).await?, 1);
     let params: BTreeMap<_, _> = (0..250).map(|n| (format!("p{n}"), n.to_string())).collect();
     target.log_params(&made.id, &params).await?;
     target.log_params(&made.id, &params).await?;
