@@ -187,6 +187,50 @@ async fn check_ends_with_4_and_names_file_snapshots_and_items() {
 }
 
 #[tokio::test]
+async fn the_loss_of_the_newest_entry_is_found_by_who_saw_it_and_by_the_expected_head() {
+    let home = world().await;
+    let home = home.path();
+    let head = json(home, 0, &["status"]).await["repository"]["head"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let log = files(&home.join("repository/log"));
+    let newest = log.last().unwrap();
+    let name = format!("log/{}", newest.file_name().unwrap().to_str().unwrap());
+    let kept = fs::read(newest).unwrap();
+    fs::remove_file(newest).unwrap();
+    // The machine that saw it, by what it remembers.
+    let found = json(home, 4, &["check"]).await;
+    let damages = found["damages"].as_array().unwrap();
+    assert!(
+        damages.iter().any(|damage| damage["name"] == name.as_str()),
+        "{found}"
+    );
+    // Another machine with the owner's key: unless it is told, it cannot know that there was more.
+    let stranger = tempfile::tempdir().unwrap();
+    let config = home.join("mlark.toml").to_str().unwrap().to_owned();
+    let key = home.join("owner.key").to_str().unwrap().to_owned();
+    let anew = [
+        "check",
+        "--json",
+        "--config",
+        &config,
+        "--identity-file",
+        &key,
+    ];
+    let ran = library(stranger.path(), &anew, |_| {}).await;
+    assert_ne!(ran.code, 4, "{ran:?}");
+    for command in [&["check"][..], &["snapshots"]] {
+        let told = [command, &anew[2..], &["--expect-head", &head]].concat();
+        let ran = library(stranger.path(), &told, |_| {}).await;
+        assert_eq!(ran.code, 4, "{ran:?}");
+        assert!((ran.out.clone() + &ran.err).contains("entry 2"), "{ran:?}");
+    }
+    fs::write(newest, kept).unwrap();
+    done(home, &["check", "--expect-head", &head]).await;
+}
+
+#[tokio::test]
 async fn a_restore_brings_what_is_left_and_lists_what_is_missing() {
     let home = world().await;
     let home = home.path();

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::mpsc;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 
@@ -73,6 +74,8 @@ pub(crate) fn open_file(path: &Path) -> rusqlite::Result<Connection> {
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
+    // A plan made once holds: otherwise a statement is planned anew whenever another value is bound to it.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.busy_timeout(std::time::Duration::from_secs(30))?;
     connection.execute_batch(
         "PRAGMA cache_size = -4096; PRAGMA temp_store = FILE; PRAGMA foreign_keys = OFF;",

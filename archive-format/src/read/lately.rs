@@ -1,5 +1,5 @@
 //! Pieces and nodes of manifests that were read lately, parsed and checked. A run looks items up one by one in nearly
-//! the manifest's order, and would read the same 64 KiB for each of its lines otherwise.
+//! the manifest's order, many at once, and would read the same 64 KiB for each of its lines otherwise.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,6 +9,9 @@ use crate::{Address, Line};
 
 /// What is kept of both together, in bytes as they are stored before compression. Parsed they take some three times that.
 const KEPT_BYTES: usize = 4 << 20;
+
+/// So many different objects are read at once.
+const TURNS: usize = 16;
 
 /// A part of a manifest.
 #[derive(Clone, Debug)]
@@ -28,12 +31,23 @@ struct Kept {
 
 /// The newest use last.
 #[derive(Debug, Default)]
-pub(crate) struct ReadLately(Mutex<VecDeque<Kept>>);
+pub(crate) struct ReadLately {
+    kept: Mutex<VecDeque<Kept>>,
+    turns: [tokio::sync::Mutex<()>; TURNS],
+}
 
 impl ReadLately {
+    /// Waits while another reads this object: who holds a turn asks [`ReadLately::get`] once more before reading.
+    pub(crate) async fn turn(&self, address: &Address) -> tokio::sync::MutexGuard<'_, ()> {
+        let [first, ..] = address.as_bytes();
+        let [turn, ..] = &self.turns;
+        let turn = self.turns.get(usize::from(*first) % TURNS).unwrap_or(turn);
+        turn.lock().await
+    }
+
     /// What was kept of an object.
     pub(crate) fn get(&self, address: &Address) -> Option<Parsed> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let place = kept.iter().rposition(|kept| kept.address == *address)?;
         let found = kept.remove(place)?;
         let parsed = found.parsed.clone();
@@ -46,7 +60,7 @@ impl ReadLately {
         if bytes > KEPT_BYTES / 2 {
             return;
         }
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.push_back(Kept {
             address,
             bytes,

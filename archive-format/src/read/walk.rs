@@ -119,9 +119,15 @@ async fn node(
     address: Address,
     level: Option<u8>,
 ) -> Result<(Arc<Node>, Option<u64>), Error> {
-    if let Some(Parsed::Node(node)) = objects.lately.get(&address)
-        && level.is_none_or(|level| level == node.level)
-    {
+    let known = || match objects.lately.get(&address) {
+        Some(Parsed::Node(node)) if level.is_none_or(|level| level == node.level) => Some(node),
+        _ => None,
+    };
+    if let Some(node) = known() {
+        return Ok((node, None));
+    }
+    let _turn = objects.lately.turn(&address).await;
+    if let Some(node) = known() {
         return Ok((node, None));
     }
     let bytes = objects.get(address).await?;
@@ -133,7 +139,15 @@ async fn node(
 }
 
 async fn lines_of(objects: &Objects, child: &Child) -> Result<Arc<Vec<Line>>, Error> {
-    if let Some(Parsed::Piece(lines)) = objects.lately.get(&child.address) {
+    let known = || match objects.lately.get(&child.address) {
+        Some(Parsed::Piece(lines)) => Some(lines),
+        _ => None,
+    };
+    if let Some(lines) = known() {
+        return Ok(lines);
+    }
+    let _turn = objects.lately.turn(&child.address).await;
+    if let Some(lines) = known() {
         return Ok(lines);
     }
     let bytes: Bytes = objects.get(child.address).await?;

@@ -1,6 +1,6 @@
 //! Carrying out a plan for a folder, a batch of files at a time: each batch is noted in the journal, written beside
 //! the final names, brought to the disk together, named, and noted again. A flush for each file would take most of the
-//! time of a restore.
+//! time of a restore; while one batch is brought to the disk, the next is written.
 
 use archive_format::FileEntry;
 use futures::{StreamExt, stream};
@@ -45,19 +45,33 @@ pub(super) async fn apply_folder(
         .filter(|step| step.action.changes())
         .collect();
     let mut rest = changing.as_slice();
-    while !rest.is_empty() {
-        if session.stop.asked() {
-            tally.stopped = true;
+    let mut written: Option<Batch<'_>> = None;
+    loop {
+        tally.stopped |= session.stop.asked() && !rest.is_empty();
+        let goes_on = !rest.is_empty() && !tally.stopped && !source.is_damaged();
+        if !goes_on && written.is_none() {
             break;
         }
-        if tally.damaged {
-            break;
-        }
-        let (batch, after) = rest.split_at(batch_length(rest));
+        let (batch, after) = rest.split_at(if goes_on { batch_length(rest) } else { 0 });
         rest = after;
-        apply_batch(plan, &source, folder, batch, &mut tally, session).await?;
+        let writing = write_batch(plan, &source, folder, batch, session);
+        let naming = name_batch(plan, folder, written.take(), &mut tally, session);
+        let (next, named) = futures::join!(writing, naming);
+        named?;
+        written = next?;
     }
+    tally.damaged = source.is_damaged();
+    tally.lost = source.lost_parts();
     finish(plan, &tally, session).await
+}
+
+/// Steps whose files lie beside their names.
+struct Batch<'a> {
+    steps: &'a [&'a Step],
+    /// One a step.
+    files: Vec<Result<FileEntry, Trouble>>,
+    /// One a file that was written.
+    parts: Vec<Staged>,
 }
 
 fn batch_length(steps: &[&Step]) -> usize {
@@ -70,18 +84,21 @@ fn batch_length(steps: &[&Step]) -> usize {
     steps.iter().take(BATCH_STEPS).take_while(within).count()
 }
 
-async fn apply_batch(
+/// Notes the steps of a batch and writes their files beside their names; none where there are no steps.
+async fn write_batch<'a>(
     plan: &Plan,
     source: &Source,
     folder: &Folder,
-    batch: &[&Step],
-    tally: &mut Tally,
+    steps: &'a [&'a Step],
     session: &Session<'_>,
-) -> Result<(), Error> {
-    let intended: Vec<(&Step, Noted)> = batch.iter().map(|step| (*step, Noted::Intended)).collect();
+) -> Result<Option<Batch<'a>>, Error> {
+    if steps.is_empty() {
+        return Ok(None);
+    }
+    let intended: Vec<(&Step, Noted)> = steps.iter().map(|step| (*step, Noted::Intended)).collect();
     let (journal, clock) = (session.journal, session.clock);
     journal.note(&plan.plan, &intended, clock.now()).await?;
-    let staging = batch.iter().map(|step| {
+    let staging = steps.iter().map(|step| {
         session.observer.event(Event::Step {
             step: step.step,
             action: step.action,
@@ -103,12 +120,30 @@ async fn apply_batch(
             Err(trouble) => files.push(Err(trouble)),
         }
     }
-    let (mut published, unnamed) = match folder.publish(parts).await {
+    Ok(Some(Batch {
+        steps,
+        files,
+        parts,
+    }))
+}
+
+/// Brings a batch to the disk, gives its files their names, and notes what came of its steps.
+async fn name_batch(
+    plan: &Plan,
+    folder: &Folder,
+    batch: Option<Batch<'_>>,
+    tally: &mut Tally,
+    session: &Session<'_>,
+) -> Result<(), Error> {
+    let Some(batch) = batch else {
+        return Ok(());
+    };
+    let (mut published, unnamed) = match folder.publish(batch.parts).await {
         Ok(published) => (published.into_iter(), String::new()),
         Err(error) => (Vec::new().into_iter(), chain(&error)),
     };
     let mut noted = Vec::new();
-    for (step, file) in batch.iter().zip(files) {
+    for (step, file) in batch.steps.iter().zip(batch.files) {
         let end = match file {
             Ok(file) => match published.next() {
                 Some(Ok(Written::New)) => Ok(()),
@@ -120,8 +155,7 @@ async fn apply_batch(
         };
         noted.extend(conclude(step, end, tally, session)?);
     }
-    tally.damaged = source.is_damaged();
-    tally.lost = source.lost_parts();
+    let (journal, clock) = (session.journal, session.clock);
     journal.note(&plan.plan, &noted, clock.now()).await
 }
 

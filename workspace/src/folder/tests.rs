@@ -95,6 +95,23 @@ async fn files_directories_and_links_are_items_with_times_and_modes() -> Outcome
 }
 
 #[tokio::test]
+async fn entries_are_listed_in_the_order_of_their_names() -> Outcome {
+    let place = tempfile::tempdir()?;
+    let mut names: Vec<String> = (0..400_u32)
+        .map(|n| format!("{:03}", n * 7 % 400))
+        .collect();
+    for name in &names {
+        fs::write(place.path().join(name), "")?;
+    }
+    let folder = Folder::open(place.path()).await?;
+    let listed = folder.list(row()).filter_map(|item| async { item.ok() });
+    let listed: Vec<String> = listed.map(|item| item.id.name).collect().await;
+    names.sort();
+    assert_eq!(listed, names);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_link_leads_nowhere_when_listing_reading_or_writing() -> Outcome {
     let outside = tempfile::tempdir()?;
     fs::write(outside.path().join("secret"), "secret")?;

@@ -1,6 +1,8 @@
-//! Listing a folder: one open directory a level, and nothing kept but those.
+//! Listing a folder: one open directory a level, and nothing kept but those and some of their names. Names are told in
+//! their order: whoever compares them with a manifest finds neighbours together, and packs hold what is read together.
 
 use std::collections::BTreeMap;
+use std::ffi::CString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -16,6 +18,12 @@ use crate::{Attributes, Entry, Error, FilePath, Location, SourceFile, Validators
 
 /// Deeper than any path of 4 KiB, and within the number of files that a process may hold open.
 const DEPTH_MAX: usize = 400;
+
+/// How many names all levels keep together. A directory of more is told in sorted parts of this size.
+const NAMES_MAX: usize = 1 << 16;
+
+/// How many a level may keep although those above have used it up.
+const NAMES_MIN: usize = 256;
 
 /// Errors that are kept to be told after the entries; more are told as one.
 const ERRORS_MAX: usize = 1000;
@@ -71,7 +79,37 @@ struct Walk<'a> {
 struct Level {
     at: OwnedFd,
     left: Dir,
+    /// Names that were read already, the last in order first.
+    names: Vec<CString>,
+    /// Why no more can be read.
+    broken: Option<Errno>,
     path: String,
+}
+
+impl Level {
+    /// The next name; so many are read at once.
+    fn next(&mut self, at_once: usize) -> Option<Result<CString, Errno>> {
+        if self.names.is_empty() && self.broken.is_none() {
+            self.read(at_once);
+        }
+        let name = self.names.pop().map(Ok);
+        name.or_else(|| self.broken.take().map(Err))
+    }
+
+    fn read(&mut self, most: usize) {
+        while self.names.len() < most {
+            match self.left.read() {
+                None => break,
+                Some(Err(errno)) => {
+                    self.broken = Some(errno);
+                    break;
+                }
+                Some(Ok(entry)) if matches!(entry.file_name().to_bytes(), b"." | b"..") => {}
+                Some(Ok(entry)) => self.names.push(entry.file_name().to_owned()),
+            }
+        }
+        self.names.sort_unstable_by(|left, right| right.cmp(left));
+    }
 }
 
 /// Nobody listens any more.
@@ -84,23 +122,24 @@ impl Walk<'_> {
             Ok(root) => levels.push(root),
             Err(error) => self.fail(self.beneath.failed("Listing", "", error)),
         }
-        while let Some(top) = levels.last_mut() {
-            let Some(next) = top.left.read() else {
+        loop {
+            let kept: usize = levels.iter().map(|level: &Level| level.names.len()).sum();
+            let Some(top) = levels.last_mut() else {
+                return Ok(());
+            };
+            let Some(next) = top.next(NAMES_MAX.saturating_sub(kept).max(NAMES_MIN)) else {
                 levels.pop();
                 continue;
             };
-            let name = match &next {
-                Ok(entry) => entry.file_name(),
+            let name = match next {
+                Ok(name) => name,
                 Err(error) => {
-                    let error = self.beneath.failed("Listing", &top.path, *error);
+                    let error = self.beneath.failed("Listing", &top.path, error);
                     self.fail(error);
                     levels.pop();
                     continue;
                 }
             };
-            if matches!(name.to_bytes(), b"." | b"..") {
-                continue;
-            }
             let Ok(name) = name.to_str() else {
                 let path = format!("{}/{}", top.path, name.to_string_lossy());
                 self.fail(Error::Path {
@@ -119,7 +158,6 @@ impl Walk<'_> {
                 None => {}
             }
         }
-        Ok(())
     }
 
     /// Tells of one entry; the level below it, where it is a directory.
@@ -183,7 +221,13 @@ impl Walk<'_> {
 
 fn level(at: OwnedFd, path: String) -> io::Result<Level> {
     let left = Dir::read_from(&at)?;
-    Ok(Level { at, left, path })
+    Ok(Level {
+        at,
+        left,
+        names: Vec::new(),
+        broken: None,
+        path,
+    })
 }
 
 /// What a directory says about one of its entries. A device, pipe or socket is described as a file without size, which
