@@ -8,10 +8,11 @@ use futures::TryStreamExt;
 use serde_json::Value;
 use tokio::sync::Mutex;
 use workspace::azure::{AzureWorkspace, RunId};
+use workspace::kind::{self, KINDS};
 use workspace::pointer::each_string;
 use workspace::reference::{Mapping, Reference, Rewriter, Slot, references};
 use workspace::select::{Known, Verdict};
-use workspace::{Document, FilePath, Form, ItemId, Kind, Listed, Selection, Workspace};
+use workspace::{Document, FilePath, Form, Identity, ItemId, Kind, Listed, Selection, Workspace};
 
 use crate::expected::{Expected, Given, expect, needs_job, source_job};
 use crate::origin::Origin;
@@ -42,6 +43,17 @@ pub(crate) struct World<'a> {
     accounts: BTreeSet<String>,
 }
 
+/// A workspace as an item of its own kind.
+fn itself(identity: &Identity) -> Option<ItemId> {
+    let Identity::Azure { workspace, .. } = identity else {
+        return None;
+    };
+    let kind = KINDS
+        .iter()
+        .find(|kind| kind.origin == kind::Origin::Workspace)?;
+    Some(ItemId::new(kind.name, workspace))
+}
+
 impl<'a> World<'a> {
     /// Reads what must be known before the first item: the datastores of both sides, and, where more than a few items are
     /// selected, the ids of the jobs.
@@ -65,6 +77,10 @@ impl<'a> World<'a> {
                     rewriter.move_store(from, to);
                 }
             }
+        }
+        let (from, to) = (itself(source.identity()), itself(azure.identity()));
+        if let (Some(from), Some(to)) = (from, to) {
+            rewriter.renamed(from, to);
         }
         let jobs = match selection.names() {
             Some(_) => None,

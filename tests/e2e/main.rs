@@ -10,6 +10,7 @@ mod backup;
 mod faults;
 mod identities;
 mod ignored;
+mod kinds;
 mod layers;
 mod restore;
 mod roles;

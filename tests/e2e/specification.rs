@@ -5,14 +5,16 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use ::restore::OnConflict;
 use simulator::specification::Summary;
+use simulator::world::World;
 use simulator::{Simulator, Specification};
 
 use crate::backup::cloud::Cloud;
 use crate::restore::bench::Bench;
 
 /// Past the test's own capture, so that a skipped or short check is seen.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
@@ -46,7 +48,7 @@ fn judge(simulator: &Simulator, operations: usize) -> Summary {
 #[tokio::test(start_paused = true)]
 async fn a_whole_backup_is_as_the_specification_says() {
     let Some(folder) = published() else { return };
-    let cloud = Cloud::small().await;
+    let cloud = Cloud::everything().await;
     watch(&cloud.simulator, &folder);
     let report = cloud.back_up().await;
     assert!(!report.has_gaps());
@@ -56,9 +58,11 @@ async fn a_whole_backup_is_as_the_specification_says() {
 #[tokio::test(start_paused = true)]
 async fn a_whole_restore_is_as_the_specification_says() {
     let Some(folder) = published() else { return };
-    let bench = Bench::small().await;
+    let bench = Bench::of(&World::everything(3)).await;
     watch(&bench.simulator, &folder);
-    let plan = bench.plan().await;
+    let mut request = bench.request(&[], OnConflict::Fail);
+    request.options.include.deployments = true;
+    let plan = bench.plan_request(&bench.target, &request).await;
     bench.apply(&plan, &bench.target).await;
     judge(&bench.simulator, 30);
 }

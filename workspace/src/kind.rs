@@ -10,24 +10,30 @@ use crate::select::{AttributeName, AttributeValue};
 use crate::{Document, Error, ItemId};
 
 mod attribute;
+mod batch;
 mod codes;
 mod command;
 mod compare;
 mod components;
 mod computes;
+mod connections;
 mod data;
 mod datastores;
 mod definition;
 mod environments;
+mod features;
 mod files;
 mod jobs;
 mod models;
 mod nested;
+mod network;
 mod notebooks;
 mod online;
 mod part;
 mod permission;
 mod schedules;
+mod serverless;
+mod workspaces;
 
 pub use command::{ByHand, Command, Machines};
 pub use compare::Difference;
@@ -35,19 +41,31 @@ pub use part::{
     Asked, BareName, Container, Content, HeldBack, Origin, Restore, Secrets, StoreFields, Until,
     Without,
 };
+pub(crate) use workspaces::API_VERSIONS as WORKSPACE_VERSIONS;
 
 /// The rows, in the order in which a workspace is listed: what others refer to comes last or is small, so that little
 /// that is created meanwhile has to be fetched one by one.
 pub static KINDS: &[&Kind] = &[
+    &workspaces::ROW,
+    &workspaces::ROLE_ASSIGNMENT,
+    &network::OUTBOUND_RULE,
+    &network::PRIVATE_ENDPOINT,
     &datastores::ROW,
+    &connections::ROW,
     &computes::ROW,
     &environments::ROW,
     &codes::ROW,
     &data::ROW,
     &models::ROW,
     &components::ROW,
+    &features::ENTITY,
+    &features::SET,
+    &serverless::SUBSCRIPTION,
+    &serverless::ENDPOINT,
     &online::ENDPOINT,
     &online::DEPLOYMENT,
+    &batch::ENDPOINT,
+    &batch::DEPLOYMENT,
     &schedules::ROW,
     &jobs::ROW,
     &notebooks::ROW,
@@ -215,7 +233,7 @@ impl Kind {
     pub fn collection(&self) -> Option<&'static str> {
         match self.origin {
             Origin::Collection(path) => Some(path),
-            Origin::Nested { .. } | Origin::Entries => None,
+            _ => None,
         }
     }
 

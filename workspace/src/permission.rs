@@ -8,6 +8,8 @@ use std::fmt;
 
 /// The resource provider whose resources these are.
 pub(crate) const PROVIDER: &str = "Microsoft.MachineLearningServices";
+/// The provider that assigns roles, on resources of every other.
+pub(crate) const AUTHORIZATION: &str = "Microsoft.Authorization";
 const BLOBS: &str = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs";
 const FILES: &str = "Microsoft.Storage/storageAccounts/fileServices";
 /// Last parts of POSTs of the data plane that only ask.
@@ -36,6 +38,14 @@ impl Action {
         Self {
             plane: Plane::Control,
             name: format!("{PROVIDER}/workspaces{slash}{below}/{verb}"),
+        }
+    }
+
+    /// Listing who has which role.
+    pub fn of_assignments(verb: &str) -> Self {
+        Self {
+            plane: Plane::Control,
+            name: format!("{AUTHORIZATION}/roleAssignments/{verb}"),
         }
     }
 
@@ -74,9 +84,9 @@ impl Action {
         &self.name
     }
 
-    /// Whether it is one on workspaces; every other is one on storage accounts.
-    pub fn is_of_workspaces(&self) -> bool {
-        self.name.starts_with(PROVIDER)
+    /// Whether it is one on storage accounts; every other is one on workspaces.
+    pub fn is_of_storage(&self) -> bool {
+        self.name.starts_with("Microsoft.Storage/")
     }
 
     /// The list that it stands in.
@@ -136,6 +146,12 @@ fn of_arm(method: &str, verb: &str, below: &[&str]) -> Action {
         ("POST", Some((act, above))) => (above, format!("{act}/action")),
         _ => (below, verb.to_owned()),
     };
+    if let [providers, provider, _, ..] = below
+        && providers.eq_ignore_ascii_case("providers")
+        && provider.eq_ignore_ascii_case(AUTHORIZATION)
+    {
+        return Action::of_assignments(&verb);
+    }
     let kinds: Vec<&str> = below.iter().step_by(2).copied().collect();
     Action::of_workspace(&kinds.join("/"), &verb)
 }
@@ -184,6 +200,14 @@ mod tests {
         assert_eq!(
             arm("POST /datastores/d/listSecrets"),
             ours("/datastores/listSecrets/action")
+        );
+        assert_eq!(
+            arm("GET /providers/Microsoft.Authorization/roleAssignments"),
+            ["Microsoft.Authorization/roleAssignments/read"]
+        );
+        assert_eq!(
+            arm("GET /onlineEndpoints/e/deployments"),
+            ours("/onlineEndpoints/deployments/read")
         );
         let data = |act: &str, service: &str, rest: &str| {
             of(&format!("{act} https://eastus.api.x/{service}/{ws}/{rest}"))

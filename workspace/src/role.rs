@@ -90,12 +90,12 @@ impl Role {
 
     /// Whether it holds actions on the workspace, so that it is assigned there.
     pub fn is_for_workspaces(&self) -> bool {
-        self.actions.iter().any(Action::is_of_workspaces)
+        self.actions.iter().any(|action| !action.is_of_storage())
     }
 
     /// Whether it holds actions on storage accounts, so that it is assigned there.
     pub fn is_for_storage(&self) -> bool {
-        self.actions.iter().any(|action| !action.is_of_workspaces())
+        self.actions.iter().any(Action::is_of_storage)
     }
 
     /// The definition as `az role definition create` takes it.

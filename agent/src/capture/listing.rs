@@ -6,6 +6,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use archive_format::LineKey;
+use workspace::kind::Origin;
 use workspace::{Content, Error as SourceError, Kind};
 
 use super::item::Found;
@@ -26,16 +27,21 @@ impl Run<'_> {
                 self.list_kind(kind).await?;
             }
         }
-        let listed: u64 = self.counts.kinds().map(|kind| kind.items.listed()).sum();
         let refused = self
             .first_failure
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         match refused {
-            Some(source) if listed == 0 => Err(self.unreadable(source)),
+            Some(source) if !self.has_listed() => Err(self.unreadable(source)),
             _ => Ok(()),
         }
+    }
+
+    /// Whether anything was listed. The workspace's own document was read when it was opened, and says nothing.
+    fn has_listed(&self) -> bool {
+        let mut kinds = self.counts.kinds();
+        kinds.any(|of| of.kind.origin != Origin::Workspace && of.items.listed() > 0)
     }
 
     async fn list_kind(&self, kind: &'static Kind) -> Result<(), Error> {
@@ -98,9 +104,8 @@ impl Run<'_> {
 
     /// A kind's listing ended in an error. Where nothing was ever listed and nothing can be, the run ends.
     fn listing_failed(&self, kind: &'static Kind, error: SourceError) -> Result<(), Error> {
-        let listed = self.counts.kinds().any(|kind| kind.items.listed() > 0);
         if is_out_of_reach(&error) {
-            if !listed {
+            if !self.has_listed() {
                 return Err(self.unreadable(error));
             }
             self.lose(&error);

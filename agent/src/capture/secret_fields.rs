@@ -35,6 +35,8 @@ const ALWAYS: &[&str] = &[
 
 /// Fields that hold one below a field of this name.
 const BELOW: &str = "credentials";
+/// Members that only say who somebody is.
+const NO_SECRET: &[&str] = &["clientid", "tenantid", "resourceid", "authurl"];
 const WITHIN: &[&str] = &[
     "certificate",
     "key",
@@ -52,7 +54,8 @@ const WITHIN: &[&str] = &[
 pub(super) fn take(kind: &Kind, document: &mut Value) -> Vec<Taken> {
     let mut taken = Vec::new();
     if kind.may_hold_secrets() {
-        let place = kind.secrets.map(|secrets| secrets.pointer);
+        let secrets = kind.secrets.filter(|secrets| (secrets.has_any)(document));
+        let place = secrets.map(|secrets| secrets.pointer);
         walk(document, &mut Pointer::root(), &mut |at, value| {
             if holds_secret(at, value, place, kind.free_text) {
                 taken.push(Taken {
@@ -74,7 +77,7 @@ fn holds_secret(at: &Pointer, value: &Value, place: Option<&str>, free_text: &[&
     }
     let field = at.field().to_ascii_lowercase();
     // `secretsType` and `credentialsType` say which sort of credential it is.
-    if field.ends_with("type") {
+    if field.ends_with("type") || NO_SECRET.contains(&field.as_str()) {
         return false;
     }
     let pointer = at.to_string();

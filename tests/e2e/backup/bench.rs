@@ -155,6 +155,7 @@ impl Observer for Seen {
             Event::Item(id, outcome) => format!("{outcome:?} {id}"),
             Event::Gap(gap) => format!("gap {}", gap.item),
             Event::Partial(_) => "partial".to_owned(),
+            Event::NotOffered(kind, _) => format!("no {}", kind.name),
             _ => return,
         };
         self.0.lock().unwrap().push(text);

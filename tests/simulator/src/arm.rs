@@ -1,8 +1,10 @@
 //! Resource manager: subscriptions, resource groups, workspaces and everything below them.
 
+mod assignment;
 mod check;
 mod collection;
 mod delete;
+mod endpoint;
 mod group;
 mod job;
 mod operation;
@@ -31,6 +33,7 @@ use crate::state::State;
 use crate::workspace::{Workspace, WorkspaceKey};
 use place::Place;
 
+pub use assignment::RoleAssignment;
 pub use operation::Operation;
 pub use page::pages;
 pub(crate) use version::missing as missing_api_version;
@@ -42,8 +45,16 @@ pub(crate) fn handle(call: &Call, state: &mut State) -> Answer {
     if call.parts() == ["metadata", "endpoints"] {
         return crate::metadata::endpoints(call, state);
     }
+    let below = WorkspaceKey::of_segments(&call.segments);
+    if let Some((key, rest)) = below
+        .as_ref()
+        .filter(|(_, rest)| assignment::is_meant(rest))
+    {
+        assignment::check(call)?;
+        return assignment::handle(call, state, key, rest);
+    }
     version::check(call, &state.settings.newest)?;
-    match WorkspaceKey::of_segments(&call.segments) {
+    match below {
         Some((key, rest)) => below_workspace(call, state, &key, rest),
         None => above_workspace(call, state),
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use crate::arm::RoleAssignment;
 use crate::artifact::Artifacts;
 use crate::documents::Documents;
 use crate::history::History;
@@ -93,6 +94,8 @@ pub struct Workspace {
     pub deleted: Option<Timestamp>,
     /// Everything below it in ARM.
     pub documents: Documents,
+    /// Who has which role here, by assignments here and above.
+    pub assignments: Vec<RoleAssignment>,
     /// Its runs.
     pub history: History,
     /// Metrics of its runs.

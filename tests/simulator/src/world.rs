@@ -3,13 +3,16 @@
 //! A world is a function of its parameters: same seed, same clock, same content. Documents go through the routes that
 //! everybody uses, so that they are as valid as any; bytes, runs and times past are put into the state directly.
 
+mod access;
 mod assets;
 mod builder;
 mod census;
 mod components;
+mod connections;
 mod data;
 mod decoys;
 mod endpoints;
+mod features;
 mod jobs;
 mod large;
 mod models;
@@ -51,7 +54,8 @@ pub struct World {
     pub notebooks: usize,
     /// Bytes of the largest file of a model.
     pub model_bytes: u64,
-    /// Whether it has what few workspaces have besides: endpoints and their deployments.
+    /// Whether it has what few workspaces have besides: endpoints and their deployments, connections, a
+    /// feature store, rules of its network, assignments of roles.
     pub everything: bool,
 }
 
@@ -108,7 +112,13 @@ impl World {
         schedules::all(&builder)?;
         notebooks::all(&builder)?;
         if self.everything {
+            connections::all(&builder)?;
+            features::all(&builder)?;
             endpoints::online(&builder, &codes)?;
+            endpoints::batch(&builder, &codes)?;
+            endpoints::serverless(&builder)?;
+            access::network(&builder)?;
+            access::roles(&builder);
         }
         Ok(builder.key)
     }

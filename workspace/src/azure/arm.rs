@@ -12,12 +12,9 @@ use super::connection::Connection;
 use super::name::WorkspaceName;
 use super::pager::{self, Page};
 use crate::kind::Origin;
-use crate::permission::PROVIDER;
+pub(crate) use crate::kind::WORKSPACE_VERSIONS;
+use crate::permission::{AUTHORIZATION, PROVIDER};
 use crate::{Document, Error, Form, ItemId, Kind};
-
-/// Api-versions of the workspace itself, the wished one first.
-pub(crate) const WORKSPACE_VERSIONS: &[&str] =
-    &["2025-12-01", "2025-06-01", "2024-10-01", "2024-04-01"];
 
 /// ARM, below one workspace.
 #[derive(Debug)]
@@ -214,7 +211,12 @@ pub(crate) fn item_parts(kind: &Kind, id: &ItemId) -> Result<Vec<String>, Error>
             parts.extend([segment.to_owned(), name.to_owned()]);
             parts
         }
-        Origin::Entries => {
+        Origin::Authorization => {
+            let mut parts = assignments().to_vec();
+            parts.push(id.name.clone());
+            parts
+        }
+        Origin::Workspace | Origin::Entries => {
             return Err(Error::Unsupported {
                 what: format!("asking Resource Manager for {}", kind.name),
             });
@@ -227,6 +229,11 @@ pub(crate) fn item_parts(kind: &Kind, id: &ItemId) -> Result<Vec<String>, Error>
         parts.extend([versions.to_owned(), version.clone()]);
     }
     Ok(parts)
+}
+
+/// Where the assignments of roles at the workspace are, below it.
+pub(crate) fn assignments() -> [String; 3] {
+    ["providers", AUTHORIZATION, "roleAssignments"].map(str::to_owned)
 }
 
 fn url<'a>(

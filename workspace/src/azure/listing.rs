@@ -19,7 +19,8 @@ pub(crate) fn collection<'a>(arm: &'a Arm, kind: &'static Kind) -> ItemStream<'a
     match kind.origin {
         Origin::Collection(path) => of_collection(arm, kind, path),
         Origin::Nested { .. } => of_parents(arm, kind),
-        Origin::Entries => stream::empty().boxed(),
+        Origin::Authorization => own_assignments(arm, kind),
+        Origin::Workspace | Origin::Entries => stream::empty().boxed(),
     }
 }
 
@@ -41,6 +42,22 @@ fn of_collection<'a>(arm: &'a Arm, kind: &'static Kind, path: &'static str) -> I
             .try_flatten()
             .boxed(),
     }
+}
+
+/// Those that were made at the workspace: the list has what was made above it too.
+fn own_assignments<'a>(arm: &'a Arm, kind: &'static Kind) -> ItemStream<'a> {
+    let own = arm.name.arm_id();
+    let parts = super::arm::assignments().to_vec();
+    let all = items(arm, kind, parts, kind.list_query, |name| {
+        ItemId::new(kind.name, name)
+    });
+    all.try_filter(move |listed| {
+        let document = listed.document.as_ref();
+        let scope = document.and_then(|document| document.value.pointer("/properties/scope"));
+        let scope = scope.and_then(Value::as_str).unwrap_or_default();
+        std::future::ready(scope.trim_end_matches('/').eq_ignore_ascii_case(&own))
+    })
+    .boxed()
 }
 
 /// A container and the first page of its versions, asked for ahead, and then the rest of them.

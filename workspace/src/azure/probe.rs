@@ -204,7 +204,13 @@ async fn of_kind(arm: &Arm, kind: &'static Kind) -> Vec<Probe> {
         Origin::Nested { parent, segment } => {
             (format!("{parent}/{segment}"), vec![parent, NOBODY, segment])
         }
-        Origin::Entries => return Vec::new(),
+        Origin::Authorization => {
+            let parts = super::arm::assignments();
+            let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+            let action = Action::of_assignments("read");
+            return vec![ask_arm(arm, vec![action], &parts, versions).await];
+        }
+        Origin::Workspace | Origin::Entries => return Vec::new(),
     };
     let action = Action::of_workspace(&collection, "read");
     let mut probes = vec![ask_arm(arm, vec![action], &parts, versions).await];

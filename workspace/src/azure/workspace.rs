@@ -24,7 +24,7 @@ use super::share_snapshot::ShareSnapshot;
 use super::ways::Ways;
 use super::write::MayWrite;
 use super::{listing, metric, range, secrets, tier};
-use crate::kind::KINDS;
+use crate::kind::{KINDS, Origin};
 use crate::{
     ByteStream, Content, Details, Document, Entry, Error, FilePath, Form, FoundRun, Identity,
     ItemId, Kind, Listed, Location, RunList, Secret, SourceFile, Workspace,
@@ -187,6 +187,15 @@ impl AzureWorkspace {
         Ok(details)
     }
 
+    /// The workspace as an item of its kind.
+    fn itself(&self, kind: &'static Kind) -> Listed {
+        Listed {
+            id: ItemId::new(kind.name, &self.arm.name.workspace),
+            document: Some(self.document.clone()),
+            file: None,
+        }
+    }
+
     /// What the listing of an item names as the place of its bytes.
     fn uri_of(item: &Listed) -> Option<&str> {
         let document = item.document.as_ref()?;
@@ -274,6 +283,9 @@ impl Workspace for AzureWorkspace {
         if kind.content == Content::Share {
             return self.list_notebooks(kind);
         }
+        if kind.origin == Origin::Workspace {
+            return stream::iter([Ok(self.itself(kind))]).boxed();
+        }
         if kind.store.is_none() {
             return listing::collection(&self.arm, kind);
         }
@@ -293,6 +305,11 @@ impl Workspace for AzureWorkspace {
             let place = self.notebooks_to_read().await?;
             let file = share::entry(&self.way_to(&place).await?, &place, &path).await?;
             return Ok(file.map(|file| entry_of_share(kind, file)));
+        }
+        if kind.origin == Origin::Workspace {
+            let own = self.itself(kind);
+            let named = own.id.name.eq_ignore_ascii_case(&id.name);
+            return Ok(named.then_some(own));
         }
         let document = self.arm.item(kind, id).await?;
         Ok(document.map(|document| Listed {

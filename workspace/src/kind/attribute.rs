@@ -72,9 +72,10 @@ pub(super) fn of_resource(documents: &[Document], name: &AttributeName) -> Optio
         }
         AttributeName::Type => type_of(arm),
         AttributeName::Tag(tag) => Some(
-            arm.pointer("/properties/tags")
-                .and_then(|tags| tags.get(tag))
-                .and_then(Value::as_str)
+            // Resources that are tracked have their tags at the top.
+            ["/properties/tags", "/tags"]
+                .iter()
+                .find_map(|at| arm.pointer(at)?.get(tag)?.as_str())
                 .map_or(AttributeValue::Absent, |tag| {
                     AttributeValue::Text(tag.to_owned())
                 }),
@@ -158,6 +159,11 @@ fn type_of(arm: &Value) -> Option<AttributeValue> {
         "/properties/computeType",
         "/properties/environmentType",
         "/properties/action/actionType",
+        "/properties/category",
+        "/properties/endpointComputeType",
+        "/properties/authMode",
+        "/properties/principalType",
+        "/kind",
     ]
     .iter()
     .find_map(|pointer| text(arm, pointer))

@@ -45,7 +45,8 @@ pub(super) const BARE_NAMES: &[BareName] = &[
     },
 ];
 
-const fn compute(at: &'static str) -> BareName {
+/// A field that names a compute, or says that there is none.
+pub(super) const fn compute(at: &'static str) -> BareName {
     BareName {
         at,
         kinds: &["computes"],

@@ -28,7 +28,18 @@ pub(super) const FREE_TEXT: &[&str] = &[
     "/properties/codeConfiguration/scoringScript",
 ];
 
-pub(super) static ENDPOINT: Kind = Kind {
+/// Fields of a deployment that only the service writes.
+pub(super) const DEPLOYMENT_READ_ONLY: &[&str] = &[
+    "/id",
+    "/name",
+    "/type",
+    "/systemData",
+    "/identity/principalId",
+    "/identity/tenantId",
+    "/properties/provisioningState",
+];
+
+pub(super) const ENDPOINT: Kind = Kind {
     name: "onlineEndpoints",
     singular: "online endpoint",
     origin: Origin::Collection("onlineEndpoints"),
@@ -83,7 +94,7 @@ pub(super) fn is_opened_by_key(document: &Value) -> bool {
     mode.and_then(Value::as_str) == Some("Key")
 }
 
-pub(super) static DEPLOYMENT: Kind = Kind {
+pub(super) const DEPLOYMENT: Kind = Kind {
     name: "onlineDeployments",
     singular: "online deployment",
     origin: Origin::Nested {
@@ -93,15 +104,7 @@ pub(super) static DEPLOYMENT: Kind = Kind {
     optional: true,
     free_text: FREE_TEXT,
     region_fields: &["/location"],
-    read_only: &[
-        "/id",
-        "/name",
-        "/type",
-        "/systemData",
-        "/identity/principalId",
-        "/identity/tenantId",
-        "/properties/provisioningState",
-    ],
+    read_only: DEPLOYMENT_READ_ONLY,
     create_only: &[
         "/location",
         "/properties/endpointComputeType",

@@ -15,6 +15,10 @@ pub enum Origin {
         /// The path part between the names.
         segment: &'static str,
     },
+    /// The workspace itself is the only item.
+    Workspace,
+    /// What `Microsoft.Authorization` has at the workspace itself, and not only above it.
+    Authorization,
     /// Its items are entries of a share or folder, as the content says.
     Entries,
 }

@@ -11,6 +11,9 @@ impl Kind {
         let mut actions: Vec<Action> = collections
             .map(|collection| Action::of_workspace(&collection, "read"))
             .collect();
+        if self.origin == Origin::Authorization {
+            actions.push(Action::of_assignments("read"));
+        }
         match self.content {
             Content::Uri(_) => actions.push(Action::of_blobs("read")),
             Content::Run => {
@@ -63,7 +66,8 @@ impl Kind {
         let collection = match self.origin {
             Origin::Collection(path) => path.to_owned(),
             Origin::Nested { parent, segment } => format!("{parent}/{segment}"),
-            Origin::Entries => return Vec::new(),
+            Origin::Workspace => String::new(),
+            Origin::Authorization | Origin::Entries => return Vec::new(),
         };
         let versions = self
             .container

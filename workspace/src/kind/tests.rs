@@ -26,6 +26,7 @@ fn rows_do_not_contradict_themselves() {
         let is_entry = kind.origin == Origin::Entries;
         assert_eq!(is_entry, kind.api_versions.is_empty(), "{}", kind.name);
         assert_eq!(is_entry, kind.named_by_path, "{}", kind.name);
+        assert_ne!(is_entry, kind.is_resource(), "{}", kind.name);
         assert!(!kind.singular.is_empty() && !kind.order_reason.is_empty());
         for held in kind.held_back {
             assert!(serde_json::from_str::<Value>(held.value).is_ok());

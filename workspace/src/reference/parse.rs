@@ -57,6 +57,7 @@ fn kind_of_field(field: &str) -> Option<&'static str> {
         "model" => "models",
         "job" | "sourcejob" | "jobname" => "jobs",
         "data" | "dataset" => "data",
+        "entities" => "featurestoreEntities",
         _ => return None,
     })
 }

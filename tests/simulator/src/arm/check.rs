@@ -89,6 +89,26 @@ pub(super) fn kind(
             _ => Ok(()),
         },
         ["jobs"] => job(name, properties),
+        ["onlineEndpoints" | "batchEndpoints"] => {
+            super::endpoint::check(state, workspace, place, name, properties)
+        }
+        ["serverlessEndpoints"] => super::endpoint::check_serverless(workspace, name, properties),
+        ["privateEndpointConnections"]
+            if workspace.documents.get(&place.collection, name).is_none() =>
+        {
+            Err(bad_request(
+                "BadRequest",
+                format!(
+                    "The private endpoint connection '{name}' is made from the side of the private endpoint."
+                ),
+            ))
+        }
+        ["outboundRules"] if text("category").is_some_and(|sort| sort != "UserDefined") => {
+            Err(bad_request(
+                "ValidationError",
+                format!("The outbound rule '{name}' may only be of category UserDefined."),
+            ))
+        }
         _ => Ok(()),
     }
 }

@@ -23,6 +23,8 @@ pub(crate) enum Finish {
     Now,
     /// By an operation whose status has this route name.
     Later(&'static str),
+    /// The same, with nothing but `202` and the place where to look (`Location`).
+    Elsewhere(&'static str),
 }
 
 /// A member that is written, never shown, and given by a POST.
@@ -89,6 +91,7 @@ pub(crate) const OTHER: Collection = Collection {
 };
 
 const MFE: Finish = Finish::Later("mfeOperationsStatus");
+const NETWORK: Finish = Finish::Elsewhere("workspaceOperationsStatus");
 const COMPUTE: Finish = Finish::Later("computeOperationsStatus");
 
 /// A container of versions.
@@ -249,7 +252,27 @@ fn endpoints() -> Vec<Collection> {
         Collection {
             path: &["serverlessEndpoints"],
             secret: keys("listKeys"),
+            create_only: &["modelSettings"],
+            read_only: &[
+                "provisioningState",
+                "endpointState",
+                "inferenceEndpoint",
+                "marketplaceSubscriptionId",
+            ],
             ..endpoint
+        },
+        Collection {
+            path: &["marketplaceSubscriptions"],
+            put: MFE,
+            delete: MFE,
+            create_only: &["modelId"],
+            read_only: &[
+                "provisioningState",
+                "marketplacePlan",
+                "marketplaceSubscriptionStatus",
+            ],
+            required: &["modelId"],
+            ..OTHER
         },
     ]
 }
@@ -326,6 +349,19 @@ fn others() -> Vec<Collection> {
             ],
             required: &["computeType"],
             name: (2, 32, "-"),
+            ..OTHER
+        },
+        Collection {
+            path: &["outboundRules"],
+            put: NETWORK,
+            delete: NETWORK,
+            read_only: &["status", "errorInformation", "parentRuleNames"],
+            required: &["type", "destination"],
+            provisioning: false,
+            ..OTHER
+        },
+        Collection {
+            path: &["privateEndpointConnections"],
             ..OTHER
         },
         Collection {

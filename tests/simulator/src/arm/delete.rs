@@ -45,7 +45,7 @@ pub(crate) fn one(
     let (subscription, location) = (workspace.subscription.clone(), workspace.location.clone());
     match place.row.delete {
         Finish::Now => Ok(Reply::empty(StatusCode::OK)),
-        Finish::Later(route) => {
+        Finish::Later(route) | Finish::Elsewhere(route) => {
             let reply = Reply::empty(StatusCode::ACCEPTED);
             let at = (subscription.as_str(), location.as_str(), route);
             Ok(operation::start(

@@ -35,7 +35,14 @@ const FREE: [&str; 19] = [
     "properties",
     "flavors",
 ];
-const ASSETS: [&str; 5] = ["environments", "models", "data", "components", "codes"];
+const ASSETS: [&str; 6] = [
+    "environments",
+    "models",
+    "data",
+    "components",
+    "codes",
+    "featurestoreEntities",
+];
 
 /// What a string may lead to.
 #[derive(Debug, Clone, PartialEq, Eq)]

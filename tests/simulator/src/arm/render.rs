@@ -79,8 +79,17 @@ fn properties_of(
         }
         ["models", "versions"] => insert_default(&mut properties, "flavors", json!({})),
         ["computes"] => compute(resource, &mut properties),
-        ["onlineEndpoints" | "batchEndpoints" | "serverlessEndpoints"] => {
-            endpoint(workspace, resource, &mut properties)
+        ["onlineEndpoints" | "batchEndpoints"] => endpoint(workspace, resource, &mut properties),
+        ["serverlessEndpoints"] => serverless(workspace, resource, &mut properties),
+        ["marketplaceSubscriptions"] => {
+            let plan = json!({"offerId": "model-offer", "planId": "model-plan", "publisherId": "publisher"});
+            properties.insert("marketplacePlan".into(), plan);
+            properties.insert("marketplaceSubscriptionStatus".into(), json!("Subscribed"));
+        }
+        ["outboundRules"] => {
+            insert_default(&mut properties, "category", json!("UserDefined"));
+            insert_default(&mut properties, "status", json!("Active"));
+            insert_default(&mut properties, "parentRuleNames", json!([]));
         }
         _ => {}
     }
@@ -115,6 +124,35 @@ fn endpoint(workspace: &Workspace, resource: &Resource, properties: &mut Map<Str
     );
     properties.insert("scoringUri".into(), json!(format!("{host}/score")));
     properties.insert("swaggerUri".into(), json!(format!("{host}/swagger.json")));
+}
+
+fn serverless(workspace: &Workspace, resource: &Resource, properties: &mut Map<String, Value>) {
+    let host = format!(
+        "https://{}.{}.models.simulated",
+        resource.name, workspace.location
+    );
+    let model = properties
+        .get("modelSettings")
+        .and_then(|settings| settings.get("modelId"));
+    let subscriptions = workspace.documents.list("marketplaceSubscriptions");
+    let own = subscriptions.iter().find(|one| {
+        one.properties()
+            .and_then(|properties| properties.get("modelId"))
+            == model
+    });
+    let subscription = own.map(|own| {
+        format!(
+            "{}/marketplaceSubscriptions/{}",
+            workspace.arm_id(),
+            own.name
+        )
+    });
+    properties.insert("endpointState".into(), json!("Online"));
+    properties.insert(
+        "inferenceEndpoint".into(),
+        json!({"uri": host, "headers": {}}),
+    );
+    properties.insert("marketplaceSubscriptionId".into(), json!(subscription));
 }
 
 /// Latest version by time of creation, and the number that a client takes next.

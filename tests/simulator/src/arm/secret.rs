@@ -45,7 +45,11 @@ pub(crate) fn split(
         .as_ref()
         .and_then(Value::as_object)
         .is_some_and(|map| map.keys().any(|name| name != "secretsType"));
-    if has_secret { found } else { keeps.cloned() }
+    // Keys of an endpoint are taken when it is made, and never again.
+    match keeps {
+        Some(kept) if !has_secret || last == "keys" => Some(kept.clone()),
+        _ => found.filter(|_| has_secret),
+    }
 }
 
 /// Answers `POST …/listSecrets`, `listKeys`, `listsecrets`.
@@ -71,7 +75,12 @@ pub(crate) fn give(
         .documents
         .get(&place.collection, name)
         .ok_or_else(|| read::not_found(place, name))?;
+    let by_key = text_of(resource, "authMode").is_none_or(|mode| mode == "Key");
     match secret.member {
+        "keys" if !by_key => Err(super::bad_request(
+            "BadRequest",
+            format!("The endpoint '{name}' lets nobody in by key."),
+        )),
         "keys" => ok(&resource.secrets.clone().unwrap_or_else(|| json!({"primaryKey": format!("{name}-primary"), "secondaryKey": format!("{name}-secondary")}))),
         "credentials" => {
             let mut document = render::resource(workspace, place, resource, &state.cloud, call.now);
@@ -80,6 +89,10 @@ pub(crate) fn give(
         }
         _ => datastore(call, state, resource),
     }
+}
+
+fn text_of<'a>(resource: &'a Resource, member: &str) -> Option<&'a str> {
+    resource.properties()?.get(member)?.as_str()
 }
 
 /// The secret of a datastore; with `expirableSecret` an account key is answered by a signature that dies with it.
@@ -96,12 +109,7 @@ fn datastore(call: &Call, state: &State, resource: &Resource) -> Answer {
     if !expirable || secrets.get("secretsType").and_then(Value::as_str) != Some("AccountKey") {
         return ok(secrets);
     }
-    let text = |name: &str| {
-        resource
-            .properties()
-            .and_then(|p| p.get(name))
-            .and_then(Value::as_str)
-    };
+    let text = |name: &str| text_of(resource, name);
     let (service, container) = match (text("containerName"), text("fileShareName")) {
         (Some(container), _) => (Service::Blob, container),
         (None, Some(share)) => (Service::File, share),

@@ -89,6 +89,7 @@ pub fn create(state: &mut State, spec: &WorkspaceSpec, now: Timestamp) -> Worksp
         ready: now,
         deleted: None,
         documents: Documents::default(),
+        assignments: Vec::new(),
         history: History::new(salt),
         metrics: Default::default(),
         artifacts: Default::default(),

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::collection::Finish;
 use super::operation::{self, Told};
 use super::place::Place;
-use super::{bad_request, check, job, read, reference, render, secret};
+use super::{bad_request, check, endpoint, job, read, reference, render, secret};
 use crate::call::Call;
 use crate::clock::later;
 use crate::documents::Resource;
@@ -41,6 +41,7 @@ pub(crate) fn put(
     check::parent(workspace, place)?;
     check::members(place, name, properties(&body), old.is_some())?;
     check::kind(call, state, workspace, place, name, properties(&body))?;
+    endpoint::check_region(workspace, place, &body)?;
     reference::check(workspace, &Value::Object(body.clone()))?;
     if let Some(old) = &old {
         let shown = render::resource(workspace, place, old, &state.cloud, call.now);
@@ -219,7 +220,7 @@ fn resource(
         resource.created = old.created;
         resource.created_by = old.created_by;
     }
-    if matches!(place.row.put, Finish::Later(_)) {
+    if place.row.put != Finish::Now {
         resource.ready = later(call.now, state.settings.operation);
     }
     resource
@@ -309,17 +310,14 @@ fn answer(
     let reply = Reply::json(status, &body);
     match place.row.put {
         Finish::Now => Ok(reply),
-        Finish::Later(route) => {
+        Finish::Later(route) | Finish::Elsewhere(route) => {
+            let (reply, told) = match place.row.put {
+                Finish::Elsewhere(_) => (Reply::empty(StatusCode::ACCEPTED), Told::ByLocation),
+                _ => (reply, Told::ByStatus),
+            };
             let result = body.get("id").and_then(Value::as_str).map(str::to_owned);
             let at = (subscription.as_str(), location.as_str(), route);
-            Ok(operation::start(
-                call,
-                state,
-                reply,
-                at,
-                Told::ByStatus,
-                result,
-            ))
+            Ok(operation::start(call, state, reply, at, told, result))
         }
     }
 }

@@ -79,6 +79,14 @@ impl Census {
             }
         }
         self.count_empty_lists(workspace);
+        let own = workspace.arm_id();
+        let assignments = &workspace.assignments;
+        let here = assignments.iter().filter(|one| one.scope == own).count();
+        self.items.insert("roleAssignments".to_owned(), here);
+        let requests = arm::pages(assignments.len(), page);
+        self.list_requests
+            .insert("roleAssignments".to_owned(), requests);
+        self.items.insert("workspaces".to_owned(), 1);
     }
 
     /// A list of which nothing was ever written takes a request too.

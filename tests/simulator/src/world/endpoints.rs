@@ -1,4 +1,4 @@
-//! Endpoints: opened by keys and by tokens, with two deployments that share the traffic, and one without any.
+//! Endpoints and deployments: online ones opened by keys and by tokens, a batch endpoint, a serverless one.
 
 use serde_json::json;
 
@@ -53,4 +53,57 @@ pub(super) fn online(builder: &Builder<'_>, codes: &[String]) -> Result<(), Erro
         &endpoint("AADToken", json!({})),
         at,
     )
+}
+
+/// A batch endpoint with two deployments, one of a model and one of a pipeline.
+pub(super) fn batch(builder: &Builder<'_>, codes: &[String]) -> Result<(), Error> {
+    let location = &builder.world.spec.location;
+    let at = builder.ago(24 * 11);
+    let endpoint = |defaults: serde_json::Value| {
+        json!({
+            "location": location, "identity": {"type": "SystemAssigned"}, "tags": {"team": "nightly"},
+            "properties": {"authMode": "AADToken", "description": "Every night", "properties": {}, "defaults": defaults},
+        })
+    };
+    builder.put_whole("batchEndpoints/nightly", &endpoint(json!({})), at)?;
+    let model = MODELS.first().map_or("", |(name, _)| *name);
+    let by_model = json!({
+        "model": {"referenceType": "Id", "assetId": builder.id(&format!("models/{model}/versions/1"))},
+        "environmentId": builder.id("environments/sklearn-train/versions/1"),
+        "codeConfiguration": {"codeId": codes.first(), "scoringScript": "src/evaluate.py"},
+        "compute": builder.id("computes/cpu-cluster"), "errorThreshold": -1, "loggingLevel": "Info",
+        "maxConcurrencyPerInstance": 1, "miniBatchSize": 10, "outputAction": "AppendRow",
+        "outputFileName": "predictions.csv", "resources": {"instanceCount": 2},
+        "retrySettings": {"maxRetries": 3, "timeout": "PT30S"}, "properties": {},
+    });
+    let by_place = json!({
+        "model": {"referenceType": "DataPath", "datastoreId": builder.id("datastores/workspaceblobstore"), "path": "models/x"},
+        "compute": builder.id("computes/cpu-cluster"), "properties": {},
+    });
+    for (name, properties) in [("by-model", by_model), ("by-place", by_place)] {
+        let body = json!({"location": location, "tags": {}, "properties": properties});
+        builder.put_whole(
+            &format!("batchEndpoints/nightly/deployments/{name}"),
+            &body,
+            at,
+        )?;
+    }
+    let chosen = endpoint(json!({"deploymentName": "by-model"}));
+    builder.put_whole("batchEndpoints/nightly", &chosen, at)
+}
+
+/// A model that others host, with the subscription to it.
+pub(super) fn serverless(builder: &Builder<'_>) -> Result<(), Error> {
+    let at = builder.ago(24 * 10);
+    let model = "azureml://registries/azureml-meta/models/Llama-2-7b";
+    builder.put(
+        "marketplaceSubscriptions/llama",
+        json!({"modelId": model}),
+        at,
+    )?;
+    let body = json!({
+        "location": builder.world.spec.location, "tags": {"team": "nlp"}, "sku": {"name": "Consumption"},
+        "properties": {"authMode": "Key", "modelSettings": {"modelId": model}, "contentSafety": {"contentSafetyStatus": "Enabled"}},
+    });
+    builder.put_whole("serverlessEndpoints/llama", &body, at)
 }
