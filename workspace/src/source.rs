@@ -8,6 +8,7 @@ use futures::stream::BoxStream;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
+use crate::azure::WorkspaceName;
 use crate::{Document, Error, FilePath, ItemId, Kind, SourceFile};
 
 /// A stream of a file's bytes, in pieces of at most 4 MiB.
@@ -33,6 +34,23 @@ pub enum Identity {
     },
     /// A folder, by its absolute path.
     Folder(std::path::PathBuf),
+}
+
+impl Identity {
+    /// The ARM id of a workspace in Azure.
+    pub fn arm_id(&self) -> Option<String> {
+        let Self::Azure {
+            subscription,
+            resource_group,
+            workspace,
+            ..
+        } = self
+        else {
+            return None;
+        };
+        let name = WorkspaceName::new(subscription, resource_group, workspace);
+        name.ok().map(|name| name.arm_id())
+    }
 }
 
 /// An item as its kind's listing shows it.

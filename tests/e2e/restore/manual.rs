@@ -7,6 +7,7 @@ use ::restore::{Action, ManualStep, OnConflict, Options, Plan, Request};
 use http::Method;
 use serde_json::{Map, Value, json};
 use simulator::Caller;
+use simulator::world::World;
 
 use super::bench::{Bench, Watch};
 
@@ -25,6 +26,12 @@ fn names(
     let items = state.workspaces[&bench.source].documents.list(kind);
     let wanted = items.into_iter().filter(|item| wanted(&item.body));
     wanted.map(|item| format!("{kind}/{}", item.name)).collect()
+}
+
+/// Whether a shell reads a command, without running it.
+fn is_read_by_a_shell(command: &str) -> bool {
+    let read = Command::new("sh").args(["-n", "-c", command]).output();
+    read.unwrap().status.success()
 }
 
 fn items(steps: &[&ManualStep]) -> BTreeSet<String> {
@@ -54,12 +61,15 @@ async fn what_a_restore_leaves_to_a_person_is_said_as_commands() {
         "{told:?} {locked:?}"
     );
     for step in &plan.manual {
-        assert!(step.command.contains("'ws-recovery'"), "{}", step.command);
-        let read = Command::new("sh")
-            .args(["-n", "-c", &step.command])
-            .output()
-            .unwrap();
-        assert!(read.status.success(), "{}", step.command);
+        // What is said of the source's own services names those.
+        let own = ["az keyvault ", "az monitor "];
+        let of_source = own.iter().any(|start| step.command.starts_with(start));
+        assert!(
+            of_source || step.command.contains("ws-recovery"),
+            "{}",
+            step.command
+        );
+        assert!(is_read_by_a_shell(&step.command), "{}", step.command);
     }
     // Nothing of a document and no secret is in a plan file, and it reads back.
     let text = plan.to_json().unwrap();
@@ -222,4 +232,64 @@ async fn computes_are_made_in_the_targets_region_where_they_are_asked_for() {
     }
     let again = bench.plan_request(&bench.target, &request).await;
     assert_eq!(actions(&again), BTreeSet::from([Action::Skip]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn roles_settings_and_the_network_are_left_to_a_person_as_commands() {
+    let bench = Bench::of(&World::everything(3)).await;
+    let selectors = [
+        "workspaces",
+        "roleAssignments",
+        "privateEndpointConnections",
+    ];
+    let request = bench.request(&selectors, OnConflict::Fail);
+    let plan = bench.plan_request(&bench.target, &request).await;
+    let (principals, target) = {
+        let state = bench.simulator.state();
+        let source = &state.workspaces[&bench.source];
+        let own = source.arm_id();
+        let own = source.assignments.iter().filter(|it| it.scope == own);
+        let principals: BTreeSet<String> = own.map(|it| it.principal.clone()).collect();
+        (principals, state.workspaces[&bench.target].arm_id())
+    };
+    assert_eq!(principals.len(), 2);
+    let roles: Vec<&ManualStep> = of(&plan, "give ")
+        .into_iter()
+        .filter(|step| step.command.starts_with("az role assignment create "))
+        .collect();
+    assert_eq!(roles.len(), principals.len(), "{roles:#?}");
+    for principal in &principals {
+        let option = format!("--assignee-object-id {principal} ");
+        let found = roles.iter().filter(|step| step.command.contains(&option));
+        assert_eq!(found.count(), 1, "{principal}: {roles:#?}");
+    }
+    assert!(
+        roles
+            .iter()
+            .all(|step| step.command.contains(&format!("--scope {target}")))
+    );
+    let [settings] = of(&plan, "give the target the settings")[..] else {
+        panic!("{:#?}", plan.manual);
+    };
+    for option in [
+        "--name ws-recovery",
+        "--description 'Where everything is made'",
+        "--image-build-compute cpu-cluster",
+        "--set 'tags.owner=platform'",
+    ] {
+        assert!(settings.command.contains(option), "{}", settings.command);
+    }
+    let [endpoint] = of(&plan, "make a private endpoint")[..] else {
+        panic!("{:#?}", plan.manual);
+    };
+    let option = format!("--private-connection-resource-id {target} ");
+    assert!(endpoint.command.contains(&option), "{}", endpoint.command);
+    assert_eq!(of(&plan, "copy the secrets").len(), 1);
+    for step in &plan.manual {
+        assert!(is_read_by_a_shell(&step.command), "{}", step.command);
+    }
+
+    // Into the same workspace nothing of that is to be done.
+    let plan = bench.plan_request(&bench.source, &request).await;
+    assert_eq!(plan.manual, []);
 }

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{Kind, Origin, PLAIN, Restore, attribute};
+use super::{ByHand, Command, Kind, Origin, PLAIN, Restore, attribute};
 use crate::ItemId;
 
 pub(super) static OUTBOUND_RULE: Kind = Kind {
@@ -59,5 +59,46 @@ pub(super) static PRIVATE_ENDPOINT: Kind = Kind {
         "whoever owns the private endpoint makes it; the workspace only approves it",
         "make a private endpoint to the target, and approve it there",
     )],
+    by_hand: endpoint_to_the_target,
     ..PLAIN
 };
+
+/// The private endpoint that leads to the target as one led to the source. Which subnet it lies in, no document says.
+fn endpoint_to_the_target(hand: &ByHand<'_>) -> Vec<Command> {
+    let id = hand.document.pointer("/properties/privateEndpoint/id");
+    let parts: Vec<&str> = id
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .split('/')
+        .collect();
+    let (["", _, subscription, _, group, .., name], Some(target)) =
+        (parts.as_slice(), hand.target.arm_id())
+    else {
+        return Vec::new();
+    };
+    let words = [
+        "az",
+        "network",
+        "private-endpoint",
+        "create",
+        "--subscription",
+        subscription,
+        "--resource-group",
+        group,
+        "--name",
+        &format!("{name}-restored"),
+        "--subnet",
+        "ID-OF-ITS-SUBNET",
+        "--private-connection-resource-id",
+        &target,
+        "--group-id",
+        "amlworkspace",
+        "--connection-name",
+        name,
+    ];
+    vec![Command {
+        what: format!("make a private endpoint to the target as {name} is one to the source"),
+        why: "whoever owns the network makes it, and the workspace only approves it",
+        words: words.map(str::to_owned).to_vec(),
+    }]
+}

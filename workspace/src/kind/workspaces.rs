@@ -1,6 +1,9 @@
 //! The workspace itself with its settings, and who may do what in it.
 
-use super::{Kind, Origin, PLAIN, definition};
+use serde_json::Value;
+
+use super::{ByHand, Command, Kind, Origin, PLAIN, definition};
+use crate::Identity;
 
 /// Api-versions of the workspace itself, the wished one first.
 pub(crate) const API_VERSIONS: &[&str] = &["2025-12-01", "2025-06-01", "2024-10-01", "2024-04-01"];
@@ -63,6 +66,7 @@ pub(super) static ROW: Kind = Kind {
         "the target is a workspace of its own, with its own storage, key vault and network",
         "set what it should share with the source",
     )],
+    by_hand: settings,
     ..PLAIN
 };
 
@@ -91,5 +95,140 @@ pub(super) static ROLE_ASSIGNMENT: Kind = Kind {
         "it lets somebody in, which a person decides",
         "assign the role on the target",
     )],
+    by_hand: assignment,
     ..PLAIN
 };
+
+/// Options of `az ml workspace update` for settings that people choose.
+const SETTINGS: &[(&str, &str)] = &[
+    ("/properties/description", "--description"),
+    ("/properties/friendlyName", "--display-name"),
+    ("/properties/imageBuildCompute", "--image-build-compute"),
+    ("/properties/publicNetworkAccess", "--public-network-access"),
+];
+
+/// The settings of the source that the target has otherwise, and what lies in services beside it.
+fn settings(hand: &ByHand<'_>) -> Vec<Command> {
+    let mut commands: Vec<Command> = own_settings(hand).into_iter().collect();
+    let named = |pointer: &str| -> Option<(String, String)> {
+        let id = hand.document.pointer(pointer)?.as_str()?;
+        Some((id.to_owned(), id.rsplit('/').next()?.to_owned()))
+    };
+    if let Some((_, name)) = named("/properties/keyVault") {
+        let query = ["--query", "[].name", "--output", "tsv"];
+        let words = ["az", "keyvault", "secret", "list", "--vault-name", &name];
+        commands.push(Command {
+            what: format!("copy the secrets that jobs read from the key vault {name}"),
+            why: "what people put into a key vault is in no snapshot",
+            words: words.into_iter().chain(query).map(str::to_owned).collect(),
+        });
+    }
+    if let Some((id, name)) = named("/properties/applicationInsights") {
+        let words = [
+            "az",
+            "monitor",
+            "app-insights",
+            "component",
+            "show",
+            "--ids",
+            &id,
+        ];
+        commands.push(Command {
+            what: format!("keep what {name} has recorded"),
+            why: "logs of endpoints lie in Application Insights, and no restore copies them",
+            words: words.map(str::to_owned).to_vec(),
+        });
+    }
+    commands
+}
+
+fn own_settings(hand: &ByHand<'_>) -> Option<Command> {
+    let Identity::Azure {
+        subscription,
+        resource_group,
+        workspace,
+        ..
+    } = hand.target
+    else {
+        return None;
+    };
+    let mut options: Vec<String> = Vec::new();
+    let actual = |pointer: &str| hand.actual.and_then(|actual| actual.pointer(pointer));
+    for (pointer, option) in SETTINGS {
+        let own = hand.document.pointer(pointer);
+        // A name for people that nobody gave is the workspace's own.
+        let own = own.filter(|own| actual(pointer) != Some(own) && *own != &hand.id.name);
+        if let Some(text) = own.and_then(Value::as_str).filter(|text| !text.is_empty()) {
+            options.extend([(*option).to_owned(), text.to_owned()]);
+        }
+    }
+    let tags = hand.document.pointer("/tags").and_then(Value::as_object);
+    for (name, value) in tags.into_iter().flatten() {
+        let there = actual("/tags").and_then(|tags| tags.get(name));
+        if let Some(text) = value.as_str().filter(|_| there != Some(value)) {
+            options.extend(["--set".to_owned(), format!("tags.{name}={text}")]);
+        }
+    }
+    if options.is_empty() {
+        return None;
+    }
+    let words = [
+        "az",
+        "ml",
+        "workspace",
+        "update",
+        "--subscription",
+        subscription,
+        "--resource-group",
+        resource_group,
+        "--name",
+        workspace,
+    ];
+    Some(Command {
+        what: "give the target the settings of the source".to_owned(),
+        why: "the target is a workspace of its own, and keeps its own settings",
+        words: words
+            .into_iter()
+            .map(str::to_owned)
+            .chain(options)
+            .collect(),
+    })
+}
+
+/// Lets somebody into the target who was let into the source.
+fn assignment(hand: &ByHand<'_>) -> Vec<Command> {
+    let text = |pointer: &str| hand.document.pointer(pointer).and_then(Value::as_str);
+    let role = text("/properties/roleDefinitionId").and_then(|id| id.rsplit('/').next());
+    let (Some(principal), Some(role), Some(scope)) =
+        (text("/properties/principalId"), role, hand.target.arm_id())
+    else {
+        return Vec::new();
+    };
+    let mut words = vec![
+        "az",
+        "role",
+        "assignment",
+        "create",
+        "--assignee-object-id",
+        principal,
+        "--role",
+        role,
+        "--scope",
+        &scope,
+    ];
+    for (pointer, option) in [
+        ("/properties/principalType", "--assignee-principal-type"),
+        ("/properties/description", "--description"),
+        ("/properties/condition", "--condition"),
+        ("/properties/conditionVersion", "--condition-version"),
+    ] {
+        if let Some(said) = text(pointer) {
+            words.extend([option, said]);
+        }
+    }
+    vec![Command {
+        what: format!("give {principal} the role {role} on the target"),
+        why: "it lets somebody in, which a person decides",
+        words: words.into_iter().map(str::to_owned).collect(),
+    }]
+}
