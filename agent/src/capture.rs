@@ -109,6 +109,9 @@ async fn begin<'a>(
     let started = policy.clock.now();
     let identity = source.identity().clone();
     let named = serde_json::to_value(&identity).map_err(|source| Error::Remember { source })?;
+    if let Err(error) = source.discover().await {
+        observer.event(&Event::Undiscovered(&reason::of(&error)));
+    }
     let staging = Staging::new().await?;
     let previous = Previous::open(repository, &policy.name, &named, started, staging.clone());
     let previous = previous.await.map_err(broken)?;

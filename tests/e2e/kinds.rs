@@ -3,4 +3,5 @@
 mod absent;
 mod corpus;
 mod restore;
+mod unknown;
 mod whole;

@@ -38,7 +38,7 @@ fn grant(role: &Role, without: Option<&Action>) -> Grant {
 }
 
 /// Gives mlark's identity a role and nothing else.
-fn give(simulator: &Simulator, role: &Role, without: Option<&Action>) {
+pub(crate) fn give(simulator: &Simulator, role: &Role, without: Option<&Action>) {
     let mut state = simulator.state();
     let principal = state.directory.principal_mut(CLIENT_ID).unwrap();
     principal.granted = Some(grant(role, without));

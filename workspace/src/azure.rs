@@ -54,6 +54,7 @@ mod tier;
 mod token;
 pub mod traffic;
 mod trust;
+mod types;
 mod upload;
 mod ways;
 mod whoami;

@@ -24,6 +24,7 @@ mod environments;
 mod features;
 mod files;
 mod jobs;
+mod labeling;
 mod models;
 mod nested;
 mod network;
@@ -33,6 +34,7 @@ mod part;
 mod permission;
 mod schedules;
 mod serverless;
+mod unknown;
 mod workspaces;
 
 pub use command::{ByHand, Command, Machines};
@@ -41,6 +43,7 @@ pub use part::{
     Asked, BareName, Container, Content, HeldBack, Origin, Restore, Secrets, StoreFields, Until,
     Without,
 };
+pub use unknown::ServiceType;
 pub(crate) use workspaces::API_VERSIONS as WORKSPACE_VERSIONS;
 
 /// The rows, in the order in which a workspace is listed: what others refer to comes last or is small, so that little
@@ -66,6 +69,7 @@ pub static KINDS: &[&Kind] = &[
     &online::DEPLOYMENT,
     &batch::ENDPOINT,
     &batch::DEPLOYMENT,
+    &labeling::ROW,
     &schedules::ROW,
     &jobs::ROW,
     &notebooks::ROW,
@@ -150,6 +154,8 @@ pub struct Kind {
     pub restore: Restore,
     /// Whether it is restored unasked.
     pub asked: Asked,
+    /// Kinds of which every item that is restored too comes before, without being referred to.
+    pub follows: &'static [&'static str],
     /// When it is restored: lower first.
     pub order: u8,
     /// Why then.
@@ -194,6 +200,7 @@ const PLAIN: Kind = Kind {
     held_back: &[],
     restore: Restore::Never,
     asked: Asked::Always,
+    follows: &[],
     order: 0,
     order_reason: "",
     losses: &[],

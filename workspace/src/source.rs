@@ -124,6 +124,11 @@ pub trait Workspace: fmt::Debug + Send + Sync {
     /// The rows of the table that this workspace can have, in the order in which they are listed.
     fn kinds(&self) -> Vec<&'static Kind>;
 
+    /// Asks which kinds there are that the table does not have; from then on they are among the kinds.
+    async fn discover(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Makes ready what is best read as it was at one moment: a snapshot of the share whose entries are items of the kind,
     /// where the settings want one. After an error the kind is read as it is.
     async fn prepare(&self, kind: &'static Kind) -> Result<(), Error> {

@@ -104,6 +104,12 @@ impl Run<'_> {
 
     /// A kind's listing ended in an error. Where nothing was ever listed and nothing can be, the run ends.
     fn listing_failed(&self, kind: &'static Kind, error: SourceError) -> Result<(), Error> {
+        if kind.is_unknown() && !is_out_of_reach(&error) {
+            // The role has no action for it, or it is no collection: nobody can say that something is missing.
+            let why = reason::of(&error);
+            self.observer.event(&Event::NotOffered(kind, &why));
+            return Ok(());
+        }
         if is_out_of_reach(&error) {
             if !self.has_listed() {
                 return Err(self.unreadable(error));

@@ -29,6 +29,8 @@ pub enum Event<'a> {
     Listing(&'static workspace::Kind),
     /// This workspace cannot have a kind, by what the service said.
     NotOffered(&'static workspace::Kind, &'a str),
+    /// Which kinds there are besides those that are known could not be asked; why.
+    Undiscovered(&'a str),
     /// A kind's listing ended; how many items it showed.
     Listed(&'static workspace::Kind, u64),
     /// The files of the items listed are read now.

@@ -271,6 +271,12 @@ async fn candidate(
         if node.id.version.is_none() && kind.versioned {
             node.after.extend(versions(names, &node.id));
         }
+        let first = names.selected.iter();
+        node.after.extend(
+            first
+                .filter(|id| kind.follows.contains(&id.kind.as_str()))
+                .cloned(),
+        );
         node.needs.remove(&node.id);
         node.after.remove(&node.id);
     }

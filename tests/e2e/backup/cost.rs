@@ -42,6 +42,11 @@ async fn an_unchanged_workspace_costs_its_listings_and_its_unsettled_jobs_and_no
     assert_eq!(take("Login POST"), 3, "a token for each audience");
     assert_eq!(take("Arm GET /metadata/endpoints"), 1);
     assert_eq!(take("Data GET /discovery"), 1);
+    assert_eq!(
+        take("Arm GET /subscriptions/"),
+        1,
+        "the types of the service"
+    );
     assert_eq!(take("Arm GET …ws/"), lists(&census));
     assert_eq!(take("Arm GET …ws"), 1);
     assert_eq!(take("File GET"), census.share_requests as u64);
@@ -96,8 +101,8 @@ impl Expected {
     /// All requests, with the lists of kinds and of the share, the tokens and the addresses.
     pub(crate) fn total(&self, census: &Census) -> u64 {
         let lists = lists(census) + census.share_requests as u64;
-        // A token for each audience, the cloud's description, discovery, the workspace itself.
-        let opening = 3 + 1 + 1 + 1;
+        // A token for each audience, the cloud's description, discovery, the workspace itself, the service's types.
+        let opening = 3 + 1 + 1 + 1 + 1;
         let runs = 2 * self.unsettled - self.told + self.metric_pages;
         let history = self.experiment_pages + self.run_pages;
         opening + lists + self.blob_pages + runs + history

@@ -21,6 +21,7 @@ use crate::specification::say;
 const FOLDERS: &[(&str, &str)] = &[
     ("/Compute/", "computes"),
     ("/Datastore/", "datastores"),
+    ("/LabelingJob/", "labelingJobs"),
     ("/Job/", "jobs"),
     ("/OnlineDeployment/", "onlineDeployments"),
     ("/OnlineEndpoint/", "onlineEndpoints"),
@@ -280,6 +281,7 @@ async fn every_example_comes_through_without_a_lost_value_or_reference() {
     let mut lost_values = Vec::new();
     let mut strings = Vec::new();
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut naming = 0;
     for example in &examples {
         let (kind, name) = (example.kind.name, example.item_name());
         let item = newest.item(kind, &name, example.version.as_deref()).await;
@@ -296,8 +298,14 @@ async fn every_example_comes_through_without_a_lost_value_or_reference() {
         lost_values.extend(lost(example, &saved, &dropped));
         strings.extend(overlooked(example, &saved, &rewriter, &workspace));
         *counts.entry(kind).or_default() += 1;
+        each_string(&saved["properties"], &mut |_, text| {
+            naming += usize::from(text.contains(&workspace));
+        });
     }
-    say(&format!("examples by kind: {counts:?}"));
+    say(&format!(
+        "examples by kind: {counts:?}; {naming} strings name the workspace"
+    ));
+    assert!(naming >= 10, "{naming} strings are too few to say anything");
     assert!(lost_values.is_empty(), "{lost_values:#?}");
     assert!(strings.is_empty(), "{strings:#?}");
     for (_, kind) in FOLDERS {

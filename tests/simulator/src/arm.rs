@@ -77,7 +77,7 @@ fn above_workspace(call: &Call, state: &mut State) -> Answer {
         ["subscriptions", id, "resourcegroups"] => group::list(call, state, id),
         ["subscriptions", id, "resourcegroups", name] => group::one(call, state, id, name),
         ["subscriptions", id, "providers", found] if *found == provider => {
-            Ok(version::provider(id))
+            Ok(version::provider(state, id))
         }
         ["subscriptions", id, "providers", found, "workspaces"] if *found == provider => {
             workspaces::list(call, state, id, None)

@@ -114,6 +114,7 @@ impl World {
         if self.everything {
             connections::all(&builder)?;
             features::all(&builder)?;
+            features::labeling(&builder)?;
             endpoints::online(&builder, &codes)?;
             endpoints::batch(&builder, &codes)?;
             endpoints::serverless(&builder)?;

@@ -236,7 +236,7 @@ pub(crate) fn assignments() -> [String; 3] {
     ["providers", AUTHORIZATION, "roleAssignments"].map(str::to_owned)
 }
 
-fn url<'a>(
+pub(crate) fn url<'a>(
     connection: &Connection,
     parts: impl IntoIterator<Item = &'a str>,
     query: &[(&str, &str)],

@@ -1,5 +1,7 @@
 //! One Azure ML workspace for one run: what it is read and written through.
 
+use std::sync::OnceLock;
+
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt, TryStreamExt};
@@ -23,7 +25,7 @@ use super::share::{self, ShareReader};
 use super::share_snapshot::ShareSnapshot;
 use super::ways::Ways;
 use super::write::MayWrite;
-use super::{listing, metric, range, secrets, tier};
+use super::{listing, metric, range, secrets, tier, types};
 use crate::kind::{KINDS, Origin};
 use crate::{
     ByteStream, Content, Details, Document, Entry, Error, FilePath, Form, FoundRun, Identity,
@@ -48,6 +50,7 @@ pub struct AzureWorkspace {
     share_snapshot: ShareSnapshot,
     may_write: MayWrite,
     experiments: KnownExperiments,
+    unknown: OnceLock<Vec<&'static Kind>>,
 }
 
 impl AzureWorkspace {
@@ -77,6 +80,7 @@ impl AzureWorkspace {
             share_snapshot: ShareSnapshot::default(),
             may_write: MayWrite::default(),
             experiments: KnownExperiments::default(),
+            unknown: OnceLock::new(),
         })
     }
 
@@ -260,7 +264,17 @@ impl Workspace for AzureWorkspace {
 
     fn kinds(&self) -> Vec<&'static Kind> {
         let ours = |kind: &&Kind| kind.is_resource() || kind.content == Content::Share;
-        KINDS.iter().copied().filter(ours).collect()
+        let unknown = self.unknown.get().into_iter().flatten();
+        let known = KINDS.iter().copied().filter(ours);
+        known.chain(unknown.copied()).collect()
+    }
+
+    async fn discover(&self) -> Result<(), Error> {
+        let types = types::below_workspaces(&self.arm).await?;
+        let unknown = types.iter().filter_map(Kind::unknown).collect();
+        // Who asks twice in one run gets what the first answer said.
+        let _ = self.unknown.set(unknown);
+        Ok(())
     }
 
     fn absence(&self, kind: &'static Kind) -> Option<String> {

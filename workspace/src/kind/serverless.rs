@@ -24,6 +24,7 @@ pub(super) static ENDPOINT: Kind = Kind {
     create_only: &["/location", "/properties/modelSettings"],
     restore: Restore::Put,
     asked: Asked::Deployments,
+    follows: &["marketplaceSubscriptions"],
     order: 92,
     order_reason: "a serverless endpoint needs the subscription to its model",
     losses: &[

@@ -39,6 +39,9 @@ fn rows_do_not_contradict_themselves() {
             assert!(serde_json::from_str::<Value>(text).is_ok());
             assert!(secrets.pointer.starts_with(secrets.place()));
         }
+        for name in kind.follows {
+            assert!(Kind::find(name).is_some_and(|first| first.order < kind.order));
+        }
         if let Some((above, segment)) = kind.above() {
             assert!(above.order < kind.order && !above.versioned && !kind.versioned);
             assert!(

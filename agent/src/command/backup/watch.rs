@@ -59,6 +59,14 @@ impl Observer for Watch {
                 self.say(&format!("no {} in this workspace: {said}", kind.name));
                 self.tell(json!({"event": "not-offered", "workspace": self.workspace, "kind": kind.name, "reason": said}));
             }
+            Event::Undiscovered(why) => {
+                self.say(&format!(
+                    "kinds that mlark does not know are left out: {why}"
+                ));
+                self.tell(
+                    json!({"event": "undiscovered", "workspace": self.workspace, "reason": why}),
+                );
+            }
             Event::Reading => self.doing("reading files"),
             Event::Closing => self.doing("looking for what items refer to"),
             Event::Item(id, outcome) => {

@@ -67,6 +67,8 @@ pub(crate) struct Collection {
     pub(crate) provisioning: bool,
     /// What only a POST gives.
     pub(crate) secret: Option<Secret>,
+    /// Whether only previews of the api have it.
+    pub(crate) preview: bool,
     /// Longest and shortest name, and the signs besides letters and digits.
     pub(crate) name: (usize, usize, &'static str),
 }
@@ -87,6 +89,7 @@ pub(crate) const OTHER: Collection = Collection {
     required: &[],
     provisioning: true,
     secret: None,
+    preview: false,
     name: (1, 255, "-_."),
 };
 
@@ -296,6 +299,19 @@ fn others() -> Vec<Collection> {
             read_only: &["status", "services", "parameters"],
             required: &["jobType"],
             provisioning: false,
+            ..OTHER
+        },
+        Collection {
+            path: &["labelingJobs"],
+            read_only: &[
+                "createdDateTime",
+                "progressMetrics",
+                "projectId",
+                "provisioningState",
+                "status",
+                "statusMessages",
+            ],
+            preview: true,
             ..OTHER
         },
         Collection {

@@ -1,12 +1,13 @@
 //! The api-version that every ARM call must carry, and the versions that the resource provider knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::StatusCode;
 use serde_json::json;
 
 use crate::call::Call;
 use crate::reply::{Refusal, Reply};
+use crate::state::State;
 
 /// Versions of Azure Machine Learning's resource provider, oldest first.
 const KNOWN: [&str; 33] = [
@@ -70,9 +71,14 @@ pub(crate) fn check(call: &Call, newest: &BTreeMap<String, String>) -> Result<()
         return Ok(());
     }
     let kind = kind_of(call);
+    if kind.is_empty() {
+        // The provider itself is shown by Resource Manager, which has versions of its own.
+        return Ok(());
+    }
     let lowest = newest.get(&kind).map(String::as_str);
     let known: Vec<&str> = KNOWN
         .into_iter()
+        .filter(|known| known.ends_with("-preview") || !is_preview(&kind))
         .filter(|known| lowest.is_none_or(|newest| *known <= newest))
         .collect();
     if known.contains(&version) {
@@ -116,6 +122,14 @@ fn kind_of(call: &Call) -> String {
     types.join("/")
 }
 
+/// Whether only previews of the api have a type.
+fn is_preview(kind: &str) -> bool {
+    let below = kind.split_once('/').map_or("", |(_, below)| below);
+    super::collection::rows()
+        .iter()
+        .any(|row| row.preview && row.path.join("/").eq_ignore_ascii_case(below))
+}
+
 fn well_formed(version: &str) -> bool {
     let date = version.strip_suffix("-preview").unwrap_or(version);
     date.len() == 10 && date.parse::<jiff::civil::Date>().is_ok()
@@ -127,18 +141,40 @@ pub(crate) fn missing() -> Refusal {
     Refusal::arm(StatusCode::BAD_REQUEST, "MissingApiVersionParameter", text)
 }
 
-/// `GET /subscriptions/S/providers/Microsoft.MachineLearningServices`: which types with which versions.
-pub(crate) fn provider(subscription: &str) -> Reply {
+/// `GET /subscriptions/S/providers/Microsoft.MachineLearningServices`: which types with which versions. A type that no row
+/// has is there once something of it is.
+pub(crate) fn provider(state: &State, subscription: &str) -> Reply {
     let mut newest: Vec<&str> = KNOWN.to_vec();
     newest.sort_unstable();
     newest.reverse();
-    let of = |kind: &str| json!({"resourceType": kind, "locations": ["East US", "West Europe", "North Europe"], "apiVersions": newest});
+    let of = |kind: &str| {
+        let versions = newest.iter();
+        let versions: Vec<&&str> = versions
+            .filter(|version| version.ends_with("-preview") || !is_preview(kind))
+            .collect();
+        json!({"resourceType": kind, "locations": ["East US", "West Europe", "North Europe"], "apiVersions": versions})
+    };
+    let own = state
+        .workspaces
+        .values()
+        .filter(|of| of.subscription.eq_ignore_ascii_case(subscription));
+    let others: BTreeSet<String> = own
+        .flat_map(|workspace| workspace.documents.collections())
+        .map(|(path, _)| path.split('/').step_by(2).collect::<Vec<_>>())
+        .filter(|path| {
+            super::collection::rows()
+                .iter()
+                .all(|row| row.path != path.as_slice())
+        })
+        .map(|path| format!("workspaces/{}", path.join("/")))
+        .collect();
     let mut types = vec![of("workspaces")];
     types.extend(
         super::collection::rows()
             .iter()
             .map(|row| of(&format!("workspaces/{}", row.path.join("/")))),
     );
+    types.extend(others.iter().map(|kind| of(kind)));
     let body = json!({
         "id": format!("/subscriptions/{subscription}/providers/{}", crate::PROVIDER), "namespace": crate::PROVIDER,
         "registrationState": "Registered", "resourceTypes": types,

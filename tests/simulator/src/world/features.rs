@@ -5,6 +5,18 @@ use serde_json::json;
 use super::builder::Builder;
 use crate::error::Error;
 
+/// A labeling project.
+pub(super) fn labeling(builder: &Builder<'_>) -> Result<(), Error> {
+    let properties = json!({
+        "jobType": "Labeling", "displayName": "Defects", "description": "Boxes around defects", "tags": {"team": "vision"},
+        "properties": {}, "labelingJobMediaProperties": {"mediaType": "Image", "annotationType": "BoundingBox"},
+        "dataConfiguration": {"dataId": builder.id("data/defect-images/versions/1"), "incrementalDataRefresh": "Disabled"},
+        "labelCategories": {"defect": {"displayName": "Defect", "multiSelect": "Disabled", "classes": {
+            "scratch": {"displayName": "Scratch", "subclasses": {}}}}},
+    });
+    builder.put("labelingJobs/defects", properties, builder.ago(24 * 50))
+}
+
 /// Two entities, and a set of features in two versions.
 pub(super) fn all(builder: &Builder<'_>) -> Result<(), Error> {
     let at = builder.ago(24 * 60);
