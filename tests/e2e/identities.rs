@@ -219,10 +219,11 @@ async fn each_workspace_target_and_repository_is_reached_as_its_own_application(
     // A plan looks whether the source is gone, as whoever is to restore.
     let source = expected.get_mut(world::SOURCE_WORKSPACE).unwrap();
     source.insert(client_id(TARGET));
-    // What became of an operation is asked at an address that names no workspace; only the restore began any.
+    // Of no workspace are the types that the service has, which each backup asks for, and what became of an operation, which
+    // only the restore began.
     expected.insert(
         RESOURCE_MANAGER.to_owned(),
-        BTreeSet::from([client_id(TARGET)]),
+        [SOURCE, SECOND, TARGET].map(client_id).into(),
     );
     let repository = BTreeSet::from([client_id(REPOSITORY)]);
     expected.insert(account_of(&scene.simulator, STORE), repository);
