@@ -6,6 +6,9 @@ use sha2::{Digest, Sha256};
 use crate::names::{Names, words};
 use crate::recording::{Recording, Row};
 
+/// Members whose own members are called as deployments are.
+const BY_NAME: [&str; 2] = ["traffic", "mirrorTraffic"];
+
 /// Recordings of a stranger who did the same.
 pub(crate) fn all(recordings: &[Recording]) -> Vec<Recording> {
     let names = Names::of(recordings);
@@ -53,8 +56,14 @@ fn value(body: &Value, names: &Names) -> Value {
         Value::String(found) => Value::String(text(found, names)),
         Value::Array(rows) => rows.iter().map(|row| value(row, names)).collect(),
         Value::Object(members) => {
-            let pairs = members.iter();
-            let pairs = pairs.map(|(key, member)| (key.clone(), value(member, names)));
+            let pairs = members.iter().map(|(key, member)| match member {
+                Value::Object(shares) if BY_NAME.contains(&key.as_str()) => {
+                    let shares = shares.iter();
+                    let shares = shares.map(|(name, share)| (text(name, names), share.clone()));
+                    (key.clone(), Value::Object(shares.collect()))
+                }
+                member => (key.clone(), value(member, names)),
+            });
             Value::Object(pairs.collect::<Map<_, _>>())
         }
         other => other.clone(),
