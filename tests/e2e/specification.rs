@@ -18,9 +18,9 @@ pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-fn published() -> Option<PathBuf> {
+/// A folder beside the project, or a line that says what is skipped.
+pub(crate) fn beside(name: &str) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let name = "shared/azure/swagger";
     let found = ["..", "../.."]
         .into_iter()
         .map(|up| root.join(up).join(name))
@@ -47,7 +47,9 @@ fn judge(simulator: &Simulator, operations: usize) -> Summary {
 
 #[tokio::test(start_paused = true)]
 async fn a_whole_backup_is_as_the_specification_says() {
-    let Some(folder) = published() else { return };
+    let Some(folder) = beside("shared/azure/swagger") else {
+        return;
+    };
     let cloud = Cloud::everything().await;
     watch(&cloud.simulator, &folder);
     let report = cloud.back_up().await;
@@ -57,7 +59,9 @@ async fn a_whole_backup_is_as_the_specification_says() {
 
 #[tokio::test(start_paused = true)]
 async fn a_whole_restore_is_as_the_specification_says() {
-    let Some(folder) = published() else { return };
+    let Some(folder) = beside("shared/azure/swagger") else {
+        return;
+    };
     let bench = Bench::of(&World::everything(3)).await;
     watch(&bench.simulator, &folder);
     let mut request = bench.request(&[], OnConflict::Fail);

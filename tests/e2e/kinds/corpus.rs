@@ -15,7 +15,7 @@ use workspace::reference::{Rewriter, rewrite};
 use workspace::{Kind, Workspace};
 
 use crate::restore::bench::Bench;
-use crate::specification::say;
+use crate::specification::{beside, say};
 
 /// The folder of an example's file, and the kind of the documents in it.
 const FOLDERS: &[(&str, &str)] = &[
@@ -86,19 +86,6 @@ impl Example {
             None => self.name.clone(),
         }
     }
-}
-
-fn published() -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let name = "shared/azure/examples";
-    let found = ["..", "../.."]
-        .into_iter()
-        .map(|up| root.join(up).join(name))
-        .find(|path| path.is_dir());
-    if found.is_none() {
-        say(&format!("skipped: ../{name} is not beside the project"));
-    }
-    found
 }
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -267,7 +254,9 @@ fn overlooked(example: &Example, saved: &Value, rewriter: &Rewriter, source: &st
 
 #[tokio::test(start_paused = true)]
 async fn every_example_comes_through_without_a_lost_value_or_reference() {
-    let Some(folder) = published() else { return };
+    let Some(folder) = beside("shared/azure/examples") else {
+        return;
+    };
     let bench = Bench::of(&World::small(3)).await;
     let workspace = bench.name(&bench.source).arm_id();
     let examples = examples(&folder, &workspace);
