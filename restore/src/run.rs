@@ -61,6 +61,9 @@ pub(crate) struct RunRecord {
     pub(crate) losses: Vec<Loss>,
 }
 
+/// Where a run goes whose experiment nobody names: where Azure Machine Learning puts a run without one.
+const UNNAMED_EXPERIMENT: &str = "Default";
+
 impl RunRecord {
     /// Reads the documents of a job: the specification from ARM, the record from run history, or either. A job that had
     /// not ended when they were read ends at that moment, the last one that is known of it.
@@ -105,11 +108,19 @@ impl RunRecord {
                 "the run ends as KILLED; `mlark/job.json` can be submitted",
             ));
         }
+        let experiment = both.text(&["/properties/experimentName"], &["/experimentName"]);
+        if experiment.is_none() {
+            losses.push(Loss::new(
+                job,
+                Action::Create,
+                "its experiment",
+                "neither its specification nor its record names it",
+                format!("the run is made in the experiment `{UNNAMED_EXPERIMENT}`"),
+            ));
+        }
         Self {
             source: job.name.clone(),
-            experiment: both
-                .text(&["/properties/experimentName"], &["/experimentName"])
-                .unwrap_or_else(|| "Default".to_owned()),
+            experiment: experiment.unwrap_or_else(|| UNNAMED_EXPERIMENT.to_owned()),
             name: both
                 .text(&["/properties/displayName"], &["/displayName", "/name"])
                 .unwrap_or_else(|| job.name.clone()),

@@ -66,14 +66,22 @@ fn the_record_wins_over_the_specification_and_times_are_kept_to_the_digit() {
 }
 
 #[test]
+fn a_run_whose_experiment_nobody_names_goes_to_the_default_one_and_a_row_says_so() {
+    let run = read(None, Some(json!({"runId": "j", "status": "Completed"})));
+    assert_eq!(run.experiment, "Default");
+    let rows: Vec<&str> = run.losses.iter().map(|loss| loss.what.as_str()).collect();
+    assert_eq!(rows, ["its experiment"]);
+}
+
+#[test]
 fn a_job_that_had_not_ended_is_killed_and_a_row_says_so() {
-    let record = json!({"runId": "j", "status": "Running"});
+    let record = json!({"runId": "j", "experimentName": "exp", "status": "Running"});
     let run = read(None, Some(record));
     assert_eq!(run.end, RunEnd::Killed);
     assert_eq!(run.losses.len(), 1);
     let known_last = run.end_time.unwrap().to_string();
     assert_eq!(known_last, "2026-02-02T00:00:00Z");
-    assert_eq!(run.experiment, "Default");
+    assert_eq!(run.experiment, "exp");
     assert_eq!(run.name, "j");
 }
 
