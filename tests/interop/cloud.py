@@ -1,5 +1,6 @@
 """A simulated cloud for one test: starts the simulator, gives SDK clients, and runs mlark against it."""
 
+import copy
 import json
 import os
 import pathlib
@@ -162,12 +163,13 @@ class Mlark:
     def __init__(self, cloud, workspace, target, extra=""):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mlark-program-", dir=cloud.folder))
         self.config = self.folder / "mlark.toml"
+        self.cache = self.folder / "cache"
         (self.folder / "secret").write_text(cloud.about["client_secret"])
         self.owner = self.folder / "owner.key"
         self.config.write_text(f"""
 [repository]
 url = "{self.folder}/repository"
-cache = "{self.folder}/cache"
+cache = "{self.cache}"
 key_file = "{self.folder}/agent.key"
 identity_file = "{self.owner}"
 
@@ -189,6 +191,14 @@ name = "recovery"
 url = "{target.url}"
 """)
         (self.folder / "secret").chmod(0o600)
+
+    def with_its_own_cache(self, name):
+        """The same with another cache, so that several run side by side and each has a journal of its own."""
+        other = copy.copy(self)
+        other.cache = self.folder / name
+        other.config = self.folder / f"{name}.toml"
+        other.config.write_text(self.config.read_text().replace(f'cache = "{self.cache}"', f'cache = "{other.cache}"'))
+        return other
 
     def words(self, *words):
         """The command line."""

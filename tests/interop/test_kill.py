@@ -10,12 +10,14 @@ import threading
 import time
 import unittest
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 import requests
 from cloud import TARGET, Cloud, Mlark, Place
 
 MOMENTS = 40 if os.environ.get("MLARK_TESTS_FULL") else 20
+SIDE_BY_SIDE = 6
 BEFORE_THE_END = MOMENTS * 3 // 4
 UUID = re.compile(r"(?:[0-9a-f]{8}-)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")  # the service puts eight signs before those of pending uploads
 VOLATILE = {"systemData", "etag", "createdOn", "modifiedOn", "createdDate", "lastModifiedDate"}
@@ -76,7 +78,7 @@ class Normal:
 
 
 class Kill(unittest.TestCase):
-    """Twenty targets, one kill each."""
+    """A target for each kill, all made from one snapshot."""
 
     maxDiff = 4000
 
@@ -91,8 +93,14 @@ class Kill(unittest.TestCase):
         cls.mlark.init()
         cls.mlark.run("backup", "prod")
 
+    def targets(self, names):
+        """Fresh empty workspaces with the computes that jobs and schedules name. All before the first run: to have
+        them ready at once the cloud's clock is moved, which would end the lag of searches."""
+        places = [self.target(name) for name in names]
+        self.cloud.advance(120)
+        return places
+
     def target(self, name):
-        """A fresh empty workspace with the computes that jobs and schedules name."""
         place = Place(TARGET.subscription, TARGET.group, name, TARGET.location)
         self.cloud.create_workspace(place)
         for row in self.computes:
@@ -101,14 +109,13 @@ class Kill(unittest.TestCase):
                 "properties": {"computeType": row["properties"]["computeType"], "properties": {
                     key: row["properties"].get("properties", {}).get(key) for key in ("vmSize", "scaleSettings")
                     if row["properties"].get("properties", {}).get(key)}}})
-        self.cloud.advance(120)
         return place
 
-    def apply(self, place, after_seconds=None, after_steps=None):
+    def apply(self, mlark, place, after_seconds=None, after_steps=None):
         """Runs apply, killed after a time or when so many steps have begun; its exit code, the last step that had
         begun, and how many had."""
-        process = subprocess.Popen(self.mlark.words("--json", "-v", "restore", "apply", "latest:prod", "--into", place.url, "--yes"),
-                                   env=self.mlark.environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        process = subprocess.Popen(mlark.words("--json", "-v", "restore", "apply", "latest:prod", "--into", place.url, "--yes"),
+                                   env=mlark.environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         timer = threading.Timer(after_seconds, process.kill) if after_seconds else None
         if timer:
             timer.start()
@@ -120,60 +127,56 @@ class Kill(unittest.TestCase):
             if len(begun) == after_steps:
                 process.kill()
         process.stdout.close()
-        code = process.wait(300)
+        code = process.wait(600)
         if timer:
             timer.cancel()
         return code, (begun[-1] if begun else 0), len(begun)
 
-    def whole(self, place):
-        self.cloud.advance(120)  # long-running operations that a killed run began come to their end
-        return Normal(self.cloud, place).whole()
-
     def test_an_apply_that_was_killed_anywhere_ends_the_same_when_started_again(self):
-        place = self.target("ws-kill-reference")
+        reference, *places = self.targets(["ws-reference", "ws-lag-0", "ws-lag-1", *(f"ws-kill-{moment:02}" for moment in range(MOMENTS))])
         began = time.monotonic()
-        code, _, steps = self.apply(place)
+        code, _, steps = self.apply(self.mlark, reference)
         length = time.monotonic() - began
         self.assertIn(code, (0, 3))
-        wanted = self.whole(place)
+        self.cloud.advance(120)
+        wanted = Normal(self.cloud, reference).whole()
         print(f"\nundisturbed: {steps} steps in {length:.1f} s", flush=True)
-        early = 0
-        for moment in range(MOMENTS):
-            name = f"ws-kill-{moment:02}"
-            place = self.target(name)
+
+        def kill(moment, place):
+            """One kill and what it took to end; run beside others, since what follows a kill is mostly waiting."""
+            mlark = self.mlark.with_its_own_cache(place.name)
             share = (moment + 0.5) / MOMENTS
             # One in five by the clock, so that moments between steps are met too; the others as the steps begin.
             how = {"after_seconds": length * share} if moment % 5 == 0 else {"after_steps": int(steps * share) + 1}
-            code, step, begun = self.apply(place, **how)
+            code, step, begun = self.apply(mlark, place, **how)
             killed = code == -signal.SIGKILL
-            early += killed and begun < steps
             print(f"{how}: " + (f"killed when {begun} of {steps} steps had begun, the last was step {step}" if killed else "it had ended"), flush=True)
-            self.assertIn(self.apply(place)[0], (0, 3), name)
-            found = self.whole(place)
-            with self.subTest(name):
-                self.assertEqual(sorted((wanted - found).elements())[:5], [], "missing")
-                self.assertEqual(sorted((found - wanted).elements())[:5], [], "too much")
-        self.assertGreaterEqual(early, BEFORE_THE_END, "enough kills fell before the last step")
+            return killed and begun < steps, self.apply(mlark, place)[0], place
 
-    def test_no_run_is_made_twice_where_searches_lag_and_the_journal_is_gone(self):
-        wanted = self.target("ws-lag-reference")
-        _, _, steps = self.apply(wanted)
-        wanted = self.whole(wanted)
-        for share in (0.5, 0.8):
-            name = f"ws-lag-{int(share * 100)}"
-            place = self.target(name)
+        def lose_the_journal(share, place):
+            """A kill where searches are 30 seconds behind, and the journal gone with the machine."""
+            mlark = self.mlark.with_its_own_cache(place.name)
             self.cloud.control("POST", f"/workspaces/{place.subscription}/{place.group}/{place.name}/searches", {"lag_seconds": 30})
-            code, step, begun = self.apply(place, after_steps=int(steps * share))
-            print(f"killed when {begun} of {steps} steps had begun, the last was step {step}", flush=True)
-            self.assertEqual(code, -signal.SIGKILL)
-            for journal in self.mlark.folder.rglob("restores.sqlite*"):
+            code, step, begun = self.apply(mlark, place, after_steps=int(steps * share))
+            print(f"killed when {begun} of {steps} steps had begun, the last was step {step}; journal lost, searches lag", flush=True)
+            journals = list(mlark.cache.rglob("restores.sqlite*"))
+            for journal in journals:
                 journal.unlink()
-            self.assertIn(self.apply(place)[0], (0, 3), name)
-            found = self.whole(place)
-            with self.subTest(name):
+            return code == -signal.SIGKILL and bool(journals), self.apply(mlark, place)[0], place
+
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            lags = [pool.submit(lose_the_journal, share, place) for share, place in zip((0.5, 0.8), places[:2])]
+            kills = [pool.submit(kill, moment, place) for moment, place in enumerate(places[2:])]
+            lags, kills = [[one.result() for one in some] for some in (lags, kills)]
+        self.cloud.advance(120)  # long-running operations that a killed run began come to their end
+        for _, code, place in lags + kills:
+            with self.subTest(place.name):
+                self.assertIn(code, (0, 3))
+                found = Normal(self.cloud, place).whole()
                 self.assertEqual(sorted((wanted - found).elements())[:5], [], "missing")
                 self.assertEqual(sorted((found - wanted).elements())[:5], [], "too much")
-
+        self.assertTrue(all(early for early, _, _ in lags), "both were killed and lost a journal")
+        self.assertGreaterEqual(sum(early for early, _, _ in kills), BEFORE_THE_END, "enough kills fell before the last step")
 
 
 if __name__ == "__main__":
