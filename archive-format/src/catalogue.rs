@@ -149,7 +149,7 @@ impl Catalogue {
             }
             match prepared(&path) {
                 Ok(connection) => Ok(Some(Self {
-                    database: Database::start(connection)?,
+                    database: Database::new(connection),
                 })),
                 Err(reason) => {
                     tracing::debug!(path = %path.display(), %reason, "nothing is remembered");
@@ -242,7 +242,7 @@ fn open_blocking(path: &Path) -> Result<(Catalogue, Option<MovedAside>), Error> 
             (connection, Some(moved))
         }
     };
-    let database = Database::start(connection)?;
+    let database = Database::new(connection);
     Ok((Catalogue { database }, moved))
 }
 

@@ -1,58 +1,59 @@
-//! A SQLite database that one thread owns. Everybody else sends it work and awaits the answer.
+//! A SQLite database that one piece of work at a time has, on a thread where it may block. Everybody else waits in turn.
+//!
+//! The runtime knows of the work, so that where time is virtual it stands while a database works.
 
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::Arc;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::oneshot;
+use tokio::sync::Mutex;
 
 use crate::Error;
 
-type Job = Box<dyn FnOnce(&mut Connection) + Send>;
-
-/// A handle of the thread. The database is closed when the last handle is dropped.
+/// A handle of the database, which is closed when the last one is dropped.
 #[derive(Clone, Debug)]
 pub(crate) struct Database {
-    jobs: mpsc::Sender<Job>,
+    connection: Arc<Mutex<Held>>,
+}
+
+/// The connection, closed where that may block.
+#[derive(Debug)]
+struct Held(Option<Connection>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let connection = self.0.take();
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(move || drop(connection))),
+            Err(_) => drop(connection),
+        }
+    }
 }
 
 impl Database {
-    /// Starts the thread for an open connection.
-    pub(crate) fn start(mut connection: Connection) -> Result<Self, Error> {
-        let (jobs, inbox) = mpsc::channel::<Job>();
-        std::thread::Builder::new()
-            .name("sqlite".to_owned())
-            .spawn(move || {
-                for job in inbox {
-                    job(&mut connection);
-                }
-            })
-            .map_err(|_| Error::Worker {
-                what: "the database thread",
-            })?;
-        Ok(Self { jobs })
+    /// Takes an open connection.
+    pub(crate) fn new(connection: Connection) -> Self {
+        Self {
+            connection: Arc::new(Mutex::new(Held(Some(connection)))),
+        }
     }
 
-    /// Runs work on the thread.
+    /// Does work with the connection. Begun work is done to its end, also where the caller is cancelled.
     pub(crate) async fn call<T: Send + 'static>(
         &self,
         act: &'static str,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let stopped = || Error::Worker {
-            what: "the database thread",
+        let broken = || Error::Worker {
+            what: "the database's work",
         };
-        let (answer, result) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
-            // Nobody waits any more where the caller was cancelled.
-            let _ = answer.send(work(connection));
-        });
-        self.jobs.send(job).map_err(|_| stopped())?;
-        result
-            .await
-            .map_err(|_| stopped())?
-            .map_err(|source| Error::Catalogue { act, source })
+        let mut held = Arc::clone(&self.connection).lock_owned().await;
+        let done = tokio::task::spawn_blocking(move || held.0.as_mut().map(work)).await;
+        match done {
+            Ok(Some(answer)) => answer.map_err(|source| Error::Catalogue { act, source }),
+            Ok(None) | Err(_) => Err(broken()),
+        }
     }
 }
 

@@ -43,7 +43,7 @@ impl Spool {
             source,
         })?;
         Ok(Self {
-            database: Database::start(connection)?,
+            database: Database::new(connection),
         })
     }
 

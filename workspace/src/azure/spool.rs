@@ -1,18 +1,16 @@
 //! A temporary list of blobs on disk: what one flat listing found, asked for by prefix.
 //!
-//! A private SQLite database without a name, on a thread of its own; the operating system removes it with the process.
+//! A private SQLite database without a name; the operating system removes it with the process. One piece of work at a time
+//! has it, on a thread where it may block.
 
-use std::sync::mpsc::{Sender, channel};
-use std::thread;
+use std::sync::Arc;
 
 use rusqlite::{Connection, params};
-use tokio::sync::oneshot;
+use tokio::sync::Mutex;
 
 use super::blob::BlobEntry;
 use crate::Error;
 use crate::error::Cause;
-
-type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
 /// How many entries are handed out at once.
 const BATCH: usize = 512;
@@ -20,13 +18,13 @@ const BATCH: usize = 512;
 /// The list.
 #[derive(Debug)]
 pub(crate) struct Spool {
-    jobs: Sender<Job>,
+    database: Arc<Mutex<Connection>>,
 }
 
 impl Spool {
     /// An empty list.
     pub(crate) fn open() -> Result<Self, Error> {
-        let mut database = Connection::open("").map_err(broken)?;
+        let database = Connection::open("").map_err(broken)?;
         database
             .execute_batch(
                 "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -2048;
@@ -34,31 +32,18 @@ impl Spool {
                                     PRIMARY KEY (container, name)) WITHOUT ROWID;",
             )
             .map_err(broken)?;
-        let (jobs, waiting) = channel::<Job>();
-        thread::Builder::new()
-            .name("blob-list".to_owned())
-            .spawn(move || {
-                for job in waiting {
-                    job(&mut database);
-                }
-            })
-            .map_err(broken)?;
-        Ok(Self { jobs })
+        Ok(Self {
+            database: Arc::new(Mutex::new(database)),
+        })
     }
 
     async fn run<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let (answer, answered) = oneshot::channel();
-        let sent = self.jobs.send(Box::new(move |database| {
-            // Nobody may wait any more.
-            let _ = answer.send(job(database));
-        }));
-        if sent.is_err() {
-            return Err(broken("its thread has ended"));
-        }
-        answered.await.map_err(broken)?.map_err(broken)
+        let mut database = Arc::clone(&self.database).lock_owned().await;
+        let done = tokio::task::spawn_blocking(move || job(&mut database)).await;
+        done.map_err(broken)?.map_err(broken)
     }
 
     /// Adds entries of a container.
