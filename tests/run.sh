@@ -21,7 +21,7 @@ cargo_deny=0.20.2
 cargo_fuzz=0.13.2
 llvm_profparser=0.15.0
 
-all=(packages python rust fuzz stores supply units reader interop kill demo bench)
+all=(packages python rust fuzz stores supply units observe reader interop kill demo bench)
 long=(mistakes) # only with --full, or when named
 full=no
 areas=()
@@ -39,10 +39,10 @@ fi
 
 # --- areas: one function each -------------------------------------------------------------------------------------
 
-# Debian's own tar, zstd and age judge the packs; systemd-analyze judges the units; nss-myhostname resolves *.localhost.
+# Debian's own tar, zstd and age judge the packs; systemd-analyze judges the units, promtool the metrics; nss-myhostname resolves *.localhost.
 area_packages() {
   local missing=() pair
-  for pair in tar:tar zstd:zstd age:age sha256sum:coreutils systemd-analyze:systemd tmux:tmux ssh-keygen:openssh-client script:bsdutils restic:restic node:nodejs npm:npm; do
+  for pair in tar:tar zstd:zstd age:age sha256sum:coreutils systemd-analyze:systemd tmux:tmux ssh-keygen:openssh-client script:bsdutils restic:restic promtool:prometheus node:nodejs npm:npm; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
   done
   getent hosts a.b.localhost >/dev/null || missing+=(libnss-myhostname)
@@ -97,6 +97,9 @@ area_supply() {
 }
 
 area_units() { bash systemd/check.sh; }
+
+# Alerts and metrics, judged by Prometheus' own promtool.
+area_observe() { build_bins && bash agent/prometheus/check.sh "${CARGO_TARGET_DIR:-target}/debug/mlark"; }
 
 area_interop() { build_bins && (cd tests/interop && python -m unittest -v test_roundtrip test_repair test_folder test_clients); }
 

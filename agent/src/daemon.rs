@@ -1,41 +1,63 @@
-//! The daemon: waits for schedules, runs one backup after the other, obeys signals. What was missed while the machine
-//! was off is made up for by the catalogue's history; a run is never doubled. It decides nothing about a backup itself.
+//! The daemon: waits for schedules, runs backups side by side, obeys signals. What was missed while the machine was off is
+//! made up for by the catalogue's history; a run is never doubled. It decides nothing about a backup itself.
 
 pub mod agenda;
+mod calls;
+mod hooks;
+mod notices;
 mod notify;
 mod page;
+mod roster;
+mod run;
 mod watch;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use archive_format::Repository;
 use jiff::Timestamp;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
 
-use crate::backup::{Wishes, back_up};
-use crate::capture::{Ending, Report};
 use crate::clock::sleep_until;
+use crate::command::check::last::LastCheck;
 use crate::command::status::healths;
 use crate::config::{self, read};
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::metrics::Metrics;
 use crate::session::Session;
+use crate::session::patterns::pattern;
 use crate::ui::amount;
 
-use agenda::{Agenda, LastRun};
+use agenda::{Agenda, Due, LastRun};
+use notices::Notices;
 use notify::Notifier;
 use page::Page;
-use watch::Watch;
+use roster::Roster;
+use run::{Ended, Pruned, Run};
+
+/// How often workspaces are looked for that fit a pattern.
+const PATTERNS_EVERY: Duration = Duration::from_secs(3_600);
+/// How long is waited before the clock is looked at again: it may have been set.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 /// The daemon at work.
 #[derive(Debug)]
 struct Daemon {
     session: Session,
+    /// The workspaces by name, patterns as what they mean now.
+    roster: Roster,
+    /// When patterns were looked at last.
+    looked: Timestamp,
     agenda: Agenda,
+    /// The workspaces of runs under way.
+    running: Vec<String>,
     metrics: Metrics,
     notifier: Arc<Notifier>,
+    notices: Notices,
     page: Page,
+    pruned: Pruned,
 }
 
 /// Runs the schedule until it is told to stop.
@@ -43,15 +65,17 @@ pub async fn run(session: &Session) -> Result<ExitStatus, Failure> {
     let mut daemon = Daemon::start(session.clone()).await?;
     let mut hangups = signal(SignalKind::hangup())
         .map_err(|error| Failure::failed("SIGHUP cannot be heard").why(error))?;
+    let mut runs = JoinSet::new();
     daemon.notifier.ready();
     let stop = daemon.session.context.shutdown.clone();
     while !stop.requested() {
+        daemon.begin_due(&mut runs);
         daemon.tell_next();
-        let next = daemon.agenda.next();
         tokio::select! {
             () = stop.wait() => {}
             _ = hangups.recv() => daemon.reload().await,
-            name = due(&daemon.session, next) => daemon.back_up(&name, &mut hangups).await,
+            Some(ended) = runs.join_next() => daemon.ended(ended).await,
+            () = daemon.pause() => daemon.look_around().await,
         }
     }
     daemon.notifier.stopping();
@@ -59,18 +83,10 @@ pub async fn run(session: &Session) -> Result<ExitStatus, Failure> {
         .session
         .ui
         .note("Stopping: what was done is stored, and the next run goes on from there");
-    Ok(ExitStatus::Done)
-}
-
-/// Waits for the next run; for ever where there is none.
-async fn due(session: &Session, next: Option<(Timestamp, String)>) -> String {
-    match next {
-        Some((moment, name)) => {
-            sleep_until(&session.context.clock, moment).await;
-            name
-        }
-        None => std::future::pending().await,
+    while let Some(ended) = runs.join_next().await {
+        daemon.ended(ended).await;
     }
+    Ok(ExitStatus::Done)
 }
 
 impl Daemon {
@@ -79,72 +95,226 @@ impl Daemon {
         let page = Page::open(session.config.daemon.listen, metrics.clone()).await?;
         let notifier = Arc::new(Notifier::new(&session));
         notifier.watch();
+        let repository = session.open_repository().await?;
         let mut daemon = Self {
+            roster: Roster::new(),
+            looked: session.context.clock.now(),
             agenda: Agenda::default(),
-            session,
+            running: Vec::new(),
             metrics,
             notifier,
+            notices: Notices::open(&session.repository_cache(&repository)?),
             page,
+            pruned: Pruned::default(),
+            session,
         };
-        let repository = daemon.session.open_repository().await?;
+        daemon.roster = roster::known(&daemon.session, &repository).await?;
+        daemon.agenda = daemon
+            .plan(&daemon.session, &daemon.roster, &repository)
+            .await?;
         daemon.remember(&repository).await?;
-        daemon.agenda = daemon.plan(&daemon.session, &repository).await?;
-        if daemon.agenda.next().is_none() {
+        if daemon.agenda.is_empty() {
             daemon.session.ui.warn("No workspace has a schedule, so nothing will run; add `schedule` to a [[workspace]]");
         }
         Ok(daemon)
     }
 
     /// When each workspace runs next, by its schedule and its last run.
-    async fn plan(&self, session: &Session, repository: &Repository) -> Result<Agenda, Failure> {
+    async fn plan(
+        &self,
+        session: &Session,
+        roster: &Roster,
+        repository: &Repository,
+    ) -> Result<Agenda, Failure> {
         let mut agenda = Agenda::default();
         let now = session.context.clock.now();
-        for entry in &session.config.workspace {
-            let Some(schedule) = session.schedule(&entry.name)? else {
+        for name in roster.keys() {
+            let Some(schedule) = session.schedule(name)? else {
                 continue;
             };
             let runs = repository
                 .catalogue()
-                .runs(Some(&entry.name), 1)
+                .runs(Some(name), 1)
                 .await
                 .map_err(|error| Failure::of_archive(&error))?;
-            agenda.add(&entry.name, schedule, runs.first().map(LastRun::of), now);
+            let jitter = session.config.daemon.jitter;
+            let delay = jitter.map_or(Duration::ZERO, |jitter| {
+                agenda::delay(name, jitter.duration())
+            });
+            agenda.add(name, schedule, delay, runs.first().map(LastRun::of), now);
+            if self.running.contains(name) {
+                agenda.runs(name);
+            }
         }
         Ok(agenda)
     }
 
-    /// Takes what the repository knows into metrics and page.
-    async fn remember(&self, repository: &Repository) -> Result<(), Failure> {
+    /// Begins the runs that are due, as many as may be under way at once.
+    fn begin_due(&mut self, runs: &mut JoinSet<Ended>) {
+        let now = self.session.context.clock.now();
+        let at_once = usize::from(self.session.config.daemon.at_once.get());
+        let free = at_once.saturating_sub(self.running.len());
+        for Due { workspace, missed } in self.agenda.due(now, free) {
+            let Some(entry) = self.roster.get(&workspace) else {
+                continue;
+            };
+            if missed > 0 {
+                self.metrics.missed(&workspace, missed);
+                self.session.ui.warn(&format!(
+                    "{workspace}: {} missed; the one that begins now makes up for {}",
+                    match missed {
+                        1 => "a run was".to_owned(),
+                        many => format!("{} runs were", amount::count(many)),
+                    },
+                    if missed == 1 { "it" } else { "them" },
+                ));
+            }
+            let run = Run {
+                session: self.session.clone(),
+                entry: entry.clone(),
+                metrics: self.metrics.clone(),
+                notifier: Arc::clone(&self.notifier),
+                pruned: Arc::clone(&self.pruned),
+            };
+            self.running.push(workspace);
+            runs.spawn(run.go());
+        }
+    }
+
+    /// Takes note of a run that ended.
+    async fn ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
+        let now = self.session.context.clock.now();
+        match ended {
+            Ok(ended) => {
+                self.running.retain(|name| *name != ended.workspace);
+                self.agenda.ran(&ended.workspace, ended.started, now);
+            }
+            // Which one it was is not told; all are taken for ended, and the locks keep a run from being doubled.
+            Err(error) => {
+                let failure = Failure::failed("A run broke off").why(error);
+                self.session.ui.complain(&failure);
+                for name in std::mem::take(&mut self.running) {
+                    self.metrics.outcome(&name, "failed");
+                    self.agenda.ran(&name, now, now);
+                }
+            }
+        }
+        self.show().await;
+    }
+
+    /// Looks at the repository, and shows what it says.
+    async fn show(&mut self) {
+        let shown = match self.session.open_repository().await {
+            Ok(repository) => self.remember(&repository).await,
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = shown {
+            self.session.ui.complain(&failure);
+        }
+    }
+
+    /// Takes what the repository knows into metrics, page and notices.
+    async fn remember(&mut self, repository: &Repository) -> Result<(), Failure> {
         let archive = |error| Failure::of_archive(&error);
         for record in repository.history().await.map_err(archive)? {
             self.metrics.remember(&record);
         }
         self.metrics
             .repository_bytes(repository.stored_bytes().await.map_err(archive)?);
-        self.page.show(healths(&self.session, repository).await?);
+        let cache = self.session.repository_cache(repository)?;
+        if let Some(check) = LastCheck::read(&cache).filter(|check| check.sound) {
+            self.metrics.checked(check.time);
+        }
+        let healths = healths(&self.session, repository).await?;
+        for health in &healths {
+            self.metrics.state(&health.workspace, health.state);
+        }
+        self.notices.tell(&self.session, &healths).await;
+        self.page.show(healths);
         Ok(())
     }
 
     fn tell_next(&self) {
-        let text = match self.agenda.next() {
-            None => "waiting; nothing is scheduled".to_owned(),
-            Some((moment, name)) => format!("waiting; {name} is next, {}", amount::moment(moment)),
+        let under_way = self.running.join(", ");
+        let text = match (self.agenda.next(), self.running.is_empty()) {
+            (None, true) => "waiting; nothing is scheduled".to_owned(),
+            (Some((moment, name)), true) => {
+                format!("waiting; {name} is next, {}", amount::moment(moment))
+            }
+            // A run that is under way says itself how far it is.
+            (_, false) if self.running.len() == 1 => return,
+            (_, false) => format!("backing up {under_way}"),
         };
         self.notifier.status(&text);
         self.session.ui.detail(&text);
     }
 
-    /// Reads the configuration again. A wrong one is refused, and the old one stays.
+    /// Waits for the next run, but not long: the clock may be set meanwhile.
+    fn pause(&self) -> impl Future<Output = ()> + use<> {
+        let clock = self.session.context.clock.clone();
+        let now = clock.now();
+        let at_once = usize::from(self.session.config.daemon.at_once.get());
+        let next = self.agenda.next().map(|(moment, _)| moment);
+        let latest = now + LOOK_EVERY;
+        let moment = match next {
+            Some(next) if self.running.len() < at_once => next.min(latest),
+            _ => latest,
+        };
+        async move { sleep_until(&clock, moment).await }
+    }
+
+    /// Looks for workspaces that came to fit a pattern, once in a while.
+    async fn look_around(&mut self) {
+        let now = self.session.context.clock.now();
+        let has_patterns = |config: &config::Config| {
+            let mut urls = config.workspace.iter().map(|entry| &entry.url);
+            urls.any(|url| pattern(url).is_some())
+        };
+        let age = now.duration_since(self.looked).unsigned_abs();
+        if age < PATTERNS_EVERY || !has_patterns(&self.session.config) {
+            return;
+        }
+        self.looked = now;
+        if let Err(failure) = self.look_at_patterns().await {
+            self.session.ui.complain(&failure);
+        }
+    }
+
+    async fn look_at_patterns(&mut self) -> Result<(), Failure> {
+        let found = roster::found(&self.session).await?;
+        let (came, went) = roster::changes(&self.roster, &found);
+        if came.is_empty() && went.is_empty() {
+            return Ok(());
+        }
+        let ui = &self.session.ui;
+        for name in &came {
+            ui.note(&format!(
+                "{name}: a new workspace fits the pattern, and is backed up from now on"
+            ));
+        }
+        for name in &went {
+            ui.warn(&format!(
+                "{name}: the workspace is not there any more; its snapshots stay"
+            ));
+        }
+        let repository = self.session.open_repository().await?;
+        self.agenda = self.plan(&self.session, &found, &repository).await?;
+        self.roster = found;
+        Ok(())
+    }
+
+    /// Reads the configuration again. A wrong one is refused, and the old one stays. Runs under way end as they began.
     async fn reload(&mut self) {
         self.notifier.reloading();
         match self.reread().await {
-            Ok((config, agenda)) => {
-                if config.daemon.listen != self.session.config.daemon.listen {
+            Ok((session, roster, agenda)) => {
+                if session.config.daemon.listen != self.session.config.daemon.listen {
                     self.session
                         .ui
                         .warn("`listen` changed; it takes effect when the daemon starts again");
                 }
-                self.session.config = config;
+                self.session = session;
+                self.roster = roster;
                 self.agenda = agenda;
                 self.session.ui.note("The configuration was read again");
             }
@@ -158,112 +328,16 @@ impl Daemon {
         self.notifier.ready();
     }
 
-    async fn reread(&self) -> Result<(config::Config, Agenda), Failure> {
+    async fn reread(&self) -> Result<(Session, Roster, Agenda), Failure> {
         let context = &self.session.context;
         let flag = self.session.config_file.as_deref();
         let loaded = read::load(flag, &context.environment, context.clock.now())?;
-        let session = Session {
-            config: loaded.config,
-            ..self.session.clone()
-        };
+        let mut session = self.session.clone();
+        session.context.network = loaded.config.network.clone();
+        session.config = loaded.config;
         let repository = session.open_repository().await?;
-        let agenda = self.plan(&session, &repository).await?;
-        Ok((session.config, agenda))
-    }
-
-    /// Runs one backup; a SIGHUP meanwhile takes effect after it.
-    async fn back_up(&mut self, name: &str, hangups: &mut Signal) {
-        let started = self.session.context.clock.now();
-        let mut reload = false;
-        let done = {
-            let mut run = std::pin::pin!(self.run_one(name));
-            loop {
-                tokio::select! {
-                    done = &mut run => break done,
-                    _ = hangups.recv() => reload = true,
-                }
-            }
-        };
-        let unfinished = self.tell_done(name, done);
-        let now = self.session.context.clock.now();
-        self.agenda.ran(
-            name,
-            LastRun {
-                started,
-                unfinished,
-            },
-            now,
-        );
-        if reload {
-            self.reload().await;
-        }
-    }
-
-    async fn run_one(&self, name: &str) -> Result<Report, Failure> {
-        let entries = self.session.workspaces(&[name.to_owned()])?;
-        let entry = entries
-            .first()
-            .ok_or_else(|| Failure::usage("The workspace is gone").on(name))?;
-        let repository = self.session.open_repository().await?;
-        let watch = Watch::new(name, Arc::clone(&self.notifier));
-        let wire = Some(self.metrics.wire());
-        let done = back_up(
-            &self.session,
-            &repository,
-            entry,
-            &Wishes::default(),
-            &watch,
-            wire,
-        )
-        .await;
-        if let Err(failure) = self.remember(&repository).await {
-            self.session.ui.complain(&failure);
-        }
-        done
-    }
-
-    /// Says how a run ended; whether it is to be gone on with.
-    fn tell_done(&self, name: &str, done: Result<Report, Failure>) -> bool {
-        let ui = &self.session.ui;
-        let report = match done {
-            Ok(report) => report,
-            Err(failure) => {
-                self.metrics.outcome(name, "failed");
-                ui.complain(&failure.with_place(name));
-                return false;
-            }
-        };
-        self.metrics
-            .bytes(name, report.bytes.read, report.bytes.stored);
-        self.metrics.outcome(name, report.ending.as_str());
-        let snapshot = report
-            .snapshot
-            .map_or_else(|| "no snapshot".to_owned(), |id| id.to_string());
-        let gaps = report.gaps.iter().filter(|gap| gap.known.is_none()).count() as u64
-            + report.gaps_left_out;
-        ui.note(&format!(
-            "{name}: {} {snapshot}, {}, {} new, {}",
-            report.ending.as_str(),
-            amount::counted(report.items_total().listed(), "item"),
-            amount::size(report.bytes.new),
-            amount::counted(gaps, "gap"),
-        ));
-        for gap in report
-            .gaps
-            .iter()
-            .filter(|gap| gap.known.is_none())
-            .take(10)
-        {
-            let file = gap
-                .file
-                .as_deref()
-                .map(|file| format!("//{file}"))
-                .unwrap_or_default();
-            ui.warn(&format!(
-                "{name}: {}{file} was not saved: {}",
-                gap.item, gap.reason
-            ));
-        }
-        report.ending == Ending::Partial
+        let roster = roster::known(&session, &repository).await?;
+        let agenda = self.plan(&session, &roster, &repository).await?;
+        Ok((session, roster, agenda))
     }
 }

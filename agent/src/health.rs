@@ -30,6 +30,23 @@ pub enum State {
 }
 
 impl State {
+    /// All of them, the best first.
+    pub const ALL: [Self; 5] = [
+        Self::Good,
+        Self::Late,
+        Self::Failing,
+        Self::Suspect,
+        Self::Never,
+    ];
+
+    /// The word that JSON and metrics have.
+    pub fn as_word(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            other => other.as_str(),
+        }
+    }
+
     /// The word that people read.
     pub fn as_str(self) -> &'static str {
         match self {

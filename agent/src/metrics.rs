@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use archive_format::{Outcome, SnapshotRecord};
+use jiff::Timestamp;
 use workspace::azure::{Exchange, Observer};
+
+use crate::health::State;
 
 /// The outcomes of a run, each a series of its own.
 const OUTCOMES: [&str; 4] = ["complete", "partial", "suspect", "failed"];
@@ -41,14 +44,31 @@ const REPOSITORY: Family = gauge(
     "Bytes that the packs of the repository take.",
 );
 
-const FAMILIES: [Family; 7] = [
+const STATE: Family = gauge(
+    "mlark_workspace_state",
+    "1 for how a workspace's backups stand, 0 for the other states.",
+);
+const MISSED: Family = counter(
+    "mlark_missed_runs_total",
+    "Runs of the schedule that were not made, and that a later one made up for.",
+);
+
+const LAST_CHECK: Family = gauge(
+    "mlark_last_check_timestamp_seconds",
+    "When this machine last found the repository sound.",
+);
+
+const FAMILIES: [Family; 10] = [
     LAST_SUCCESS,
     LAST_OUTCOME,
+    STATE,
+    MISSED,
     ITEMS,
     BYTES,
     REQUESTS,
     THROTTLED,
     REPOSITORY,
+    LAST_CHECK,
 ];
 
 const fn gauge(name: &'static str, help: &'static str) -> Family {
@@ -112,6 +132,20 @@ impl Metrics {
         }
     }
 
+    /// How a workspace's backups stand.
+    pub fn state(&self, workspace: &str, state: State) {
+        for known in State::ALL {
+            let value = f64::from(u8::from(known == state));
+            let labels = [("workspace", workspace), ("state", known.as_word())];
+            self.set(&STATE, &labels, value);
+        }
+    }
+
+    /// Runs of a schedule that were not made.
+    pub fn missed(&self, workspace: &str, runs: u64) {
+        self.add(&MISSED, &[("workspace", workspace)], runs as f64);
+    }
+
     /// Bytes of a run.
     pub fn bytes(&self, workspace: &str, read: u64, stored: u64) {
         for (direction, bytes) in [("read", read), ("stored", stored)] {
@@ -126,6 +160,11 @@ impl Metrics {
     /// The size of the repository.
     pub fn repository_bytes(&self, bytes: u64) {
         self.set(&REPOSITORY, &[], bytes as f64);
+    }
+
+    /// When the repository was found sound.
+    pub fn checked(&self, moment: Timestamp) {
+        self.set(&LAST_CHECK, &[], moment.as_second() as f64);
     }
 
     /// Counts requests as they happen.

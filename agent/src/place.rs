@@ -15,7 +15,7 @@ use crate::azure;
 use crate::command::snapshots::unknown_workspace;
 use crate::config::{self, DataPolicy};
 use crate::failure::Failure;
-use crate::session::Session;
+use crate::session::{Session, patterns};
 
 /// Where a workspace is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,9 @@ impl Place {
                 .parse()
                 .map_err(|error: workspace::Error| refused(error.to_string()))?;
             if name.is_pattern() {
-                return Err(refused("patterns are not served so far".to_owned()));
+                return Err(refused(
+                    "a pattern names several; this needs one".to_owned(),
+                ));
             }
             return Ok(Self::Azure(name));
         }
@@ -91,23 +93,41 @@ impl Place {
 }
 
 impl Session {
-    /// The workspaces that the command line names; those of the configuration where it names none.
-    pub fn workspaces(&self, named: &[String]) -> Result<Vec<config::Workspace>, Failure> {
+    /// The workspaces that the command line names; those of the configuration where it names none. A pattern is all that
+    /// fit it now.
+    pub async fn workspaces(&self, named: &[String]) -> Result<Vec<config::Workspace>, Failure> {
         if named.is_empty() {
             if self.config.workspace.is_empty() {
                 return Err(Failure::usage("There is no workspace to back up")
                     .why("the configuration has none and the command line names none")
                     .next("add a [[workspace]] to the configuration, or give a workspace's URL or a folder"));
             }
-            return Ok(self.config.workspace.clone());
+            return self.expand(&self.config.workspace).await;
         }
-        named.iter().map(|text| self.workspace(text)).collect()
+        let mut entries = Vec::new();
+        for text in named {
+            let entry = self.workspace(text)?;
+            let is_pattern = patterns::pattern(&entry.url).is_some();
+            let all = self.expand(std::slice::from_ref(&entry)).await?;
+            // By the pattern's name all of it is meant, by a longer one that workspace.
+            let meant: Vec<config::Workspace> = all
+                .into_iter()
+                .filter(|one| !is_pattern || *text == entry.name || one.name == *text)
+                .collect();
+            if meant.is_empty() {
+                return Err(Failure::usage("No workspace fits")
+                    .on(format!("`{text}`"))
+                    .why(format!("none of {} has that name", entry.url)));
+            }
+            entries.extend(meant);
+        }
+        Ok(entries)
     }
 
     /// The workspace that a name or an address means.
     fn workspace(&self, text: &str) -> Result<config::Workspace, Failure> {
         let known = &self.config.workspace;
-        if let Some(entry) = known.iter().find(|entry| entry.name == text) {
+        if let Some(entry) = self.entry_of(text) {
             return Ok(entry.clone());
         }
         if !Place::looks_like_one(text) {

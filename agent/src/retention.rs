@@ -4,6 +4,7 @@
 //! until it has kept its number, and the very oldest while it has not. What is not finished yet does not count.
 
 mod calendar;
+pub mod forgetting;
 
 use std::time::Duration;
 

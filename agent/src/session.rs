@@ -2,6 +2,7 @@
 //! the flag wins over the variable and the variable over the file; that is decided here and nowhere else.
 
 pub mod keys;
+pub mod patterns;
 mod places;
 pub mod repository;
 mod snapshot;

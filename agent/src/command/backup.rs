@@ -53,7 +53,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
     };
     session.selection(&args.only)?;
     session.selection(&args.exclude)?;
-    let entries = session.workspaces(&args.workspace)?;
+    let entries = session.workspaces(&args.workspace).await?;
     let repository = session.open_repository().await?;
     let mut status = ExitStatus::Done;
     let mut rows = Vec::new();

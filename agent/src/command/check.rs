@@ -1,6 +1,7 @@
 //! `mlark check`: whether the repository is what it was when it was written. It changes nothing, except with `--repair`,
 //! which adds and never changes, moves or deletes.
 
+pub mod last;
 mod repair;
 mod unopened;
 
@@ -16,6 +17,8 @@ use crate::held;
 use crate::session::Session;
 use crate::ui::amount;
 use crate::ui::progress::Counters;
+
+use last::LastCheck;
 
 /// How many touched items are shown of each damage.
 const ITEMS_SHOWN: usize = 10;
@@ -57,6 +60,16 @@ impl Args {
             None => Depth::Digests,
         }
     }
+
+    /// How deep it looks, for people.
+    fn word(&self) -> &'static str {
+        match self {
+            _ if self.read_data_subset.is_some() => "read-data-subset",
+            _ if self.read_data => "read-data",
+            _ if self.structure_only => "structure-only",
+            _ => "digests",
+        }
+    }
 }
 
 /// Checks.
@@ -91,6 +104,16 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
         .await
         .map_err(|error| Failure::of_archive(&error))?;
     progress.finish();
+    let last = LastCheck {
+        time: session.context.clock.now(),
+        depth: args.word().to_owned(),
+        sound: report.is_sound(),
+    };
+    if let Err(error) = last.keep(&session.repository_cache(&repository)?) {
+        session.ui.warn(&format!(
+            "When this check was made is not remembered: {error}"
+        ));
+    }
     if session.ui.json() {
         session.ui.document(&document(&report, &warnings));
     } else {

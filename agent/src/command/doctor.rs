@@ -124,10 +124,10 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
     }
     let mut found = Findings::default();
     here::configuration(session, &mut found);
-    let entries = if args.workspaces.is_empty() {
-        session.config.workspace.clone()
+    let entries = if args.workspaces.is_empty() && session.config.workspace.is_empty() {
+        Vec::new()
     } else {
-        session.workspaces(&args.workspaces)?
+        session.workspaces(&args.workspaces).await?
     };
     for entry in &entries {
         azure::workspace(session, entry, &mut found).await;

@@ -1,17 +1,16 @@
 //! `mlark forget`: what the retention rules keep no longer, or snapshots by name. Their content stays readable to nobody,
 //! and stays where it is until `mlark prune`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use archive_format::{Held, Repository, SnapshotId, SnapshotRecord};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use super::snapshots::unknown_workspace;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
-use crate::retention::{Candidate, Reason, Rules, decide};
+use crate::retention::Reason;
+use crate::retention::forgetting::{Row, Scope, by_rules, forget, held_text};
 use crate::session::Session;
 use crate::ui::{Table, amount};
 
@@ -37,21 +36,16 @@ pub struct Args {
     dry_run: bool,
 }
 
-/// What becomes of one snapshot.
-#[derive(Debug)]
-struct Row {
-    record: SnapshotRecord,
-    /// Whether it is forgotten.
-    forgotten: bool,
-    /// Why it is kept, or forgotten.
-    reasons: Vec<String>,
-}
-
 /// Forgets.
 pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
     let repository = session.open_repository().await?;
     let rows = if args.snapshot.is_empty() {
-        by_rules(args, session, &repository).await?
+        let scope = Scope {
+            workspace: args.workspace.as_deref(),
+            keep_tags: &args.keep_tag,
+            dry_run: args.dry_run,
+        };
+        by_rules(session, &repository, scope).await?
     } else {
         by_name(args, session, &repository).await?
     };
@@ -106,112 +100,6 @@ fn refuse_held(held: &[(SnapshotId, Held)]) -> Result<(), Failure> {
         }
         _ => failure.next("`mlark snapshots` lists those that are there"),
     })
-}
-
-fn held_text(why: Held) -> String {
-    match why {
-        Held::Protected => Reason::Protected.text(),
-        Held::Suspect(id) => Reason::Suspect(id).text(),
-        Held::Newest => "it is the newest of its workspace".to_owned(),
-        _ => "it is not there any more".to_owned(),
-    }
-}
-
-/// Forgets, and gives those that the log holds by now.
-async fn forget(
-    session: &Session,
-    repository: &Repository,
-    ids: &[SnapshotId],
-    reason: &str,
-) -> Result<Vec<(SnapshotId, Held)>, Failure> {
-    let now = session.context.clock.now();
-    let done = repository.forget(ids, reason, now).await;
-    done.map(|done| done.held)
-        .map_err(|error| Failure::of_archive(&error))
-}
-
-async fn by_rules(
-    args: &Args,
-    session: &Session,
-    repository: &Repository,
-) -> Result<Vec<Row>, Failure> {
-    let archive = |error| Failure::of_archive(&error);
-    let history = repository.history().await.map_err(archive)?;
-    let accepted = repository.accepted().await.map_err(archive)?;
-    let protected = repository.protected().await.map_err(archive)?;
-    let mut of_workspace: BTreeMap<String, Vec<SnapshotRecord>> = BTreeMap::new();
-    for record in history {
-        let records = of_workspace.entry(record.workspace.clone()).or_default();
-        records.push(record);
-    }
-    if let Some(wanted) = &args.workspace {
-        if !of_workspace.contains_key(wanted) {
-            let known = of_workspace.keys().map(String::as_str);
-            return Err(unknown_workspace(wanted, known));
-        }
-        of_workspace.retain(|workspace, _| workspace == wanted);
-    }
-    let mut rows = Vec::new();
-    for (workspace, records) in of_workspace {
-        let (rules, zone) = rules(session, &workspace, &args.keep_tag);
-        let candidates: Vec<Candidate> = records
-            .iter()
-            .map(|record| Candidate::new(record, &accepted, &protected))
-            .collect();
-        let decided = decide(&candidates, &rules, &zone);
-        rows.extend(
-            records
-                .into_iter()
-                .zip(decided)
-                .map(|(record, kept)| row(record, &kept)),
-        );
-    }
-    let ids: Vec<SnapshotId> = rows
-        .iter()
-        .filter(|row| row.forgotten)
-        .map(|row| row.record.id)
-        .collect();
-    let held = if args.dry_run {
-        repository.would_forget(&ids).await.map_err(archive)?.held
-    } else {
-        forget(session, repository, &ids, "retention").await?
-    };
-    // Somebody protected one meanwhile, or a backup turned out suspect.
-    for row in &mut rows {
-        if let Some((_, why)) = held.iter().find(|(id, _)| *id == row.record.id) {
-            row.forgotten = false;
-            row.reasons = vec![held_text(*why)];
-        }
-    }
-    Ok(rows)
-}
-
-/// The rules of a workspace and the time zone of its days. One that the configuration does not name any more has the
-/// general rules.
-fn rules(session: &Session, workspace: &str, tags: &[String]) -> (Rules, TimeZone) {
-    let config = &session.config;
-    let entry = config
-        .workspace
-        .iter()
-        .find(|entry| entry.name == workspace);
-    let own = entry.and_then(|entry| entry.retention.as_ref());
-    let zone = entry
-        .and_then(|entry| entry.timezone.as_deref())
-        .and_then(|name| TimeZone::get(name).ok())
-        .unwrap_or(TimeZone::UTC);
-    (Rules::new(own, &config.retention, tags), zone)
-}
-
-fn row(record: SnapshotRecord, kept: &[Reason]) -> Row {
-    let mut reasons: Vec<String> = kept.iter().map(Reason::text).collect();
-    if reasons.is_empty() {
-        reasons.push("no rule keeps it".to_owned());
-    }
-    Row {
-        record,
-        forgotten: kept.is_empty(),
-        reasons,
-    }
 }
 
 fn show(args: &Args, session: &Session, rows: &[Row]) {

@@ -30,11 +30,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
     let mut workspaces = history.iter().map(|record| record.workspace.as_str());
     if let Some(wanted) = &args.workspace
         && !workspaces.clone().any(|workspace| workspace == wanted)
-        && !session
-            .config
-            .workspace
-            .iter()
-            .any(|entry| entry.name == *wanted)
+        && session.entry_of(wanted).is_none()
     {
         return Err(unknown_workspace(wanted, &mut workspaces));
     }

@@ -1,19 +1,16 @@
 //! `mlark prune`: frees the space of packs that no snapshot needs. It waits for nobody, and a backup may run meanwhile.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
-use archive_format::{Garbage, Grace, Spared, Sparing, SweepEvent, Swept};
+use archive_format::{Garbage, Spared, Sparing, SweepEvent, Swept};
 use serde_json::{Value, json};
 
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
+use crate::retention::forgetting::grace;
 use crate::session::Session;
 use crate::ui::amount;
 use crate::ui::progress::Counters;
-
-/// How long forgotten content stays where the configuration does not say.
-const GRACE: Duration = Duration::from_secs(7 * 24 * 3_600);
 
 /// Options.
 #[derive(Debug, clap::Args)]
@@ -30,7 +27,8 @@ pub struct Args {
 /// Prunes.
 pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
     let repository = session.open_repository().await?;
-    let (grace, now) = (grace(session), session.context.clock.now());
+    let grace = grace(session, &repository).await?;
+    let now = session.context.clock.now();
     let archive = |error| Failure::of_archive(&error);
     if args.dry_run {
         let found = repository.garbage(&grace, now).await.map_err(archive)?;
@@ -45,23 +43,6 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
         .map_err(archive)?;
     progress.finish();
     show(session, &swept)
-}
-
-/// The grace periods of the configuration.
-fn grace(session: &Session) -> Grace {
-    let config = &session.config;
-    let usual = config
-        .retention
-        .grace
-        .map_or(GRACE, |grace| grace.duration());
-    let own = config.workspace.iter().filter_map(|entry| {
-        let grace = entry.retention.as_ref()?.grace?;
-        Some((entry.name.clone(), grace.duration()))
-    });
-    Grace {
-        usual,
-        of_workspace: own.collect(),
-    }
 }
 
 fn count(counters: &Counters, event: &SweepEvent) {

@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::health::{Facts, Health, State};
 use crate::part;
 use crate::session::Session;
+use crate::session::patterns::pattern;
 use crate::ui::{Table, Tone, amount};
 
 /// How many runs of a workspace are looked at.
@@ -67,10 +68,12 @@ pub async fn healths(session: &Session, repository: &Repository) -> Result<Vec<H
     let history = repository.history().await.map_err(archive)?;
     let accepted = repository.accepted().await.map_err(archive)?;
     let now = session.context.clock.now();
+    // What a pattern means is known by its snapshots.
     let configured: Vec<&str> = session
         .config
         .workspace
         .iter()
+        .filter(|entry| pattern(&entry.url).is_none())
         .map(|entry| entry.name.as_str())
         .collect();
     let others: BTreeSet<&str> = history
@@ -105,11 +108,7 @@ pub async fn healths(session: &Session, repository: &Repository) -> Result<Vec<H
 impl Session {
     /// The schedule of a workspace of the configuration, where it has one.
     pub fn schedule(&self, workspace: &str) -> Result<Option<Schedule>, Failure> {
-        let entry = self
-            .config
-            .workspace
-            .iter()
-            .find(|entry| entry.name == workspace);
+        let entry = self.entry_of(workspace);
         let Some((entry, pattern)) =
             entry.and_then(|entry| Some((entry, entry.schedule.as_ref()?)))
         else {

@@ -118,7 +118,7 @@ async fn has_all(
 }
 
 /// The workspace that a snapshot was taken of: as the configuration names it, else by its address.
-fn home(session: &Session, record: &SnapshotRecord) -> Result<String, Failure> {
+pub(crate) fn home(session: &Session, record: &SnapshotRecord) -> Result<String, Failure> {
     let mut named = session.config.workspace.iter();
     if named.any(|entry| entry.name == record.workspace) {
         return Ok(record.workspace.clone());

@@ -6,8 +6,6 @@
 pub enum Served {
     /// It has.
     Yes,
-    /// It has not, and a user would rely on it: refused, with what to do instead.
-    No(&'static str),
     /// Only these values; any other is refused, with what to do instead.
     Only(&'static [&'static str], &'static str),
 }
@@ -28,14 +26,6 @@ const fn key(path: &'static str, says: &'static str) -> Key {
         path,
         says,
         served: Served::Yes,
-    }
-}
-
-const fn no(path: &'static str, says: &'static str, instead: &'static str) -> Key {
-    Key {
-        path,
-        says,
-        served: Served::No(instead),
     }
 }
 
@@ -145,7 +135,7 @@ pub const KEYS: &[Key] = &[
     key("workspace.name", "the name in snapshots and commands"),
     key(
         "workspace.url",
-        "azureml:// URL or ARM id of a workspace, or a folder",
+        "azureml:// URL or ARM id of a workspace, where `*` stands for any resource group or workspace, or a folder",
     ),
     key("workspace.schedule", "cron pattern of five fields"),
     key(
@@ -313,25 +303,41 @@ pub const KEYS: &[Key] = &[
         "hosts that are reached without the proxy; default NO_PROXY",
     ),
     key("daemon.listen", "address of /metrics and /healthz"),
-    no(
+    key(
+        "daemon.at_once",
+        "how many workspaces are backed up at the same time; default 2",
+    ),
+    key(
+        "daemon.jitter",
+        "runs begin up to so much later than scheduled, each workspace by its own constant share",
+    ),
+    key(
+        "daemon.retention",
+        "after a complete backup: \"forget-and-prune\", \"forget\" or \"none\"; without rules under [retention] nothing is forgotten",
+    ),
+    key(
         "daemon.ping_url_file",
-        "file with the address of a health-check service",
-        "watch mlark_last_success_timestamp_seconds at /metrics instead",
+        "file with the address of a health-check service: /start, then the address itself or /fail",
     ),
-    no(
+    key(
+        "daemon.webhook_url_file",
+        "file with an https address that is sent JSON when a workspace's state changes",
+    ),
+    key(
+        "daemon.hook_timeout",
+        "how long a hook may take before it is killed; default 5m",
+    ),
+    key(
         "daemon.hooks.before_backup",
-        "command to run before a backup",
-        "use the unit's ExecStartPre= or a timer of your own",
+        "program and arguments to run before a backup, which is not made where that fails",
     ),
-    no(
+    key(
         "daemon.hooks.after_backup",
-        "command to run after a backup",
-        "watch /metrics, or run `mlark backup` from a script",
+        "program and arguments to run after a backup",
     ),
-    no(
+    key(
         "daemon.hooks.on_failure",
-        "command to run when a backup failed",
-        "use the unit's OnFailure=, or watch /metrics",
+        "program and arguments to run after a backup that failed, is suspect or was not finished",
     ),
 ];
 

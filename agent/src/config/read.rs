@@ -18,6 +18,7 @@ use crate::config::keys::{self, Place, Served};
 use crate::config::value::Schedule;
 use crate::config::{Config, KnownGap, Workspace};
 use crate::failure::{Failure, chain};
+use crate::session::patterns::pattern;
 use crate::store::Address;
 
 /// The largest file that is taken.
@@ -197,8 +198,8 @@ impl Page<'_> {
             let why = "a name has letters, digits, `-`, `_` and `.` only, at most 100, and begins with a letter or digit";
             return Err(self.bad("workspace.name", &workspace.name, why));
         }
-        if workspace.url.starts_with("azureml:") && workspace.url.contains('*') {
-            let why = "patterns are not served so far; write one [[workspace]] for each";
+        if pattern(&workspace.url).is_some_and(|name| name.subscription.contains('*')) {
+            let why = "`*` may stand for resource groups and workspaces; name the subscription";
             return Err(self.bad(&of("url"), &workspace.url, why));
         }
         Selection::parse(&workspace.exclude, now).map_err(|error| {
@@ -231,25 +232,19 @@ pub fn proxy_address(text: &str) -> Option<Url> {
 }
 
 fn check_served(key: &keys::Key, value: &DeValue<'_>, at: &str) -> Result<(), Failure> {
-    let refused = |what: String, instead: &str| {
-        Err(Failure::usage(what)
+    match (key.served, value) {
+        (Served::Only(values, instead), DeValue::String(text))
+            if !values.contains(&text.as_ref()) =>
+        {
+            Err(Failure::usage(format!(
+                "The value `{text}` of `{}` is not served so far",
+                key.path
+            ))
             .on(at)
             .why("mlark would read it and do nothing, so it refuses it")
             .next(instead))
-    };
-    match key.served {
-        Served::Yes => Ok(()),
-        Served::No(instead) => refused(
-            format!("The key `{}` is not served so far", key.path),
-            instead,
-        ),
-        Served::Only(values, instead) => match value {
-            DeValue::String(text) if !values.contains(&text.as_ref()) => refused(
-                format!("The value `{text}` of `{}` is not served so far", key.path),
-                instead,
-            ),
-            _ => Ok(()),
-        },
+        }
+        _ => Ok(()),
     }
 }
 

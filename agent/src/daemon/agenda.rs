@@ -1,9 +1,21 @@
-//! When each workspace runs next. Pure: schedules, last runs and the time in, a moment out.
+//! When each workspace runs next. Pure: schedules, last runs and the time in, names that are due out.
+//!
+//! A clock may jump. Forward, the runs in between were missed: one makes up for all of them, and how many they were is
+//! told. Back, what counts as the last run is taken to be now, so that nothing waits for a time that was wrong.
+
+use std::time::Duration;
 
 use archive_format::{Outcome, Run, RunOutcome};
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 
 use crate::config::value::Schedule;
+
+/// More missed runs of one workspace than this are not counted one by one.
+const MISSED_MAX: u64 = 10_000;
+
+/// A clock that went back by less than this was only set right.
+const STEP_BACK: Duration = Duration::from_secs(60);
 
 /// What is known of a workspace's last run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,11 +36,25 @@ impl LastRun {
     }
 }
 
+/// A run that is to begin now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// The workspace.
+    pub workspace: String,
+    /// How many runs of the schedule were missed, besides the one that this is.
+    pub missed: u64,
+}
+
 /// One workspace's turn.
 #[derive(Clone, Debug)]
 struct Turn {
     workspace: String,
     schedule: Schedule,
+    /// How much later than its schedule it runs.
+    delay: Duration,
+    /// Up to when the schedule is served: the beginning of the last run.
+    since: Timestamp,
+    /// When it runs next; `None` while it runs, and where it never comes again.
     next: Option<Timestamp>,
 }
 
@@ -36,6 +62,8 @@ struct Turn {
 #[derive(Clone, Debug, Default)]
 pub struct Agenda {
     turns: Vec<Turn>,
+    /// The last time that was seen.
+    seen: Option<Timestamp>,
 }
 
 impl Agenda {
@@ -45,121 +73,134 @@ impl Agenda {
         &mut self,
         workspace: &str,
         schedule: Schedule,
+        delay: Duration,
         last: Option<LastRun>,
         now: Timestamp,
     ) {
-        let next = next(&schedule, last, now);
-        self.turns.push(Turn {
+        let since = last.map_or(now - delay, |last| last.started.min(now));
+        let mut turn = Turn {
             workspace: workspace.to_owned(),
             schedule,
-            next,
-        });
+            delay,
+            since,
+            next: None,
+        };
+        turn.next = match last {
+            Some(last) if last.unfinished => Some(now),
+            _ => turn.after(since),
+        };
+        self.turns.push(turn);
     }
 
-    /// Records a run that just ended.
-    pub fn ran(&mut self, workspace: &str, last: LastRun, now: Timestamp) {
-        for turn in self
+    /// The runs that are to begin, at most so many, the longest overdue first. They are not due again before `ran`.
+    pub fn due(&mut self, now: Timestamp, at_most: usize) -> Vec<Due> {
+        self.notice(now);
+        let mut due: Vec<&mut Turn> = self
             .turns
             .iter_mut()
-            .filter(|turn| turn.workspace == workspace)
-        {
-            // What a run of this process could not finish would not finish a moment later: it waits for its schedule.
-            let last = LastRun {
-                unfinished: false,
-                ..last
-            };
-            turn.next = next(&turn.schedule, Some(last), now);
+            .filter(|turn| turn.next.is_some_and(|next| next <= now))
+            .collect();
+        due.sort_by(|one, other| (one.next, &one.workspace).cmp(&(other.next, &other.workspace)));
+        let begin = |turn: &mut Turn| {
+            let missed = turn.passed(now).saturating_sub(1);
+            turn.next = None;
+            Due {
+                workspace: turn.workspace.clone(),
+                missed,
+            }
+        };
+        due.into_iter().take(at_most).map(begin).collect()
+    }
+
+    /// Records a run that ended. What a run of this process could not finish would not finish a moment later: it waits for
+    /// its schedule.
+    pub fn ran(&mut self, workspace: &str, started: Timestamp, now: Timestamp) {
+        for turn in &mut self.turns {
+            if turn.workspace == workspace {
+                turn.since = started.min(now);
+                turn.next = turn.after(turn.since);
+            }
+        }
+    }
+
+    /// A run of this workspace is under way; it is not due before `ran`.
+    pub fn runs(&mut self, workspace: &str) {
+        for turn in &mut self.turns {
+            if turn.workspace == workspace {
+                turn.next = None;
+            }
         }
     }
 
     /// The next turn: its moment and workspace.
-    pub fn next(&self) -> Option<(Timestamp, String)> {
-        self.turns
-            .iter()
-            .filter_map(|turn| Some((turn.next?, turn.workspace.clone())))
+    pub fn next(&self) -> Option<(Timestamp, &str)> {
+        let turns = self.turns.iter();
+        turns
+            .filter_map(|turn| Some((turn.next?, turn.workspace.as_str())))
             .min()
+    }
+
+    /// Whether a workspace has a turn.
+    pub fn has(&self, workspace: &str) -> bool {
+        self.turns.iter().any(|turn| turn.workspace == workspace)
+    }
+
+    /// Whether no workspace has one.
+    pub fn is_empty(&self) -> bool {
+        self.turns.is_empty()
+    }
+
+    /// Looks at the time; where the clock went back, turns are not left waiting for a time that was wrong.
+    fn notice(&mut self, now: Timestamp) {
+        let went_back = self.seen.is_some_and(|seen| {
+            seen.duration_since(now) > STEP_BACK.try_into().unwrap_or_default()
+        });
+        self.seen = Some(now);
+        if !went_back {
+            return;
+        }
+        for turn in &mut self.turns {
+            turn.since = turn.since.min(now);
+            if turn.next.is_some() {
+                turn.next = turn.after(turn.since.max(now - turn.delay));
+            }
+        }
     }
 }
 
-fn next(schedule: &Schedule, last: Option<LastRun>, now: Timestamp) -> Option<Timestamp> {
-    let missed = last.is_some_and(|last| {
-        last.unfinished
-            || schedule
-                .last_before(now)
-                .is_some_and(|due| due > last.started)
-    });
-    if missed {
-        Some(now)
-    } else {
-        schedule.next_after(now)
+impl Turn {
+    /// The first run after the schedule was served up to a moment.
+    fn after(&self, since: Timestamp) -> Option<Timestamp> {
+        Some(self.schedule.next_after(since)? + self.delay)
+    }
+
+    /// How many runs of the schedule are due.
+    fn passed(&self, now: Timestamp) -> u64 {
+        let mut count = 0;
+        let mut since = self.since;
+        while count < MISSED_MAX
+            && let Some(next) = self.schedule.next_after(since)
+            && next + self.delay <= now
+        {
+            since = next;
+            count += 1;
+        }
+        count
+    }
+}
+
+/// By how much a workspace's runs are later than its schedule: the same share of the jitter each time, so that it is known
+/// beforehand and a fleet does not begin at once.
+pub fn delay(workspace: &str, jitter: Duration) -> Duration {
+    let digest = Sha256::digest(workspace.as_bytes());
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    let seconds = jitter.as_secs();
+    match seconds {
+        0 => Duration::ZERO,
+        _ => Duration::from_secs(u64::from_be_bytes(first) % seconds),
     }
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failed test says where")]
-mod tests {
-    use super::*;
-
-    fn at(text: &str) -> Timestamp {
-        text.parse().unwrap()
-    }
-
-    fn agenda(last: Option<(&str, bool)>, now: &str) -> Agenda {
-        let mut agenda = Agenda::default();
-        let schedule = Schedule::new("0 2 * * *", None, at(now)).unwrap();
-        let last = last.map(|(started, unfinished)| LastRun {
-            started: at(started),
-            unfinished,
-        });
-        agenda.add("prod", schedule, last, at(now));
-        agenda
-    }
-
-    fn moment(agenda: &Agenda) -> Timestamp {
-        agenda.next().unwrap().0
-    }
-
-    #[test]
-    fn a_run_missed_while_the_machine_was_off_is_made_up_for_once() {
-        let now = "2026-11-23T09:00:00Z";
-        let mut agenda = agenda(Some(("2026-11-20T02:00:00Z", false)), now);
-        assert_eq!(moment(&agenda), at(now), "three nights were missed");
-        let ran = LastRun {
-            started: at(now),
-            unfinished: false,
-        };
-        agenda.ran("prod", ran, at("2026-11-23T09:30:00Z"));
-        assert_eq!(moment(&agenda), at("2026-11-24T02:00:00Z"));
-    }
-
-    #[test]
-    fn a_run_that_took_longer_than_its_interval_is_followed_by_one_not_two() {
-        let mut agenda = agenda(None, "2026-11-23T01:00:00Z");
-        assert_eq!(moment(&agenda), at("2026-11-23T02:00:00Z"));
-        let ran = LastRun {
-            started: at("2026-11-23T02:00:00Z"),
-            unfinished: false,
-        };
-        agenda.ran("prod", ran, at("2026-11-25T05:00:00Z"));
-        assert_eq!(moment(&agenda), at("2026-11-25T05:00:00Z"));
-        let ran = LastRun {
-            started: at("2026-11-25T05:00:00Z"),
-            unfinished: false,
-        };
-        agenda.ran("prod", ran, at("2026-11-25T06:00:00Z"));
-        assert_eq!(moment(&agenda), at("2026-11-26T02:00:00Z"));
-    }
-
-    #[test]
-    fn a_run_stopped_half_way_goes_on_when_the_daemon_starts_again() {
-        let now = "2026-11-23T02:30:00Z";
-        assert_eq!(
-            moment(&agenda(Some(("2026-11-23T02:00:00Z", true)), now)),
-            at(now)
-        );
-        assert_eq!(
-            moment(&agenda(Some(("2026-11-23T02:00:00Z", false)), now)),
-            at("2026-11-24T02:00:00Z")
-        );
-    }
-}
+mod tests;

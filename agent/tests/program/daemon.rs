@@ -5,6 +5,9 @@
     reason = "a failed test says where"
 )]
 
+mod around;
+mod beside;
+
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;

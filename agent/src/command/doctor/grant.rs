@@ -28,7 +28,7 @@ struct Wanted {
 
 /// Prints them.
 pub(super) async fn run(named: &[String], session: &Session) -> Result<ExitStatus, Failure> {
-    let wanted = wanted(named, session)?;
+    let wanted = wanted(named, session).await?;
     let mut lines: Vec<String> = Vec::new();
     for role in [
         Role::backup(),
@@ -68,7 +68,7 @@ pub(super) async fn run(named: &[String], session: &Session) -> Result<ExitStatu
     Ok(ExitStatus::Done)
 }
 
-fn wanted(named: &[String], session: &Session) -> Result<Vec<Wanted>, Failure> {
+async fn wanted(named: &[String], session: &Session) -> Result<Vec<Wanted>, Failure> {
     let mut wanted = Vec::new();
     let mut add = |role: Role, url: &str, azure: config::Azure| -> Result<(), Failure> {
         if let Place::Azure(name) = Place::parse(url)? {
@@ -76,7 +76,7 @@ fn wanted(named: &[String], session: &Session) -> Result<Vec<Wanted>, Failure> {
         }
         Ok(())
     };
-    for entry in session.workspaces(named)? {
+    for entry in session.workspaces(named).await? {
         let azure = entry.azure.over(&session.config.azure);
         add(Role::backup(), &entry.url, azure.clone())?;
         for role in more_roles(&entry) {

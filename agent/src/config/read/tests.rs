@@ -43,13 +43,13 @@ fn a_key_that_is_not_served_is_refused_by_name_with_what_to_do_instead() {
         ("[network]\nproxy = \"ftp://u:pw@x\"", "network.proxy"),
         ("[limits]\nupload = \"1 MiB\"", "limits.upload"),
         (
-            "[daemon.hooks]\non_failure = [\"x\"]",
-            "daemon.hooks.on_failure",
+            "[daemon.hooks]\non_success = [\"x\"]",
+            "daemon.hooks.on_success",
         ),
-        ("[daemon]\nping_url_file = \"/x\"", "daemon.ping_url_file"),
+        ("[daemon]\nat_once = 0", "nonzero"),
         (
-            "[[workspace]]\nname = \"a\"\nurl = \"azureml://subscriptions/s/resourceGroups/*/workspaces/*\"",
-            "patterns are not served",
+            "[[workspace]]\nname = \"a\"\nurl = \"azureml://subscriptions/*/resourceGroups/*/workspaces/*\"",
+            "name the subscription",
         ),
     ] {
         let lines = refused(text).lines();

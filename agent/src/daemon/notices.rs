@@ -1,0 +1,86 @@
+//! Which changes of state the webhook was told: one document for each change, also for one that happened while the daemon
+//! was off. What was told last is kept in a small file beside the catalogue.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::calls;
+use crate::health::Health;
+use crate::session::Session;
+use crate::session::repository::machine_label;
+
+/// The largest file that is read, in bytes.
+const BYTES_MAX: u64 = 1 << 20;
+
+/// What was told.
+#[derive(Debug)]
+pub(super) struct Notices {
+    file: PathBuf,
+    told: BTreeMap<String, String>,
+}
+
+impl Notices {
+    /// What was told before. A file that cannot be read counts as none: then the first states are told again, not lost.
+    pub(super) fn open(cache: &Path) -> Self {
+        let file = cache.join("told.json");
+        let small = fs::metadata(&file).is_ok_and(|about| about.len() <= BYTES_MAX);
+        let text = small.then(|| fs::read_to_string(&file).ok()).flatten();
+        let told = text.and_then(|text| serde_json::from_str(&text).ok());
+        Self {
+            file,
+            told: told.unwrap_or_default(),
+        }
+    }
+
+    /// Tells what changed since.
+    pub(super) async fn tell(&mut self, session: &Session, healths: &[Health]) {
+        if session.config.daemon.webhook_url_file.is_none() {
+            return;
+        }
+        let mut changed = false;
+        for health in healths {
+            let state = health.state.as_str();
+            let was = self.told.insert(health.workspace.clone(), state.to_owned());
+            if was.as_deref() != Some(state) {
+                changed = true;
+                calls::post(session, &document(health, was.as_deref())).await;
+            }
+        }
+        if changed && let Err(error) = self.keep() {
+            session.ui.warn(&format!(
+                "{} cannot be written: {error}; the webhook may be told the same again",
+                self.file.display()
+            ));
+        }
+    }
+
+    fn keep(&self) -> std::io::Result<()> {
+        let new = self.file.with_extension("new");
+        fs::write(&new, serde_json::to_vec(&self.told)?)?;
+        fs::rename(&new, &self.file)
+    }
+}
+
+/// `text` is what chat services show.
+fn document(health: &Health, was: Option<&str>) -> Value {
+    let state = health.state.as_str();
+    let machine = machine_label();
+    let before = was.map(|was| format!(" (was: {was})")).unwrap_or_default();
+    let why = health.last_failure.as_deref();
+    let why = why.map(|why| format!("\n{why}")).unwrap_or_default();
+    let next = health.next.as_deref();
+    let next = next
+        .map(|next| format!("\nnext: {next}"))
+        .unwrap_or_default();
+    json!({
+        "text": format!("mlark on {machine}: {} is {state}{before}{why}{next}", health.workspace),
+        "machine": machine,
+        "workspace": health.workspace,
+        "state": state,
+        "was": was,
+        "health": health,
+    })
+}

@@ -1,0 +1,243 @@
+//! One backup of the daemon with all that belongs to it: hook and ping before, backup, the rules of retention, hooks and
+//! ping after. However it ends, its end is told; nothing around a backup makes a good one a failed one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use archive_format::Repository;
+use jiff::Timestamp;
+use tokio::sync::Mutex;
+
+use super::calls::{self, Ping};
+use super::hooks::{self, About, Hook};
+use super::notify::Notifier;
+use super::watch::Watch;
+use crate::backup::{Wishes, back_up};
+use crate::capture::{Ending, Report};
+use crate::config::{self, Housekeeping};
+use crate::failure::Failure;
+use crate::metrics::Metrics;
+use crate::retention::forgetting::{Scope, by_rules, grace};
+use crate::session::Session;
+use crate::ui::amount;
+
+/// How often space is freed at most.
+const PRUNE_EVERY: Duration = Duration::from_secs(24 * 3_600);
+/// How many gaps are named.
+const GAPS_TOLD: usize = 10;
+
+/// When this process freed space last; held while it does.
+pub(super) type Pruned = Arc<Mutex<Option<Timestamp>>>;
+
+/// One backup and what is around it.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    pub(super) session: Session,
+    pub(super) entry: config::Workspace,
+    pub(super) metrics: Metrics,
+    pub(super) notifier: Arc<Notifier>,
+    pub(super) pruned: Pruned,
+}
+
+/// A run that ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) workspace: String,
+    /// When it began.
+    pub(super) started: Timestamp,
+}
+
+impl Run {
+    /// Does all of it.
+    pub(super) async fn go(self) -> Ended {
+        let started = self.session.context.clock.now();
+        let name = self.entry.name.as_str();
+        calls::ping(&self.session, Ping::Start, name, format!("{name}\n")).await;
+        let done = self.back_up().await;
+        let head = match &done {
+            Ok((repository, report)) => {
+                if report.ending == Ending::Complete {
+                    self.keep_house(repository).await;
+                }
+                head(repository).await
+            }
+            Err(_) => String::new(),
+        };
+        let report = done.map(|(_, report)| report);
+        self.tell(&report);
+        self.after(&report, &head).await;
+        Ended {
+            workspace: self.entry.name,
+            started,
+        }
+    }
+
+    async fn back_up(&self) -> Result<(Repository, Report), Failure> {
+        let about = About {
+            workspace: self.entry.name.clone(),
+            ..About::default()
+        };
+        hooks::run(&self.session, Hook::Before, &about).await?;
+        let repository = self.session.open_repository().await?;
+        let watch = Watch::new(&self.entry.name, Arc::clone(&self.notifier));
+        let report = back_up(
+            &self.session,
+            &repository,
+            &self.entry,
+            &Wishes::default(),
+            &watch,
+            Some(self.metrics.wire()),
+        )
+        .await?;
+        Ok((repository, report))
+    }
+
+    /// Applies the rules of retention. What fails here is said, and tried again after the next backup.
+    async fn keep_house(&self, repository: &Repository) {
+        let session = &self.session;
+        let wanted = session.config.daemon.retention;
+        if wanted == Housekeeping::None || session.context.shutdown.requested() {
+            return;
+        }
+        let scope = Scope {
+            workspace: Some(&self.entry.name),
+            ..Scope::default()
+        };
+        match by_rules(session, repository, scope).await {
+            Ok(rows) => {
+                for row in rows.iter().filter(|row| row.forgotten) {
+                    session.ui.note(&format!(
+                        "{}: forgot snapshot {} of {}: {}",
+                        self.entry.name,
+                        row.record.id,
+                        amount::moment(row.record.started),
+                        row.reasons.join(", ")
+                    ));
+                }
+            }
+            Err(failure) => session.ui.complain(&failure.with_place(&self.entry.name)),
+        }
+        if wanted == Housekeeping::ForgetAndPrune {
+            self.prune(repository).await;
+        }
+    }
+
+    /// Frees space, once a day, and by one run at a time.
+    async fn prune(&self, repository: &Repository) {
+        let Ok(mut pruned) = self.pruned.try_lock() else {
+            return;
+        };
+        let now = self.session.context.clock.now();
+        let recent = |last: Timestamp| now.duration_since(last).unsigned_abs() < PRUNE_EVERY;
+        if pruned.is_some_and(recent) {
+            return;
+        }
+        *pruned = Some(now);
+        let ui = &self.session.ui;
+        let swept = async {
+            let grace = grace(&self.session, repository).await?;
+            let swept = repository.sweep(&grace, now, &mut |_| {}).await;
+            swept.map_err(|error| Failure::of_archive(&error))
+        };
+        match swept.await {
+            Ok(swept) if swept.deleted > 0 || swept.undeleted > 0 => ui.note(&format!(
+                "Freed {} of {}{}",
+                amount::size(swept.deleted_bytes),
+                amount::counted(swept.deleted, "pack"),
+                match swept.undeleted {
+                    0 => String::new(),
+                    left => format!("; {} could not be deleted so far", amount::count(left)),
+                },
+            )),
+            Ok(_) => {}
+            Err(failure) => ui.complain(&failure),
+        }
+    }
+
+    /// Says how the run ended.
+    fn tell(&self, done: &Result<Report, Failure>) {
+        let (name, ui) = (self.entry.name.as_str(), &self.session.ui);
+        let report = match done {
+            Ok(report) => report,
+            Err(failure) => {
+                self.metrics.outcome(name, "failed");
+                ui.complain(&failure.clone().with_place(name));
+                return;
+            }
+        };
+        self.metrics
+            .bytes(name, report.bytes.read, report.bytes.stored);
+        self.metrics.outcome(name, report.ending.as_str());
+        let snapshot = report
+            .snapshot
+            .map_or_else(|| "no snapshot".to_owned(), |id| id.to_string());
+        let unknown = report.gaps.iter().filter(|gap| gap.known.is_none());
+        let gaps = unknown.clone().count() as u64 + report.gaps_left_out;
+        ui.note(&format!(
+            "{name}: {} {snapshot}, {}, {} new, {}",
+            report.ending.as_str(),
+            amount::counted(report.items_total().listed(), "item"),
+            amount::size(report.bytes.new),
+            amount::counted(gaps, "gap"),
+        ));
+        for gap in unknown.take(GAPS_TOLD) {
+            let file = gap.file.as_deref();
+            let file = file.map(|file| format!("//{file}")).unwrap_or_default();
+            ui.warn(&format!(
+                "{name}: {}{file} was not saved: {}",
+                gap.item, gap.reason
+            ));
+        }
+    }
+
+    /// Hooks and ping after the run.
+    async fn after(&self, done: &Result<Report, Failure>, head: &str) {
+        let mut about = About {
+            workspace: self.entry.name.clone(),
+            ..About::default()
+        };
+        match done {
+            Ok(report) => {
+                about.outcome = Some(report.ending.as_str());
+                about.snapshot = report.snapshot.map(|id| id.to_string());
+                if let Ending::Suspect(why) = &report.ending {
+                    about.reason = Some(why.join("; "));
+                }
+            }
+            Err(failure) => {
+                about.outcome = Some("failed");
+                about.reason = Some(failure.sentence());
+            }
+        }
+        let is_good = about.outcome == Some(Ending::Complete.as_str());
+        let mut wanted = vec![Hook::After];
+        wanted.extend((!is_good).then_some(Hook::Failure));
+        for hook in wanted {
+            if let Err(failure) = hooks::run(&self.session, hook, &about).await {
+                self.session.ui.complain(&failure);
+            }
+        }
+        let ping = if is_good { Ping::Success } else { Ping::Fail };
+        let text = [
+            Some(format!(
+                "{} {}",
+                about.workspace,
+                about.outcome.unwrap_or_default()
+            )),
+            about.snapshot.map(|id| format!("snapshot {id}")),
+            Some(head.to_owned()).filter(|head| !head.is_empty()),
+            about.reason,
+        ];
+        let text: Vec<String> = text.into_iter().flatten().collect();
+        let text = format!("{}\n", text.join("\n"));
+        calls::ping(&self.session, ping, &self.entry.name, text).await;
+    }
+}
+
+/// The newest entry of the log, as `--expect-head` takes it: kept by somebody else, it proves that nothing was taken away.
+async fn head(repository: &Repository) -> String {
+    match repository.head().await {
+        Ok((number, hash)) => format!("head {number}:{hash}"),
+        Err(_) => String::new(),
+    }
+}
