@@ -20,7 +20,11 @@ pub(super) static ROW: Kind = Kind {
         "/type",
         "/systemData",
         "/properties/status",
-        "/properties/services",
+        // The service's own; others, such as a terminal, are asked for with the job.
+        "/properties/services/Studio",
+        "/properties/services/Tracking",
+        "/properties/services/*/errorMessage",
+        "/properties/services/*/status",
         "/properties/parameters",
         "/properties/provisioningState",
     ],

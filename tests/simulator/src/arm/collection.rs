@@ -255,6 +255,8 @@ fn endpoints() -> Vec<Collection> {
         Collection {
             path: &["serverlessEndpoints"],
             secret: keys("listKeys"),
+            // The SDK sends no `authMode`.
+            required: &[],
             create_only: &["modelSettings"],
             read_only: &[
                 "provisioningState",
@@ -296,7 +298,7 @@ fn others() -> Vec<Collection> {
                 "services",
                 "status",
             ]),
-            read_only: &["status", "services", "parameters"],
+            read_only: &["status", "parameters"],
             required: &["jobType"],
             provisioning: false,
             ..OTHER

@@ -58,10 +58,14 @@ pub(crate) fn overlay(
         workspace.arm_id()
     );
     let service = |kind: &str, endpoint: String| json!({"jobServiceType": kind, "port": null, "endpoint": endpoint, "status": null, "errorMessage": null, "properties": null, "nodes": null});
-    properties.insert(
-        "services".into(),
-        json!({"Tracking": service("Tracking", tracking), "Studio": service("Studio", studio)}),
-    );
+    // Beside those that the job was made with, such as a terminal.
+    let mut services = match properties.remove("services") {
+        Some(Value::Object(services)) => services,
+        _ => Map::new(),
+    };
+    services.insert("Tracking".into(), service("Tracking", tracking));
+    services.insert("Studio".into(), service("Studio", studio));
+    properties.insert("services".into(), Value::Object(services));
     let kind = properties
         .get("jobType")
         .and_then(Value::as_str)

@@ -192,6 +192,7 @@ fn add_defaults(place: &Place, body: &mut Map<String, Value>) {
             fill("scaleSettings", json!({"scaleType": "Default"}));
             fill("appInsightsEnabled", json!(false));
         }
+        ["serverlessEndpoints"] => fill("authMode", json!("Key")),
         _ => {}
     }
 }
