@@ -2,6 +2,10 @@
 
 mod absent;
 mod corpus;
+mod coverage;
+mod fields;
+mod models;
 mod restore;
+mod samples;
 mod unknown;
 mod whole;

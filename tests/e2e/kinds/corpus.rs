@@ -210,7 +210,7 @@ fn lost(example: &Example, saved: &Value, dropped: &[String]) -> Vec<String> {
     lost
 }
 
-fn each_leaf(value: &Value, at: &mut Pointer, visit: &mut dyn FnMut(&Pointer, &Value)) {
+pub(super) fn each_leaf(value: &Value, at: &mut Pointer, visit: &mut dyn FnMut(&Pointer, &Value)) {
     match value {
         Value::Object(members) if !members.is_empty() => {
             for (name, member) in members {

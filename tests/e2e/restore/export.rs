@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use ::restore::{
-    Action, ExportRequest, ExportedFolder, OnConflict, Origin, Outline, Plan, Session, Stop,
-    VerifyOutcome, apply, export_folder, plan, verify,
+    Action, ExportRequest, ExportedFolder, OnConflict, Origin, Outline, Plan, Request, Session,
+    Stop, VerifyOutcome, apply, export_folder, plan, verify,
 };
 use simulator::workspace::WorkspaceKey;
+use simulator::world::World;
 use workspace::Folder;
 
 use super::bench::{Bench, normal};
@@ -39,9 +40,17 @@ async fn open(path: &Path) -> Origin {
     Origin::Folder(ExportedFolder::open(path).await.unwrap())
 }
 
+/// Everything, and what is made only where it is asked for.
+fn request(bench: &Bench) -> Request {
+    let mut request = bench.request(&[], OnConflict::Fail);
+    request.options.include.compute = true;
+    request.options.include.deployments = true;
+    request
+}
+
 async fn planned(bench: &Bench, origin: &Origin, key: &WorkspaceKey) -> Plan {
     let target = bench.target_of(key).await;
-    let request = bench.request(&[], OnConflict::Fail);
+    let request = request(bench);
     plan(origin, &target, &request, &::restore::Unobserved)
         .await
         .unwrap()
@@ -62,11 +71,11 @@ async fn applied(bench: &Bench, origin: &Origin, plan: &Plan, key: &WorkspaceKey
 
 #[tokio::test(start_paused = true)]
 async fn a_folder_restores_into_azure_as_its_snapshot_does() {
-    let direct = Bench::small().await;
-    let plan = direct.plan().await;
+    let direct = Bench::of(&World::everything(3)).await;
+    let plan = direct.plan_request(&direct.target, &request(&direct)).await;
     direct.apply(&plan, &direct.target).await;
 
-    let bench = Bench::small().await;
+    let bench = Bench::of(&World::everything(3)).await;
     let path = export(&bench).await;
     bench.lose_source();
     let origin = open(&path).await;
@@ -88,7 +97,7 @@ async fn a_folder_restores_into_azure_as_its_snapshot_does() {
         assert_eq!(left[part], right[part], "{part}");
     }
     let target = bench.target_of(&bench.target).await;
-    let request = bench.request(&[], OnConflict::Fail);
+    let request = request(&bench);
     let found = verify(&origin, &target, &request, None, &::restore::Unobserved)
         .await
         .unwrap();
