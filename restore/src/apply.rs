@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use workspace::azure::AzureWorkspace;
-use workspace::{Clock, Selection, Workspace};
+use workspace::{Clock, Identity, Selection, Workspace};
 
+use crate::creation;
 use crate::lost;
 use crate::plan::{Failure, OutcomeWord, Outline, loss_row, manual_row};
 use crate::world::World;
@@ -59,18 +60,34 @@ pub async fn apply(
     session: &Session<'_>,
 ) -> Result<Outline, Error> {
     let origin = &snapshot.into();
-    check_plan(plan, origin, target)?;
+    check_snapshot(plan, origin)?;
+    plan.may_start()?;
     if !plan.options.partial {
         lost::refuse(plan, origin).await?;
     }
     match target {
-        Target::Azure(azure) => apply_azure(plan, origin, azure, session).await,
-        Target::Folder(folder) => folder::apply_folder(plan, origin, folder, session).await,
+        Target::Azure(azure) if plan.makes_workspace() => {
+            let plan = creation::planned_anew(plan, origin, azure, true, session).await?;
+            apply_azure(&plan, origin, azure, session).await
+        }
+        Target::Azure(azure) => {
+            check_target(plan, azure.identity())?;
+            apply_azure(plan, origin, azure, session).await
+        }
+        Target::Absent(absent) => {
+            let azure = creation::make(plan, origin, absent, session).await?;
+            let plan = creation::planned_anew(plan, origin, &azure, false, session).await?;
+            apply_azure(&plan, origin, &azure, session).await
+        }
+        Target::Folder(folder) => {
+            check_target(plan, folder.identity())?;
+            folder::apply_folder(plan, origin, folder, session).await
+        }
     }
 }
 
-/// Whether the plan is for this snapshot and this target.
-fn check_plan(plan: &Plan, origin: &Origin, target: &Target) -> Result<(), Error> {
+/// Whether the plan is for this snapshot.
+fn check_snapshot(plan: &Plan, origin: &Origin) -> Result<(), Error> {
     let snapshot = origin.id();
     if plan.snapshot != snapshot {
         return Err(Error::OtherPlan {
@@ -79,7 +96,11 @@ fn check_plan(plan: &Plan, origin: &Origin, target: &Target) -> Result<(), Error
             given: snapshot,
         });
     }
-    let identity = target.identity();
+    Ok(())
+}
+
+/// Whether the plan is for this target.
+fn check_target(plan: &Plan, identity: &Identity) -> Result<(), Error> {
     if plan.identity != *identity {
         return Err(Error::OtherPlan {
             what: "target",

@@ -97,6 +97,57 @@ pub enum Error {
         source: Cause,
     },
 
+    /// The target is not there, and nobody asked for it to be made.
+    #[error("{workspace} is not there: {said}")]
+    NoWorkspace {
+        /// The workspace.
+        workspace: String,
+        /// What the service said.
+        said: String,
+    },
+
+    /// A workspace of the target's name was deleted and can be recovered; its name is taken until then.
+    #[error("{workspace} was deleted softly and holds its name")]
+    SoftlyDeleted {
+        /// The workspace.
+        workspace: String,
+        /// The command that recovers it.
+        command: String,
+    },
+
+    /// What a workspace names beside itself is not there or not said, so that it is not made; nothing was changed.
+    #[error(
+        "The workspace cannot be made: {count} of the things that it needs are missing, first {first}"
+    )]
+    Beside {
+        /// How many.
+        count: usize,
+        /// The first of them.
+        first: String,
+        /// The command that makes it.
+        command: String,
+    },
+
+    /// The workspace could not be made.
+    #[error("Cannot make {workspace}")]
+    Create {
+        /// The workspace.
+        workspace: String,
+        /// What the service said.
+        source: Cause,
+    },
+
+    /// Planned anew in the workspace that was made, the restore is another than the one that was shown.
+    #[error(
+        "The workspace is there, and planned anew the restore is another than the one that was shown: first `{now}` in place of `{shown}`"
+    )]
+    OtherThanShown {
+        /// The first step that is another, as it was shown.
+        shown: String,
+        /// The same as it is now.
+        now: String,
+    },
+
     /// The target's lock cannot be had.
     #[error("Another restore works on {target}")]
     Busy {

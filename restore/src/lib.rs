@@ -4,6 +4,7 @@
 //! target, and it writes each step's intent into the journal first. Each step may run twice.
 
 pub mod apply;
+mod creation;
 pub mod error;
 mod expected;
 pub mod export;
@@ -27,6 +28,7 @@ pub mod verify;
 mod world;
 
 pub use apply::{Session, apply};
+pub use creation::Absent;
 pub use error::Error;
 pub use export::{ExportFailure, ExportLoss, ExportRequest, Exported, export_folder};
 pub use exported::ExportedFolder;

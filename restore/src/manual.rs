@@ -20,7 +20,7 @@ mod source;
 
 pub use shell::quoted;
 use shell::word as word_of;
-pub(crate) use source::recovery;
+pub(crate) use source::{recovering, recovery};
 
 /// The folder that commands write YAML to.
 const FOLDER: &str = "mlark-by-hand";
@@ -52,6 +52,12 @@ pub(crate) enum Chore {
     HeldBack(&'static str),
     /// A field that names what is not there.
     Last(Last),
+}
+
+/// The words of a command as one line for a POSIX shell.
+pub(crate) fn command_line(words: &[String]) -> String {
+    let words: Vec<String> = words.iter().map(|word| word_of(word)).collect();
+    words.join(" ")
 }
 
 /// The options by which `az ml` names an item; of what lies below another item both names.
@@ -241,16 +247,14 @@ impl Draft<'_> {
             actual,
             target: &target,
         });
-        self.manual.extend(commands.into_iter().map(|command| {
-            let words: Vec<String> = command.words.iter().map(|word| word_of(word)).collect();
-            ManualStep {
+        self.manual
+            .extend(commands.into_iter().map(|command| ManualStep {
                 item: loaded.id.clone(),
                 what: command.what,
                 why: command.why.to_owned(),
-                command: words.join(" "),
+                command: command_line(&command.words),
                 moot_with: None,
-            }
-        }));
+            }));
     }
 
     /// Rows and commands for images in the container registries of the source's side: no restore copies an image.

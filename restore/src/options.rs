@@ -74,6 +74,9 @@ pub struct Options {
     pub on_conflict: OnConflict,
     /// What is done only when asked for.
     pub include: Include,
+    /// Whether a workspace that is not there is made.
+    #[serde(default)]
+    pub create_workspace: bool,
     /// Whether what a damaged repository still has is brought, without what it lost.
     #[serde(default)]
     pub partial: bool,

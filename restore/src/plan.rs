@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use workspace::{Identity, ItemId};
 
+use crate::creation;
 use crate::{Error, Loss, ManualStep, Observer, Options, Origin, Step, Target};
 
 mod decide;
@@ -21,6 +22,7 @@ pub(crate) use decide::Amount;
 pub(crate) use draft::Draft;
 pub(crate) use folder::path_in_folder;
 pub(crate) use listing::Listing;
+pub(crate) use make::plan_azure;
 pub use make::{Request, kinds};
 pub use outline::{Failure, LossRow, ManualRow, OutcomeWord, Outline, StepRow};
 pub(crate) use outline::{loss_row, manual_row};
@@ -145,7 +147,8 @@ pub async fn plan(
 ) -> Result<Plan, Error> {
     let origin = snapshot.into();
     match target {
-        Target::Azure(azure) => make::plan_azure(&origin, azure, request, observer).await,
+        Target::Azure(azure) => plan_azure(&origin, azure, request, observer).await,
+        Target::Absent(absent) => creation::plan_absent(&origin, absent, request, observer).await,
         Target::Folder(folder) => folder::plan_folder(&origin, folder, request, observer).await,
     }
 }

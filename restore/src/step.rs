@@ -50,6 +50,8 @@ impl Action {
 pub enum Work {
     /// Nothing is written.
     Nothing,
+    /// The workspace itself is made, before the rest is planned anew.
+    Workspace,
     /// Bytes to the place that the rewritten document names, then the document.
     Document,
     /// Bytes through a pending upload, then the document that names the place given.

@@ -1,8 +1,9 @@
 //! What a restore writes to.
 
-use workspace::azure::AzureWorkspace;
+use workspace::azure::{AzureWorkspace, Connection, ReadOptions, WorkspaceName};
 use workspace::folder::Folder;
-use workspace::{Identity, Workspace};
+
+use crate::creation::Absent;
 
 /// A target of a restore.
 #[derive(Debug)]
@@ -10,16 +11,30 @@ use workspace::{Identity, Workspace};
 pub enum Target {
     /// An Azure ML workspace.
     Azure(AzureWorkspace),
+    /// An Azure ML workspace that is not there, and may be made.
+    Absent(Absent),
     /// A folder, for files and notebooks.
     Folder(Folder),
 }
 
 impl Target {
-    /// What names it.
-    pub fn identity(&self) -> &Identity {
-        match self {
-            Self::Azure(azure) => azure.identity(),
-            Self::Folder(folder) => folder.identity(),
+    /// Opens a workspace in Azure. One that is not there is a target too: a plan makes it where it is asked to.
+    pub async fn open(
+        connection: &Connection,
+        name: &WorkspaceName,
+        options: ReadOptions,
+    ) -> Result<Self, workspace::Error> {
+        match AzureWorkspace::open(connection, name, options).await {
+            Ok(azure) => Ok(Self::Azure(azure)),
+            Err(said @ (workspace::Error::NotFound(_) | workspace::Error::Conflict(_))) => {
+                Ok(Self::Absent(Absent {
+                    connection: connection.clone(),
+                    name: name.clone(),
+                    options,
+                    said,
+                }))
+            }
+            Err(error) => Err(error),
         }
     }
 }

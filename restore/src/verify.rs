@@ -96,6 +96,7 @@ pub async fn verify(
         Target::Azure(azure) => {
             azure::verify_azure(origin, azure, request, journal, observer).await?
         }
+        Target::Absent(absent) => return Err(absent.refused()),
         Target::Folder(folder) => folder::verify_folder(origin, folder, request, observer).await?,
     };
     Ok(Verification {

@@ -44,7 +44,7 @@ pub(crate) struct World<'a> {
 }
 
 /// A workspace as an item of its own kind.
-fn itself(identity: &Identity) -> Option<ItemId> {
+pub(crate) fn itself(identity: &Identity) -> Option<ItemId> {
     let Identity::Azure { workspace, .. } = identity else {
         return None;
     };

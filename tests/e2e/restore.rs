@@ -4,6 +4,7 @@ mod again;
 pub(crate) mod bench;
 mod conflict;
 mod crash;
+pub(crate) mod create;
 mod damaged;
 mod emptied;
 mod endpoints;

@@ -9,6 +9,7 @@ use crate::azml::AzMl;
 use crate::select::{AttributeName, AttributeValue};
 use crate::{Document, Error, ItemId};
 
+mod associated;
 mod attribute;
 mod batch;
 mod codes;
@@ -37,6 +38,7 @@ mod serverless;
 mod unknown;
 mod workspaces;
 
+pub use associated::{ASSOCIATED, Associated, Site, at_first};
 pub use command::{ByHand, Command, Machines};
 pub use compare::Difference;
 pub use part::{

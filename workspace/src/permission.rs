@@ -10,6 +10,8 @@ use std::fmt;
 pub(crate) const PROVIDER: &str = "Microsoft.MachineLearningServices";
 /// The provider that assigns roles, on resources of every other.
 pub(crate) const AUTHORIZATION: &str = "Microsoft.Authorization";
+/// The type of resource groups.
+pub(crate) const GROUPS: &str = "Microsoft.Resources/subscriptions/resourceGroups";
 const BLOBS: &str = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs";
 const FILES: &str = "Microsoft.Storage/storageAccounts/fileServices";
 /// Last parts of POSTs of the data plane that only ask.
@@ -38,6 +40,15 @@ impl Action {
         Self {
             plane: Plane::Control,
             name: format!("{PROVIDER}/workspaces{slash}{below}/{verb}"),
+        }
+    }
+
+    /// An action on resources of a type, as Resource Manager names it with its provider: `Microsoft.KeyVault/vaults`,
+    /// `read`.
+    pub fn of_type(resource_type: &str, verb: &str) -> Self {
+        Self {
+            plane: Plane::Control,
+            name: format!("{resource_type}/{verb}"),
         }
     }
 
@@ -127,6 +138,9 @@ pub(crate) fn needed(method: &str, address: &str) -> Vec<Action> {
         };
     }
     let parts: Vec<&str> = path.split('/').collect();
+    if let Some(action) = of_other(verb, &parts) {
+        return vec![action];
+    }
     let Some(at) = parts
         .iter()
         .position(|part| part.eq_ignore_ascii_case("workspaces"))
@@ -138,6 +152,26 @@ pub(crate) fn needed(method: &str, address: &str) -> Vec<Action> {
         Some("subscriptions") => vec![of_arm(method, verb, below)],
         Some("history" | "metric" | "mlflow") => vec![of_run(verb, below)],
         _ => Vec::new(),
+    }
+}
+
+/// A resource group, or a resource of another provider that lies right in one.
+fn of_other(verb: &str, parts: &[&str]) -> Option<Action> {
+    match parts {
+        ["subscriptions", _, _, _] => Some(Action::of_type(GROUPS, verb)),
+        [
+            "subscriptions",
+            _,
+            _,
+            _,
+            "providers",
+            provider,
+            resources,
+            _,
+        ] if !provider.eq_ignore_ascii_case(PROVIDER) => {
+            Some(Action::of_type(&format!("{provider}/{resources}"), verb))
+        }
+        _ => None,
     }
 }
 
@@ -209,6 +243,16 @@ mod tests {
             arm("GET /onlineEndpoints/e/deployments"),
             ours("/onlineEndpoints/deployments/read")
         );
+        assert_eq!(
+            of("GET https://management.x/subscriptions/s/resourceGroups/g"),
+            ["Microsoft.Resources/subscriptions/resourceGroups/read"]
+        );
+        let vault = "subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v";
+        assert_eq!(
+            of(&format!("GET https://management.x/{vault}")),
+            ["Microsoft.KeyVault/vaults/read"]
+        );
+        assert_eq!(arm("PUT "), ours("/write"));
         let data = |act: &str, service: &str, rest: &str| {
             of(&format!("{act} https://eastus.api.x/{service}/{ws}/{rest}"))
         };

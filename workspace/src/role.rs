@@ -1,16 +1,17 @@
 //! The two roles that mlark's identity needs, made from the table of kinds: one to back up, one to restore.
 //!
-//! A role holds exactly the actions that the rows' own requests need, nothing with a star in it. Three more are for what a
-//! configuration may ask for besides: [`Role::secrets`] (`secrets`, `datastore_access = "datastore"`),
-//! [`Role::rehydration`] (`archived = "rehydrate"`) and [`Role::share_snapshot`] (`share_snapshot = true`). The last two
-//! change the storage account, which a backup by default never does.
+//! A role holds exactly the actions that the rows' own requests need, nothing with a star in it. [`Role::creation`] is for
+//! `restore --create-workspace`, on a resource group. Three more are for what a configuration may ask for besides:
+//! [`Role::secrets`] (`secrets`, `datastore_access = "datastore"`), [`Role::rehydration`] (`archived = "rehydrate"`) and
+//! [`Role::share_snapshot`] (`share_snapshot = true`). The last two change the storage account, which a backup by default
+//! never does.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::kind::{KINDS, Restore};
-use crate::permission::{Action, Plane};
+use crate::kind::{ASSOCIATED, KINDS, Restore};
+use crate::permission::{Action, GROUPS, Plane};
 
 /// A custom role of Azure's role-based access control.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +52,20 @@ impl Role {
             name: "mlark restore",
             description: "Restores what mlark backed up into an Azure Machine Learning workspace and its storage; starts no job, and makes computes and deployments only when asked to.",
             actions: kinds.chain(mark).chain(read).collect(),
+        }
+    }
+
+    /// Makes a workspace, and looks at what it is made with.
+    pub fn creation() -> Self {
+        let own = Action::of_workspace("", "write");
+        let group = Action::of_type(GROUPS, "read");
+        let beside = ASSOCIATED
+            .iter()
+            .map(|one| Action::of_type(one.resource_type, "read"));
+        Self {
+            name: "mlark create workspace",
+            description: "Makes the workspace that mlark restores into, and looks whether the resources beside it are there; makes none of those.",
+            actions: beside.chain([own, group]).collect(),
         }
     }
 
@@ -135,6 +150,7 @@ mod tests {
         for (file, role) in [
             ("mlark-backup.json", Role::backup()),
             ("mlark-restore.json", Role::restore()),
+            ("mlark-create-workspace.json", Role::creation()),
             ("mlark-secrets.json", Role::secrets()),
             ("mlark-rehydration.json", Role::rehydration()),
             ("mlark-share-snapshot.json", Role::share_snapshot()),
@@ -157,6 +173,7 @@ mod tests {
         for role in [
             Role::backup(),
             Role::restore(),
+            Role::creation(),
             Role::secrets(),
             Role::rehydration(),
             Role::share_snapshot(),

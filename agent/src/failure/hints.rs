@@ -211,6 +211,22 @@ impl Failure {
                 ExitStatus::Damage,
                 Some("`mlark check` says what is damaged; --partial brings the rest, and lists what is missing".to_owned()),
             ),
+            RestoreError::NoWorkspace { .. } => (
+                ExitStatus::Failed,
+                Some("check the subscription, resource group and name; `mlark restore plan … --create-workspace` makes the workspace from the snapshot".to_owned()),
+            ),
+            RestoreError::SoftlyDeleted { command, .. } => (
+                ExitStatus::Failed,
+                Some(format!("recovering it costs nothing and loses less than a restore: {command}; else restore under another name")),
+            ),
+            RestoreError::Beside { command, .. } => (
+                ExitStatus::Failed,
+                Some(format!("`mlark restore plan` lists them all with what to do; the first: {command}")),
+            ),
+            RestoreError::OtherThanShown { .. } => (
+                ExitStatus::Failed,
+                Some("look at a new plan; what was made stays, and applying that goes on from there".to_owned()),
+            ),
             RestoreError::Changed { .. } => (
                 ExitStatus::Failed,
                 Some("plan again: `mlark restore plan … --save` another file, look at it, apply that".to_owned()),

@@ -171,7 +171,8 @@ impl<'a> Executor<'a> {
             .intend(&self.plan.plan, step, session.clock.now())
             .await?;
         match step.work {
-            Work::Nothing => {}
+            // The workspace was made before this plan was.
+            Work::Nothing | Work::Workspace => {}
             Work::Document => self.document(step).await?,
             Work::Code => self.code(step).await?,
             Work::Archive => self.archive(step).await?,

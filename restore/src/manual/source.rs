@@ -11,6 +11,9 @@ use crate::origin::Origin;
 /// How long a deleted workspace can be brought back (Microsoft's page "Recover workspace data while soft deleted").
 const RECOVERABLE: SignedDuration = SignedDuration::from_hours(14 * 24);
 
+/// The api-version of the command.
+const API_VERSION: &str = "2025-12-01";
+
 /// A step before all others, where the source is gone and was there so lately that its deletion may be a soft one: to
 /// bring it back costs nothing and loses less than any restore. Whoever may not look at the source is told nothing.
 pub(crate) async fn recovery(
@@ -41,9 +44,6 @@ pub(crate) async fn recovery(
     if there.unwrap_or(true) {
         return None;
     }
-    let body = json!({"location": region, "properties": {"softDeleteRecovery": true}});
-    let version = &target.document().api_version;
-    let id = name.arm_id();
     Some(ManualStep {
         item: ItemId::new("workspaces", workspace),
         what: "recover the deleted workspace".to_owned(),
@@ -51,11 +51,17 @@ pub(crate) async fn recovery(
             "it is gone; if it was deleted softly it can be recovered, at the latest until {}; then only its endpoints and computes are missing",
             until.strftime("%Y-%m-%d")
         ),
-        command: format!(
-            "az rest --method put --url {} --headers Content-Type=application/json --body {}",
-            quoted(&format!("{id}?api-version={version}")),
-            quoted(&body.to_string())
-        ),
+        command: recovering(&name, region),
         moot_with: None,
     })
+}
+
+/// The command that recovers a workspace that was deleted softly.
+pub(crate) fn recovering(name: &WorkspaceName, region: &str) -> String {
+    let body = json!({"location": region, "properties": {"softDeleteRecovery": true}});
+    format!(
+        "az rest --method put --url {} --headers Content-Type=application/json --body {}",
+        quoted(&format!("{}?api-version={API_VERSION}", name.arm_id())),
+        quoted(&body.to_string())
+    )
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use workspace::kind::Restore;
+use workspace::kind::{Origin, Restore};
 use workspace::reference::references;
 use workspace::{ItemId, Kind};
 
@@ -130,6 +130,9 @@ impl<'a> Draft<'a> {
         };
         match kind.restore {
             _ if !self.world.include.takes(kind) => self.unasked(kind, turn).await,
+            _ if kind.origin == Origin::Workspace && !self.world.azure.is_made() => {
+                self.workspace(kind, turn).await
+            }
             Restore::Never => Ok(self.never(kind, turn).await?),
             Restore::Put | Restore::PendingUpload => self.document(kind, turn).await,
             Restore::Run => self.job(kind, turn).await,
@@ -192,6 +195,18 @@ impl<'a> Draft<'a> {
             )
         };
         Ok(self.push(turn, Work::Nothing, target, verdict))
+    }
+
+    /// The workspace itself, which is made before everything else.
+    async fn workspace(&mut self, kind: &'static Kind, turn: &Turn) -> Result<Option<u32>, Error> {
+        let target = self.world.map_item(&turn.id);
+        if let Some(loaded) = self.world.load(&turn.id).await? {
+            let planned = self.world.azure.document().value.clone();
+            self.settle_by_hand(kind, &loaded, Some(&planned));
+        }
+        let why = "it is not there; made from the snapshot's document of the source";
+        let verdict = Verdict::nothing(Action::Create, why);
+        Ok(self.push(turn, Work::Workspace, target, verdict))
     }
 
     /// Writes a step down; answers its number where it changes something.

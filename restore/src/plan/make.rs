@@ -14,7 +14,7 @@ use super::{Estimate, Plan};
 use crate::lost;
 use crate::manual;
 use crate::origin::Origin;
-use crate::world::World;
+use crate::world::{World, itself};
 use crate::{Error, Observer, Options, Step, Work};
 
 /// What a plan is asked for.
@@ -36,7 +36,7 @@ const WRITES_A_SECOND: u64 = 10;
 const BYTES_A_SECOND: u64 = 40 << 20;
 
 /// Plans a restore into an Azure ML workspace.
-pub(super) async fn plan_azure(
+pub(crate) async fn plan_azure(
     origin: &Origin,
     azure: &AzureWorkspace,
     request: &Request,
@@ -45,6 +45,11 @@ pub(super) async fn plan_azure(
     let selection = Selection::parse(&request.selectors, request.now).map_err(Error::Selection)?;
     let world = World::open(origin, azure, selection, &request.options).await?;
     let mut names = Names::read(&world).await?;
+    if request.options.create_workspace
+        && let Some(own) = itself(world.source.identity())
+    {
+        names.take(&world, own).await?;
+    }
     let mut listing = Listing::new(azure);
     for kind in azure.kinds() {
         listing.expect(kind, names.count(kind.name));
@@ -123,6 +128,7 @@ fn requests(step: &Step) -> u64 {
         Work::Run => 10,
         Work::Files => 1,
         Work::Archive | Work::Finish => 2,
+        Work::Workspace => 20,
     };
     let blocks = step.bytes / (4 << 20);
     documents + step.files + blocks

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use archive_format::Line;
 use futures::TryStreamExt;
 use jiff::Timestamp;
-use workspace::kind::Restore;
+use workspace::kind::{Origin, Restore};
 use workspace::select::Named;
 use workspace::{Content, ItemId, Kind};
 
@@ -132,6 +132,15 @@ impl Names {
         let mut lines = world.source.lines_of(&named);
         while let Some(line) = lines.try_next().await? {
             self.add(world, &line, may_take).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes an item that is in the snapshot, whatever is selected.
+    pub(crate) async fn take(&mut self, world: &World<'_>, id: ItemId) -> Result<(), Error> {
+        self.know(world, &id.kind, &id.name, false).await?;
+        if self.items.contains(&id) {
+            self.selected.insert(id);
         }
         Ok(())
     }
@@ -277,6 +286,10 @@ async fn candidate(
                 .filter(|id| kind.follows.contains(&id.kind.as_str()))
                 .cloned(),
         );
+        if kind.origin == Origin::Workspace {
+            // What its settings name lies in it.
+            node.needs.clear();
+        }
         node.needs.remove(&node.id);
         node.after.remove(&node.id);
     }

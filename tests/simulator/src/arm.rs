@@ -1,6 +1,7 @@
 //! Resource manager: subscriptions, resource groups, workspaces and everything below them.
 
 mod assignment;
+pub(crate) mod beside;
 mod check;
 mod collection;
 mod delete;
@@ -128,6 +129,19 @@ fn above_workspace(call: &Call, state: &mut State) -> Answer {
             "storageaccounts",
             rest @ ..,
         ] => storage::handle(call, state, rest),
+        [
+            "subscriptions",
+            _,
+            "resourcegroups",
+            _,
+            "providers",
+            provider,
+            collection,
+            _,
+        ] => match beside::resource_type(provider, collection) {
+            Some(of_type) => beside::one(call, state, &of_type),
+            None => Err(unknown_route(call)),
+        },
         _ => Err(unknown_route(call)),
     }
 }

@@ -8,6 +8,7 @@
 use http::Method;
 
 use crate::PROVIDER;
+use crate::arm::beside;
 use crate::call::{Call, Service};
 
 /// Actions and data actions, each whole or with a `*`, as a role definition lists them.
@@ -187,6 +188,16 @@ pub(crate) fn above_workspace(call: &Call, parts: &[&str]) -> Option<String> {
             "microsoft.storage",
             rest @ ..,
         ] => return Some(of_storage_account(call, rest, verb)),
+        [
+            "subscriptions",
+            _,
+            "resourcegroups",
+            _,
+            "providers",
+            provider,
+            collection,
+            _,
+        ] => beside::resource_type(provider, collection)?,
         _ => return None,
     };
     Some(format!("{type_of}/{verb}"))

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
+use serde_json::Value;
 
 use crate::account::Account;
 use crate::arm::{Operation, recovery};
@@ -78,6 +79,8 @@ pub struct State {
     pub workspaces: BTreeMap<WorkspaceKey, Workspace>,
     /// Storage accounts by name.
     pub accounts: BTreeMap<String, Account>,
+    /// Resources of other providers that workspaces name, by their ids in lower case.
+    pub beside: BTreeMap<String, Value>,
     /// Long-running operations by id.
     pub operations: BTreeMap<String, Operation>,
     /// How many of the next operations are to fail.
@@ -142,6 +145,7 @@ impl State {
             groups: BTreeMap::new(),
             workspaces: BTreeMap::new(),
             accounts: BTreeMap::new(),
+            beside: BTreeMap::new(),
             operations: BTreeMap::new(),
             failing_operations: 0,
             faults: Faults::default(),

@@ -59,6 +59,14 @@ pub(crate) struct Datastores {
 }
 
 impl Datastores {
+    fn read(listed: Vec<Listed>) -> Self {
+        let stores = listed
+            .iter()
+            .filter_map(|one| Datastore::read(&one.id.name, &one.document.as_ref()?.value))
+            .collect();
+        Self { listed, stores }
+    }
+
     /// The one of that name. Letter case does not matter, as in the service.
     pub(crate) fn named(&self, name: &str) -> Result<&Datastore, Error> {
         self.stores
@@ -112,6 +120,11 @@ impl Datastores {
 pub(crate) struct DatastoreCache(Mutex<Option<Arc<Datastores>>>);
 
 impl DatastoreCache {
+    /// Holds these.
+    pub(crate) fn holding(listed: Vec<Listed>) -> Self {
+        Self(Mutex::new(Some(Arc::new(Datastores::read(listed)))))
+    }
+
     /// The datastores, listed now if they were not.
     pub(crate) async fn get(&self, arm: &Arm) -> Result<Arc<Datastores>, Error> {
         let mut held = self.0.lock().await;
@@ -122,11 +135,7 @@ impl DatastoreCache {
             what: "listing datastores".to_owned(),
         })?;
         let listed: Vec<Listed> = listing::collection(arm, kind).boxed().try_collect().await?;
-        let stores = listed
-            .iter()
-            .filter_map(|one| Datastore::read(&one.id.name, &one.document.as_ref()?.value))
-            .collect();
-        let stores = Arc::new(Datastores { listed, stores });
+        let stores = Arc::new(Datastores::read(listed));
         *held = Some(stores.clone());
         Ok(stores)
     }

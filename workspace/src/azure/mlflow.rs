@@ -140,6 +140,9 @@ impl AzureWorkspace {
 
     /// The runs that carry the tag `mlark.source_run` with this value.
     pub async fn find_runs(&self, source_run: &str) -> Result<Vec<RunFound>, Error> {
+        if !self.is_made() {
+            return Ok(Vec::new());
+        }
         if source_run.contains(['\'', '"', '\\']) {
             return Err(Error::Name {
                 text: source_run.to_owned(),
@@ -184,6 +187,9 @@ impl AzureWorkspace {
 
     /// One run.
     pub async fn run(&self, run: &RunId) -> Result<Option<RunFound>, Error> {
+        if !self.is_made() {
+            return Ok(None);
+        }
         match self
             .mlflow_get("runs/get", &[("run_id", run.as_str())])
             .await

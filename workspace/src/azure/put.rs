@@ -90,7 +90,7 @@ impl AzureWorkspace {
     }
 
     /// Follows a long operation to its end, if the answer started one.
-    async fn follow(&self, from: &Url, answer: &Answer) -> Result<bool, Error> {
+    pub(super) async fn follow(&self, from: &Url, answer: &Answer) -> Result<bool, Error> {
         if let Some(address) = answer.header("azure-asyncoperation") {
             let url = self.operation(from, address)?;
             self.poll_status(&url, answer).await?;
@@ -162,7 +162,7 @@ impl AzureWorkspace {
     }
 
     /// An operation of which no header tells, but the state of the resource itself.
-    async fn poll_resource(&self, url: &Url, started: &Answer) -> Result<Value, Error> {
+    pub(super) async fn poll_resource(&self, url: &Url, started: &Answer) -> Result<Value, Error> {
         let mut pause = Pause::new(started, self);
         loop {
             pause.wait(&started.act).await?;
@@ -177,7 +177,7 @@ impl AzureWorkspace {
 
     /// What the service shows after an operation; it may take a moment to show it. An operation may say that it succeeded
     /// and leave something that says of itself that it failed.
-    async fn shown(&self, url: &Url, act: &str) -> Result<Value, Error> {
+    pub(super) async fn shown(&self, url: &Url, act: &str) -> Result<Value, Error> {
         let mut tries = 0;
         loop {
             match self.connection().get(url.clone()).await {
@@ -212,7 +212,7 @@ fn provisioning_state(document: &Value) -> &str {
 }
 
 /// Whether a resource says of itself that it is still being made. Words that are not known count as an end.
-fn is_under_way(document: &Value) -> bool {
+pub(super) fn is_under_way(document: &Value) -> bool {
     matches!(
         provisioning_state(document),
         "Accepted" | "Creating" | "InProgress" | "Provisioning" | "Running" | "Updating"

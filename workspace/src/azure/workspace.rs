@@ -51,6 +51,7 @@ pub struct AzureWorkspace {
     may_write: MayWrite,
     experiments: KnownExperiments,
     unknown: OnceLock<Vec<&'static Kind>>,
+    is_made: bool,
 }
 
 impl AzureWorkspace {
@@ -62,17 +63,35 @@ impl AzureWorkspace {
     ) -> Result<Self, Error> {
         let arm = Arm::new(connection.clone(), name.clone());
         let document = arm.workspace().await?;
-        let history = History::new(&arm, &document.value);
-        if let Err(error) = history.base().await {
+        let workspace = Self::assemble(arm, document, options)?;
+        if let Err(error) = workspace.history.base().await {
             // It is asked for again when a job needs it, and is a gap then.
             tracing::warn!(%error, "discovery of the data plane failed");
         }
+        Ok(workspace)
+    }
+
+    /// One that is not there yet, with the datastores that it will have.
+    pub(crate) fn unmade(
+        arm: Arm,
+        document: Document,
+        options: ReadOptions,
+        datastores: Vec<Listed>,
+    ) -> Result<Self, Error> {
         Ok(Self {
-            identity: identity(name, &document.value),
+            datastores: DatastoreCache::holding(datastores),
+            is_made: false,
+            ..Self::assemble(arm, document, options)?
+        })
+    }
+
+    fn assemble(arm: Arm, document: Document, options: ReadOptions) -> Result<Self, Error> {
+        Ok(Self {
+            identity: identity(&arm.name, &document.value),
+            history: History::new(&arm, &document.value),
             document,
             options,
             arm,
-            history,
             datastores: DatastoreCache::default(),
             doors: Doors::default(),
             inventory: Inventory::open()?,
@@ -81,6 +100,7 @@ impl AzureWorkspace {
             may_write: MayWrite::default(),
             experiments: KnownExperiments::default(),
             unknown: OnceLock::new(),
+            is_made: true,
         })
     }
 
@@ -92,6 +112,11 @@ impl AzureWorkspace {
             Err(Error::NotFound(_) | Error::Conflict(_)) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether it is there; else it is still to be made, and has nothing but what every new one has.
+    pub fn is_made(&self) -> bool {
+        self.is_made
     }
 
     /// The workspace's own document, as ARM returned it.
@@ -294,11 +319,14 @@ impl Workspace for AzureWorkspace {
     }
 
     fn list(&self, kind: &'static Kind) -> BoxStream<'_, Result<Listed, Error>> {
-        if kind.content == Content::Share {
-            return self.list_notebooks(kind);
-        }
         if kind.origin == Origin::Workspace {
             return stream::iter([Ok(self.itself(kind))]).boxed();
+        }
+        if !self.is_made && kind.store.is_none() {
+            return stream::empty().boxed();
+        }
+        if kind.content == Content::Share {
+            return self.list_notebooks(kind);
         }
         if kind.store.is_none() {
             return listing::collection(&self.arm, kind);
@@ -314,6 +342,15 @@ impl Workspace for AzureWorkspace {
 
     async fn get(&self, id: &ItemId) -> Result<Option<Listed>, Error> {
         let kind = Kind::by_name(&id.kind)?;
+        if !self.is_made && kind.origin != Origin::Workspace {
+            let mut listed = self.list(kind);
+            while let Some(found) = listed.try_next().await? {
+                if found.id == *id {
+                    return Ok(Some(found));
+                }
+            }
+            return Ok(None);
+        }
         if kind.content == Content::Share {
             let path = FilePath::new(&id.name)?;
             let place = self.notebooks_to_read().await?;

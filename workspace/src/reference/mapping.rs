@@ -71,7 +71,7 @@ impl Mapping {
     }
 
     /// The id that the file says for a resource, or for one above it: the longest that it names, in any letter case.
-    pub(super) fn resource(&self, id: &str) -> Option<String> {
+    pub fn resource(&self, id: &str) -> Option<String> {
         let named = self.resources.iter().filter_map(|(from, to)| {
             let (above, below) = id.split_at_checked(from.len())?;
             let whole = below.is_empty() || below.starts_with('/');

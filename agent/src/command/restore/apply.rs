@@ -39,6 +39,9 @@ pub struct Args {
     /// A plan that `restore plan --save` wrote
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
+    /// Make the workspace where it is not there, from the snapshot's document of the source
+    #[arg(long)]
+    create_workspace: bool,
     /// Bring what a damaged repository still has, and list what is missing
     #[arg(long)]
     partial: bool,
@@ -63,6 +66,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
     };
     let mut request = open::request(session, &args.selector, into, &args.choices)?;
     request.options.partial = args.partial;
+    request.options.create_workspace = args.create_workspace;
     let way = match args.partial {
         true => open::Way::Damaged,
         false => open::Way::Contents,
@@ -115,6 +119,10 @@ pub(in crate::command) async fn carry_out(
     plan: &Plan,
     how: How,
 ) -> Result<ExitStatus, Failure> {
+    if let Err(error) = plan.may_start() {
+        show::plan(session, &plan.outline());
+        return Err(Failure::of_restore(&error));
+    }
     if !how.yes {
         ask(session, plan)?;
     }

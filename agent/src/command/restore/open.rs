@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use archive_format::{Repository, SnapshotRecord};
 use restore::{ExportedFolder, Include, Journal, Options, Origin, Request, Target};
 use workspace::Folder;
-use workspace::azure::{AzureWorkspace, Connection, ReadOptions, Settings, WorkspaceName};
+use workspace::azure::{Connection, ReadOptions, Settings, WorkspaceName};
 
 use super::{Choices, Included};
 use crate::azure;
@@ -38,8 +38,7 @@ pub(in crate::command) async fn target(
 
 async fn open_azure(settings: Settings, name: &WorkspaceName) -> Result<Target, workspace::Error> {
     let connection = Connection::open(settings).await?;
-    let workspace = AzureWorkspace::open(&connection, name, ReadOptions::default()).await?;
-    Ok(Target::Azure(workspace))
+    Target::open(&connection, name, ReadOptions::default()).await
 }
 
 /// What is asked of the library.
@@ -68,6 +67,7 @@ pub(in crate::command) fn request(
                 compute: choices.include.contains(&Included::Compute),
                 deployments: choices.include.contains(&Included::Deployments),
             },
+            create_workspace: false,
             partial: false,
             mapping,
         },

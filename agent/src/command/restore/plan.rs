@@ -25,6 +25,9 @@ pub struct Args {
     into: String,
     #[command(flatten)]
     choices: Choices,
+    /// Make the workspace where it is not there, from the snapshot's document of the source
+    #[arg(long)]
+    create_workspace: bool,
     /// Write the plan to this new file, for `apply --plan`
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
@@ -32,7 +35,8 @@ pub struct Args {
 
 /// Plans.
 pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
-    let request = open::request(session, &args.selector, &args.into, &args.choices)?;
+    let mut request = open::request(session, &args.selector, &args.into, &args.choices)?;
+    request.options.create_workspace = args.create_workspace;
     let opened = open::origin(session, &args.snapshot, open::Way::Names).await?;
     if opened.is_folder() && args.save.is_some() {
         return Err(Failure::usage("The plan of a folder cannot be saved")

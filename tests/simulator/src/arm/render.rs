@@ -178,7 +178,29 @@ fn system_data(resource: &Resource) -> Value {
     })
 }
 
-/// A workspace's document.
+/// Where other providers' resources of a workspace lie that names none: its key vault, and its Application Insights.
+pub(super) fn beside(workspace: &Workspace) -> [String; 2] {
+    let group = providers(workspace);
+    [
+        format!(
+            "{group}/Microsoft.KeyVault/vaults/kv{}",
+            &workspace.guid[..8]
+        ),
+        format!(
+            "{group}/Microsoft.Insights/components/ai-{}",
+            workspace.name
+        ),
+    ]
+}
+
+fn providers(workspace: &Workspace) -> String {
+    format!(
+        "/subscriptions/{}/resourceGroups/{}/providers",
+        workspace.subscription, workspace.group
+    )
+}
+
+/// A workspace's document. A storage account that it was made with keeps its own id.
 pub(crate) fn workspace(
     workspace: &Workspace,
     cloud: &Cloud,
@@ -187,39 +209,23 @@ pub(crate) fn workspace(
 ) -> Value {
     let mut body = workspace.body.clone();
     let mut properties = take_properties(&mut body);
-    let group = format!(
-        "/subscriptions/{}/resourceGroups/{}/providers",
-        workspace.subscription, workspace.group
-    );
     insert_default(&mut properties, "friendlyName", json!(workspace.name));
-    insert_default(
-        &mut properties,
-        "keyVault",
-        json!(format!(
-            "{group}/Microsoft.KeyVault/vaults/kv{}",
-            &workspace.guid[..8]
-        )),
-    );
-    insert_default(
-        &mut properties,
-        "applicationInsights",
-        json!(format!(
-            "{group}/Microsoft.Insights/components/ai-{}",
-            workspace.name
-        )),
-    );
+    let [vault, insights] = beside(workspace);
+    insert_default(&mut properties, "keyVault", json!(vault));
+    insert_default(&mut properties, "applicationInsights", json!(insights));
     insert_default(&mut properties, "publicNetworkAccess", json!("Enabled"));
     insert_default(&mut properties, "v1LegacyMode", json!(false));
     let ready = now >= workspace.ready;
     let host = cloud.data_host(&workspace.location);
+    let account = properties.remove("storageAccount").unwrap_or_else(|| {
+        json!(format!(
+            "{}/Microsoft.Storage/storageAccounts/{}",
+            providers(workspace),
+            workspace.account
+        ))
+    });
     let server = [
-        (
-            "storageAccount",
-            json!(format!(
-                "{group}/Microsoft.Storage/storageAccounts/{}",
-                workspace.account
-            )),
-        ),
+        ("storageAccount", json!(account)),
         ("workspaceId", json!(workspace.guid)),
         ("discoveryUrl", json!(format!("https://{host}/discovery"))),
         (

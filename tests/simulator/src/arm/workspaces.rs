@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::operation::{self, Told};
 use super::{
-    bad_request, group, method_not_allowed, no_workspace, ok, page, render, unknown_route,
+    bad_request, beside, group, method_not_allowed, no_workspace, ok, page, render, unknown_route,
 };
 use crate::account::Account;
 use crate::call::Call;
@@ -96,6 +96,9 @@ pub fn create(state: &mut State, spec: &WorkspaceSpec, now: Timestamp) -> Worksp
         mlflow: Default::default(),
     };
     add_datastores(state, &mut workspace, now);
+    for id in render::beside(&workspace) {
+        beside::add(state, &id);
+    }
     let key = workspace.key();
     state.workspaces.insert(key.clone(), workspace);
     key
@@ -240,6 +243,7 @@ fn put(call: &Call, state: &mut State, key: &WorkspaceKey) -> Answer {
         return Err(no_workspace(call));
     }
     recovery::admit(state, key, &mut body)?;
+    let account = beside::check(state, &body)?;
     if !state.workspaces.contains_key(key) {
         let location = body
             .get("location")
@@ -255,7 +259,7 @@ fn put(call: &Call, state: &mut State, key: &WorkspaceKey) -> Answer {
             return Err(group::no_group(call.segment(3)));
         }
         let spec = WorkspaceSpec::new(call.segment(1), call.segment(3), call.segment(7), &location);
-        create(state, &spec, call.now);
+        create(state, &WorkspaceSpec { account, ..spec }, call.now);
     }
     let ends = later(call.now, state.settings.operation);
     let workspace = state
