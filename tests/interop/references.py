@@ -1,8 +1,9 @@
 """An independent judge of references: shares no code with mlark.
 
-Every string of every document of a workspace is parsed. A string that as a whole is a reference (an ARM id, an
-azureml: form, a storage URL, runs:/) must not lead to the workspace that was lost. Free text (commands, conda files,
-descriptions, tags) holds no references, whatever it looks like; there a mention must have stayed byte for byte.
+Every string of every document of a workspace is parsed, names of members included. A string that as a whole is a
+reference (an ARM id, an azureml: form, a storage URL, runs:/) must not lead to the workspace that was lost. Free text
+(commands, conda files, descriptions, tags) holds no references, whatever it looks like; there a mention must have stayed
+byte for byte.
 """
 
 import re
@@ -81,9 +82,20 @@ def strings(value, path=(), free=False):
         yield path, value, free
 
 
+def members(value, path=(), free=False):
+    """Every name of a member of a document with the path of what it names, and whether it stands in free text."""
+    if isinstance(value, dict):
+        for key, below in value.items():
+            yield (*path, key), key, free
+            yield from members(below, (*path, key), free or key in FREE_NAMES)
+    elif isinstance(value, list):
+        for index, below in enumerate(value):
+            yield from members(below, (*path, index), free)
+
+
 def findings(name, document, source):
     """References to the lost workspace in a document: one line each."""
-    for path, text, free in strings(document):
+    for path, text, free in (*strings(document), *members(document)):
         if free:
             continue
         reason = leads_to(text, source)

@@ -41,6 +41,11 @@ class References(unittest.TestCase):
             with self.subTest(text):
                 self.assertIsNone(leads_to(text, SOURCE))
 
+    def test_a_name_of_a_member_that_leads_to_the_source_is_found(self):
+        identities = {"type": "UserAssigned", "userAssignedIdentities": {LEADS[0]: {}, STAYS[0]: {}}}
+        found = list(findings("x", {"identity": identities, "tags": {LEADS[0]: "free"}}, SOURCE))
+        self.assertEqual(len(found), 1, found)
+
     def test_free_text_is_a_mention_and_never_a_reference(self):
         document = {"properties": {"command": LEADS[2], "tags": {"from": LEADS[0]}, "jobs": {"a": {"code": LEADS[1]}}}}
         self.assertEqual(len(list(findings("x", document, SOURCE))), 1)

@@ -1,0 +1,248 @@
+"""Every kind of thing in a workspace, judged by official clients: the SDK makes it, mlark backs it up, the workspace is
+lost, mlark restores it into another subscription, group, region and name, and the SDK sees there what it saw before."""
+
+import json
+import unittest
+
+import kinds
+import references
+import seed
+from azure.ai.ml.entities import Model
+from cloud import SOURCE, TARGET, Cloud, Mlark, Place
+from test_roundtrip import finish_jobs, lose, restored_runs, write_notebooks
+
+BY_HAND = Place("c0000000-0000-4000-8000-00000000000c", "rg-by-hand", "ws-by-hand", "northeurope")
+ALL = ("--include", "compute,deployments,secrets")
+
+# What only the service says of an item, by the SDK's names: when and by whom it was made, where it answers, and whether it
+# is still coming. A schedule comes back disabled, which the plan says.
+SERVICES_OWN = {
+    "creation_context", "system_data", "provisioning_state", "provisioning_status", "scoring_uri", "openapi_uri", "is_enabled",
+    "created_on", "modified_on", "provisioning_errors", "principal_id", "isEnabled", "createdAt", "lastModifiedAt", "createdBy", "lastModifiedBy",
+}
+
+
+def plain(shown, places):
+    """What the SDK shows, without what is the service's own and with one word for each name of the places."""
+    if isinstance(shown, dict):
+        return {plain(key, places): plain(value, places) for key, value in shown.items() if key not in SERVICES_OWN}
+    if isinstance(shown, (list, tuple)):
+        return [plain(value, places) for value in shown]
+    if isinstance(shown, (bool, int, float)) or shown is None:
+        return shown
+    text = str(shown)
+    for word, names in places.items():
+        for name in names:
+            text = text.replace(name, word)
+    return text
+
+
+def own_rules(cloud, place):
+    """The rules that people made, as the service says: the SDK shows some of their members only to those who know them."""
+    rows = cloud.pages(f"{place.arm}/outboundRules")
+    return {row["name"]: row["properties"] for row in rows if row["properties"].get("category") == "UserDefined"}
+
+
+def look(client, cloud, place, made):
+    """Everything that was made, as the SDK's users see it; what it has no client for, as the service says."""
+    seen = {}
+
+    def note(kind, name, entity):
+        seen[f"{kind}/{name}"] = entity._to_dict() if hasattr(entity, "_to_dict") else entity.as_dict()
+
+    for name in made["computes"]:
+        note("computes", name, client.compute.get(name))
+    for name in made["datastores"]:
+        note("datastores", name, client.datastores.get(name))
+    for name in made["connections"]:
+        note("connections", name, client.connections.get(name, populate_secrets=True))
+    for name in made["features"]["entities"]:
+        note("featurestoreEntities", name, client.feature_store_entities.get(name, "1"))
+    for name, version in made["features"]["sets"]:
+        note("featuresets", f"{name}:{version}", client.feature_sets.get(name, version))
+    for name in made["online"]["endpoints"]:
+        note("onlineEndpoints", name, client.online_endpoints.get(name))
+    for endpoint, name in made["online"]["deployments"]:
+        note("onlineDeployments", f"{endpoint}/{name}", client.online_deployments.get(name, endpoint))
+    for name in made["batch"]["endpoints"]:
+        note("batchEndpoints", name, client.batch_endpoints.get(name))
+    for endpoint, name in made["batch"]["deployments"]:
+        note("batchDeployments", f"{endpoint}/{name}", client.batch_deployments.get(name, endpoint))
+    for name in made["serverless"]["endpoints"]:
+        note("serverlessEndpoints", name, client.serverless_endpoints.get(name))
+    for name in made["serverless"]["subscriptions"]:
+        note("marketplaceSubscriptions", name, client.marketplace_subscriptions.get(name))
+    for name in made["schedules"]:
+        seen[f"schedules/{name}"] = cloud.arm("GET", f"{place.arm}/schedules/{name}")["properties"]
+    keys = client.online_endpoints.get_keys("scoring")
+    seen["keys of scoring"] = {"primary": keys.primary_key, "secondary": keys.secondary_key}
+    for name, properties in own_rules(cloud, place).items():
+        seen[f"outboundRules/{name}"] = properties
+    return seen
+
+
+class Kinds(unittest.TestCase):
+    """One journey, looked at from several sides."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cloud = cloud = Cloud()
+        cls.addClassCleanup(cloud.close)
+        workspace = cloud.create_workspace(SOURCE)
+        cls.files = cloud.folder / "files"
+        cls.files.mkdir()
+        client = cloud.client(SOURCE)
+        cls.seeded = seed.seed(client, cls.files, [SOURCE.subscription, SOURCE.group, SOURCE.name])
+        cls.made = kinds.fill(cloud, SOURCE, client, cls.files)
+        write_notebooks(cloud.share(*cloud.store(SOURCE, "workspaceworkingdirectory")))
+        cls.jobs = {**cls.seeded["jobs"], **cls.made["jobs"]}
+        finish_jobs(cloud, SOURCE, cls.jobs)
+        cls.before = cls.dump(SOURCE)
+        cls.seen = look(client, cloud, SOURCE, cls.made)
+        cls.source = references.Source(
+            SOURCE.subscription, SOURCE.group, SOURCE.name, workspace["properties"]["workspaceId"], cls.before["account"], frozenset(cls.before["runs"]))
+        cls.mlark = mlark = Mlark(cloud, SOURCE, TARGET, extra="secrets = true")
+        mlark.init()
+        cls.backup = mlark.json("backup", "prod")["snapshots"][0]
+
+        cloud.create_workspace(BY_HAND)
+        cls.half = cls.make_half(cloud.client(BY_HAND))
+        lose(cloud, SOURCE)
+        cls.target_workspace = cloud.create_workspace(TARGET)
+        cls.target_client = cloud.client(TARGET)
+        cls.words = [*ALL, "--mapping", cls.mapping(TARGET)]
+        cls.applied = mlark.json("restore", "apply", "latest:prod", "--into", "recovery", *cls.words, "--yes", codes=(0, 3))
+        cls.verified = mlark.json("restore", "verify", "latest:prod", "--against", "recovery", *cls.words, codes=(0, 4))
+        cls.after = cls.dump(TARGET)
+
+    @classmethod
+    def mapping(cls, place):
+        """What a person says of the resources beside the workspace: the target has its own."""
+        path = cls.cloud.folder / f"{place.name}.toml"
+        path.write_text("[resources]\n" + "".join(
+            f'"/subscriptions/{SOURCE.subscription}/resourceGroups/{SOURCE.group}/providers/{resource}" = '
+            f'"/subscriptions/{place.subscription}/resourceGroups/{place.group}/providers/{resource}"\n' for resource in kinds.BESIDE))
+        return path
+
+    @classmethod
+    def make_half(cls, client):
+        """What somebody brought back by hand before mlark was called: by the SDK, from the files at hand."""
+        seed.computes(client)
+        made = seed.seed_assets(client, cls.files)
+        kinds.connections(cls.cloud, BY_HAND, client)
+        kinds.datastores(client)
+        return made
+
+    @classmethod
+    def dump(cls, place):
+        return cls.cloud.control("GET", f"/workspaces/{place.subscription}/{place.group}/{place.name}")
+
+    def places(self):
+        """The names of source and target, each pair with one word."""
+        return {
+            "SUBSCRIPTION": (SOURCE.subscription, TARGET.subscription), "GROUP": (SOURCE.group, TARGET.group),
+            "WORKSPACE": (SOURCE.name, TARGET.name), "REGION": (SOURCE.location, TARGET.location),
+            "ACCOUNT": (self.before["account"], self.after["account"]),
+            "GUID": (self.source.guid, self.target_workspace["properties"]["workspaceId"]),
+        }
+
+    def test_the_backup_is_complete_without_a_gap(self):
+        self.assertEqual((self.backup["outcome"], self.backup["gaps"]), ("complete", []))
+        for kind in self.made:
+            if "/" not in kind and kind not in ("features", "serverless", "online", "batch"):
+                self.assertGreaterEqual(self.backup["items"][kind]["saved"], len(self.made[kind]), kind)
+
+    def test_apply_ends_complete_and_verify_as_planned(self):
+        self.assertEqual((self.applied["outcome"], self.applied["failed"]), ("complete", 0), self.applied["failures"])
+        self.assertIn(self.verified["outcome"], ("same", "as-planned"), self.verified["differences"][:10])
+
+    def test_the_sdk_sees_what_it_saw_before(self):
+        now = look(self.target_client, self.cloud, TARGET, self.made)
+        places = self.places()
+        for name, before in self.seen.items():
+            with self.subTest(name):
+                self.assertEqual(plain(now[name], places), plain(before, places))
+        self.assertGreater(len(now), 35)
+
+    def test_what_only_a_post_gives_is_what_it_was(self):
+        for name, secret in self.before["secrets"].items():
+            if not name.startswith(("datastores/workspace", "workspaces/")):
+                with self.subTest(name):
+                    self.assertEqual(self.after["secrets"].get(name), secret)
+        said = json.dumps(self.applied)
+        self.assertEqual([secret for secret in kinds.SECRETS if secret in said], [])
+
+    def test_no_reference_leads_to_the_source(self):
+        found = [line for name, document in self.after["documents"].items()
+                 for line in references.findings(name, document, self.source)]
+        self.assertEqual(found, [])
+        for collection in ("schedules", "components/steps/versions", "data/rows/versions", "onlineEndpoints/scoring/deployments",
+                           "batchEndpoints/nightly/deployments", "featuresets/transactions/versions", "outboundRules", "connections"):
+            self.assertTrue([name for name in self.after["documents"] if name.startswith(f"{collection}/")], collection)
+
+    def test_specifications_of_jobs_are_whole_and_lead_to_the_target(self):
+        runs = restored_runs(self.after)
+        container = self.cloud.container(*self.cloud.store(TARGET, "workspaceartifactstore"))
+        places = self.places()
+        for sort, name in self.jobs.items():
+            with self.subTest(sort):
+                text = container.download_blob(f"ExperimentRun/dcid.{runs[name]['run_id']}/mlark/job.json").readall()
+                now = json.loads(text)
+                self.assertEqual(list(references.findings(name, now, self.source)), [])
+                before = self.before["documents"][f"jobs/{name}"]["properties"]
+                kept = {key: value for key, value in before.items() if key in ("jobType", "taskDetails", "fineTuningDetails", "inputs", "jobs", "trial")}
+                for key, value in plain(kept, places).items():
+                    self.assertEqual(plain(now["body"]["properties"][key], places), value)
+
+    def test_a_second_restore_finds_everything_there(self):
+        plan = self.mlark.json("restore", "plan", "latest:prod", "--into", "recovery", *self.words, codes=(0, 3))
+        open_ = [step for step in plan["steps"] if step["action"] in ("create", "upload", "repair")]
+        self.assertEqual(open_, [])
+        self.mlark.json("restore", "apply", "latest:prod", "--into", "recovery", *self.words, "--yes", codes=(0, 3))
+        now = self.dump(TARGET)
+        for part in ("documents", "runs", "metrics", "blobs", "files"):
+            with self.subTest(part):
+                self.assertEqual(set(now[part]), set(self.after[part]))
+
+    def test_what_the_sdk_brought_back_by_hand_is_skipped(self):
+        before = self.dump(BY_HAND)
+        words = [*ALL, "--mapping", self.mapping(BY_HAND)]
+        plan = self.mlark.json("restore", "plan", "latest:prod", "--into", BY_HAND.url, *words, codes=(0, 3))
+        steps = {step["item"]: step for step in plan["steps"]}
+        by_hand = [f"{kind}/{name}:{version}" for kind in ("models", "data") for name, version in self.half[kind]]
+        by_hand += [f"environments/{name}:1" for name in self.half["environments"]]
+        by_hand += [f"datastores/{name}" for name in (*self.half["datastores"], *self.made["datastores"])]
+        by_hand += [f"connections/{name}" for name in self.made["connections"]] + ["computes/cpu-cluster", "computes/gpu-cluster"]
+        for item in by_hand:
+            with self.subTest(item):
+                self.assertEqual(steps[item]["action"], "skip", steps[item]["reason"])
+        applied = self.mlark.json("restore", "apply", "latest:prod", "--into", BY_HAND.url, *words, "--yes", codes=(0, 3))
+        self.assertEqual((applied["outcome"], applied["failed"]), ("complete", 0), applied["failures"])
+        now = self.dump(BY_HAND)
+        names = {name for name in now["documents"] if "/versions/" in name}
+        self.assertEqual(names - set(self.after["documents"]), set(), "a version that the source has not")
+        for name in before["documents"]:
+            if name.startswith(("connections/", "datastores/lake")):
+                self.assertEqual(now["documents"][name]["systemData"], before["documents"][name]["systemData"], name)
+        restored_runs(now)
+
+    def test_the_sdk_uploads_nothing_again(self):
+        def writes():
+            rows = self.cloud.control("GET", "/requests")["clients"]
+            of_sdk = [row for row in rows if row["client"].startswith("azsdk-python-storage")]
+            count = {verb: sum(row["count"] for row in of_sdk if row["method"] == verb) for verb in ("PUT", "HEAD")}
+            return count["PUT"], count["HEAD"]
+
+        before = writes()
+        client = self.target_client
+        again = Model(name="churn", path=self.files / "model", type="mlflow_model", version="1", description="predicts who leaves", tags={"team": "growth"})
+        client.models.create_or_update(again)
+        seed_job = client.jobs.create_or_update(kinds.same_code(self.files))
+        now = writes()
+        self.assertEqual(now[0] - before[0], 0, "a blob was written")
+        self.assertGreater(now[1], before[1])
+        self.assertTrue(seed_job.name)
+
+
+if __name__ == "__main__":
+    unittest.main()
