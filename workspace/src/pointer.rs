@@ -157,6 +157,31 @@ pub fn each_string(value: &Value, visit: &mut dyn FnMut(&Pointer, &str)) {
     walk(value, &mut Pointer::root(), visit);
 }
 
+/// Calls `visit` with the name of every member of a document and where it stands, in the document's order.
+pub fn each_name(value: &Value, visit: &mut dyn FnMut(&Pointer, &str)) {
+    fn walk(value: &Value, at: &mut Pointer, visit: &mut dyn FnMut(&Pointer, &str)) {
+        match value {
+            Value::Object(members) => {
+                for (name, member) in members {
+                    at.push(name.as_str());
+                    visit(at, name);
+                    walk(member, at, visit);
+                    at.pop();
+                }
+            }
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    at.push(index.to_string());
+                    walk(item, at, visit);
+                    at.pop();
+                }
+            }
+            Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    walk(value, &mut Pointer::root(), visit);
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

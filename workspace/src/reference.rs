@@ -59,8 +59,35 @@ pub enum Form {
     Lake,
     /// `NAME.azurecr.io/…`: an image in a container registry.
     Image,
+    /// `https://NAME.vault.azure.net/…`: a key, secret or certificate in a key vault.
+    Vault,
     /// A name alone, which is a reference because of the field that it stands in. Never the outcome of parsing.
     Bare,
+}
+
+impl Form {
+    /// Every form.
+    pub const ALL: [Self; 19] = [
+        Self::Arm,
+        Self::ArmOther,
+        Self::Short,
+        Self::Location,
+        Self::Workspace,
+        Self::LongDatastore,
+        Self::ShortDatastore,
+        Self::JobOutput,
+        Self::Run,
+        Self::Artifact,
+        Self::Registry,
+        Self::Relative,
+        Self::Tracking,
+        Self::Storage,
+        Self::Hadoop,
+        Self::Lake,
+        Self::Image,
+        Self::Vault,
+        Self::Bare,
+    ];
 }
 
 /// What a piece of a reference is.
@@ -100,6 +127,8 @@ pub enum Slot {
     Path,
     /// A registry's name.
     Registry,
+    /// A key vault's name.
+    Vault,
     /// The origin of an artifact.
     Origin,
     /// An artifact's container.
@@ -188,6 +217,7 @@ impl Reference {
             | Form::Storage
             | Form::Hadoop
             | Form::Lake
+            | Form::Vault
             | Form::Image => false,
             _ => {
                 states(Slot::Subscription, subscription)
@@ -277,6 +307,7 @@ impl Slot {
                 | Self::Region
                 | Self::Kind
                 | Self::Account
+                | Self::Vault
                 | Self::Service
                 | Self::Suffix
         )

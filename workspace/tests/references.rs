@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use workspace::pointer::Pointer;
-use workspace::reference::{RestoredRun, Rewriter, StoreName, references, rewrite};
+use workspace::reference::{Form, Mapping, RestoredRun, Rewriter, StoreName, references, rewrite};
 use workspace::{Identity, ItemId, Kind, Reference};
 
 fn identity(mark: &str) -> Identity {
@@ -17,9 +17,39 @@ fn identity(mark: &str) -> Identity {
     }
 }
 
+/// What a person says about names beyond the two workspaces: each name with the mark of one side becomes the other's.
+fn mapping(from: &str, to: &str) -> String {
+    let mut text = String::new();
+    let mut table = |topic: &str, names: &[&str]| {
+        text.push_str(&format!("[{topic}]\n"));
+        for name in names {
+            text.push_str(&format!("\"{name}-{from}\" = \"{name}-{to}\"\n"));
+        }
+    };
+    table("subscription", &["sub"]);
+    table("resource_group", &["rgx"]);
+    table("datastores", &["lake"]);
+    table("computes", &["cpu"]);
+    table("environments", &["train"]);
+    table(
+        "resources",
+        &["/subscriptions/sub/resourceGroups/rgk/providers/Microsoft.KeyVault/vaults/kv"],
+    );
+    text.push_str("[names]\n");
+    for name in ["models/m", "onlineEndpoints/ep", "batchEndpoints/ep"] {
+        text.push_str(&format!("\"{name}-{from}\" = \"{name}-{to}\"\n"));
+    }
+    // Names that take no hyphen.
+    text.push_str(&format!("[registries]\nreg{from} = \"reg{to}\"\n"));
+    text.push_str(&format!("[storage_accounts]\nlake{from} = \"lake{to}\"\n"));
+    text
+}
+
 /// Knows how to go from one workspace to the other, and every job of the cases below.
-fn rewriter(from: &str, to: &str) -> Rewriter {
-    let mut rewriter = Rewriter::new(identity(from), identity(to));
+fn rewriter(from: &str, to: &str) -> Result<Rewriter, TestCaseError> {
+    let mapping = Mapping::parse(&mapping(from, to));
+    let mapping = mapping.map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let mut rewriter = Rewriter::new(identity(from), identity(to)).with_mapping(mapping);
     for container in ["azureml-blobstore-guid-", "code-"] {
         let store = |mark: &str| StoreName {
             account: format!("st{mark}"),
@@ -28,49 +58,178 @@ fn rewriter(from: &str, to: &str) -> Rewriter {
         rewriter.move_store(store(from), store(to));
     }
     for job in ["j1", "j2"] {
+        // The places of outputs are named by the job, so that there is a way back.
+        let place = |output: &str| {
+            (
+                output.to_owned(),
+                format!("azureml://jobs/{job}-{to}/outputs/{output}/paths"),
+            )
+        };
         let run = RestoredRun {
             run: format!("{job}-{to}"),
-            ..RestoredRun::default()
+            artifacts: None,
+            outputs: ["model", "o"].map(place).into(),
         };
         rewriter.restored_run(format!("{job}-{from}"), run);
     }
-    rewriter
+    Ok(rewriter)
 }
 
-/// Reference text of workspace `a`.
-fn reference_text() -> impl Strategy<Value = String> {
+/// The pieces that the cases are made of.
+#[derive(Clone, Debug)]
+struct Pieces {
+    kind: &'static str,
+    name: String,
+    version: String,
+    path: String,
+    job: &'static str,
+    store: &'static str,
+}
+
+fn pieces() -> impl Strategy<Value = Pieces> {
     let name = "[A-Za-z0-9][A-Za-z0-9._-]{0,12}";
     let path = "[A-Za-z0-9._ -]{1,8}(/[A-Za-z0-9._-]{1,8}){0,3}/?";
-    let group = prop_oneof![Just("resourceGroups"), Just("resourcegroups")];
-    let kind = prop_oneof![
-        Just("models"),
-        Just("environments"),
-        Just("codes"),
-        Just("components"),
-        Just("data")
+    let kinds = [
+        "models",
+        "environments",
+        "codes",
+        "components",
+        "data",
+        "featuresets",
     ];
-    let job = prop_oneof![Just("j1-a"), Just("j2-a")];
-    (group, kind, name, name, path, job, 0..11_u8).prop_map(|(group, kind, name, version, path, job, form)| {
-        let ws = format!(
-            "/subscriptions/0000-a/{group}/rg-a/providers/Microsoft.MachineLearningServices/workspaces/ws-a"
-        );
-        match form {
-            0 => format!("{ws}/{kind}/{name}/versions/{version}"),
-            1 => format!("azureml:{ws}/{kind}/{name}/versions/{version}"),
-            2 => format!("azureml:{name}:{version}"),
-            3 => format!("azureml://locations/regiona/workspaces/guid-a/{kind}/{name}/versions/{version}"),
-            4 => format!("azureml://{group}/rg-a/workspaces/ws-a/{kind}/{name}/labels/{version}"),
-            5 => format!("azureml://subscriptions/0000-a/{group}/rg-a/workspaces/ws-a/datastores/{name}/paths/{path}"),
-            6 => format!("azureml://datastores/{name}/paths/{path}"),
-            7 => format!("runs:/{job}/{path}"),
-            8 => format!("azureml://artifacts/ExperimentRun/dcid.{job}/{path}"),
-            9 => format!("https://sta.blob.core.x.localhost:1/azureml-blobstore-guid-a/{}", path.replace(' ', "%20")),
-            _ => format!("{ws}/jobs/{job}"),
+    let names = prop_oneof![
+        3 => name.prop_map(String::from),
+        1 => prop_oneof![Just("m-a"), Just("train-a")].prop_map(String::from),
+    ];
+    let job = prop::sample::select(vec!["j1-a", "j2-a"]);
+    let store = prop::sample::select(vec!["workspaceblobstore", "lake-a", "ds"]);
+    (
+        prop::sample::select(kinds.to_vec()),
+        names,
+        name,
+        path,
+        job,
+        store,
+    )
+        .prop_map(|(kind, name, version, path, job, store)| Pieces {
+            kind,
+            name,
+            version,
+            path,
+            job,
+            store,
+        })
+}
+
+/// Every form of a reference in workspace `a`, or of one that the mapping file knows, made of the same pieces.
+fn forms(pieces: &Pieces) -> Vec<String> {
+    let Pieces {
+        kind,
+        name,
+        version,
+        path,
+        job,
+        store,
+    } = pieces;
+    let below = "providers/Microsoft.MachineLearningServices/workspaces/ws-a";
+    let ws = format!("/subscriptions/0000-a/resourceGroups/rg-a/{below}");
+    let foreign = "/subscriptions/sub-a/resourceGroups/rgx-a/providers";
+    let place = "azureml-blobstore-guid-a";
+    let host = "core.x.localhost:1";
+    let encoded = path.replace(' ', "%20");
+    vec![
+        ws.clone(),
+        format!("{ws}/{kind}/{name}/versions/{version}"),
+        format!("{ws}/{kind}/{name}/labels/latest"),
+        format!("azureml:{ws}/{kind}/{name}/versions/{version}"),
+        format!("{ws}/{kind}/{name}"),
+        format!("{ws}/computes/cpu-a"),
+        format!("{ws}/jobs/{job}"),
+        format!("{ws}/onlineEndpoints/ep-a/deployments/{version}"),
+        format!("{ws}/batchEndpoints/ep-a/deployments/{version}"),
+        format!("azureml:{name}:{version}"),
+        format!("azureml:{name}@{version}"),
+        format!("azureml:{name}"),
+        format!("azureml://locations/regiona/workspaces/guid-a/{kind}/{name}/versions/{version}"),
+        format!("azureml://locations/regiona/workspaces/guid-a/datastores/{store}/paths/{path}"),
+        format!("azureml://resourceGroups/rg-a/workspaces/ws-a/{kind}/{name}/labels/{version}"),
+        format!(
+            "azureml://subscriptions/0000-a/resourceGroups/rg-a/workspaces/ws-a/{kind}/{name}/versions/{version}"
+        ),
+        format!(
+            "azureml://subscriptions/0000-a/resourceGroups/rg-a/workspaces/ws-a/datastores/{store}/paths/{path}"
+        ),
+        format!("azureml://datastores/{store}/paths/{path}"),
+        format!("azureml://datastores/{store}/paths/azureml/{job}/out/{path}"),
+        format!("azureml://datastores/{store}/ExperimentRun/dcid.{job}/{path}"),
+        format!("azureml://jobs/{job}"),
+        format!("azureml://jobs/{job}/outputs/model/paths/{path}"),
+        format!("runs:/{job}/{path}"),
+        format!("azureml://artifacts/ExperimentRun/dcid.{job}/{path}"),
+        format!("azureml://artifacts/LocalUpload/{version}/{path}"),
+        format!("azureml://registries/rega/{kind}/{name}/versions/{version}"),
+        format!("azureml://feeds/rega/{kind}/{name}/versions/{version}"),
+        format!("azureml://{kind}/{name}/versions/{version}"),
+        format!("azureml://regiona.api.azureml.ms/mlflow/v1.0{ws}"),
+        format!("https://sta.blob.{host}/{place}/{encoded}"),
+        format!("https://sta.dfs.{host}/{place}/{encoded}?sv=1&sig=2"),
+        format!("http://sta.file.{host}/code-a/{encoded}"),
+        format!("https://lakea.blob.{host}/raw/{encoded}"),
+        format!("wasbs://{place}@sta.blob.{host}/{path}"),
+        format!("abfss://{place}@sta.dfs.{host}/{path}"),
+        format!("abfs://raw@lakea.dfs.{host}/{path}"),
+        format!("adl://lakea.azuredatalakestore.net/{path}"),
+        format!("rega.azurecr.io/azureml/{name}:{version}"),
+        format!("{foreign}/Microsoft.Storage/storageAccounts/lakea"),
+        format!("{foreign}/Microsoft.MachineLearningServices/registries/rega"),
+        format!("{foreign}/Microsoft.Network/virtualNetworks/{name}/subnets/{version}"),
+        format!(
+            "/subscriptions/sub-a/resourceGroups/rgk/providers/Microsoft.KeyVault/vaults/kv-a/secrets/{name}"
+        ),
+        format!("https://kv-a.vault.azure.net/secrets/{name}/{version}"),
+    ]
+}
+
+/// The forms in which one word or more is written otherwise by services: each can be told to be written so.
+const SPELLINGS: [(&str, &str); 5] = [
+    ("resourceGroups", "resourcegroups"),
+    (
+        "/providers/Microsoft.MachineLearningServices",
+        "/Providers/microsoft.machinelearningservices",
+    ),
+    ("/workspaces/", "/Workspaces/"),
+    ("/versions/", "/VERSIONS/"),
+    ("/datastores/", "/dataStores/"),
+];
+
+/// Reference text of workspace `a`, its fixed parts in either letter case.
+fn reference_text() -> impl Strategy<Value = String> {
+    let spelled = prop::array::uniform5(any::<bool>());
+    (pieces(), any::<prop::sample::Index>(), spelled).prop_map(|(pieces, form, spelled)| {
+        let forms = forms(&pieces);
+        let mut text = forms[form.index(forms.len())].clone();
+        // What the mapping file says of a whole id is written as it stands there.
+        if text.contains("/rgk/") {
+            return text;
         }
+        for ((usual, other), is_other) in SPELLINGS.iter().zip(spelled) {
+            if is_other {
+                text = text.replace(usual, other);
+            }
+        }
+        text
     })
 }
 
-/// JSON whose strings are references of workspace `a` or words.
+/// The name of a member: few are references.
+fn member_name() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => "[a-z_]{1,10}".prop_map(String::from),
+        1 => reference_text(),
+    ]
+}
+
+/// JSON whose strings and names of members are references of workspace `a` or words.
 fn document() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         reference_text().prop_map(Value::from),
@@ -82,7 +241,7 @@ fn document() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(3, 24, 5, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::btree_map("[a-z_]{1,10}", inner, 0..4)
+            prop::collection::btree_map(member_name(), inner, 0..4)
                 .prop_map(|members| Value::Object(members.into_iter().collect())),
         ]
     })
@@ -92,13 +251,52 @@ fn strings(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::String(text) => found.push(text.clone()),
         Value::Array(items) => items.iter().for_each(|item| strings(item, found)),
-        Value::Object(members) => members.values().for_each(|member| strings(member, found)),
+        Value::Object(members) => members.iter().for_each(|(name, member)| {
+            found.push(name.clone());
+            strings(member, found);
+        }),
         _ => {}
     }
 }
 
 fn components() -> Result<&'static Kind, TestCaseError> {
     Kind::find("components").ok_or_else(|| TestCaseError::fail("components is a kind"))
+}
+
+#[test]
+fn the_cases_have_every_form() {
+    let pieces = Pieces {
+        kind: "models",
+        name: "m-a".to_owned(),
+        version: "1".to_owned(),
+        path: "p/q".to_owned(),
+        job: "j1-a",
+        store: "ds",
+    };
+    let mut missing: Vec<Form> = Form::ALL.to_vec();
+    for text in forms(&pieces) {
+        let form = Reference::parse(&text).map(|reference| reference.form());
+        missing.retain(|other| Some(*other) != form);
+    }
+    // A bare name is a reference only where its field says so.
+    assert_eq!(missing, [Form::Bare]);
+}
+
+#[test]
+fn bare_names_go_there_and_back() -> Result<(), TestCaseError> {
+    let kind = Kind::find("jobs").ok_or_else(|| TestCaseError::fail("jobs is a kind"))?;
+    let value = json!({"properties": {
+        "computeId": "cpu-a",
+        "settings": {"default_compute": "cpu-a", "default_datastore": "lake-a"},
+        "jobs": {"cpu-a": {"computeId": "cpu-a", "display_name": "cpu-a"}},
+    }});
+    let there = rewrite(kind, &value, &rewriter("a", "b")?);
+    prop_assert_eq!(there.changed.len(), 4);
+    prop_assert_eq!(
+        rewrite(kind, &there.value, &rewriter("b", "a")?).value,
+        value
+    );
+    Ok(())
 }
 
 proptest! {
@@ -119,9 +317,9 @@ proptest! {
     fn there_and_back_again_is_the_same_document(value in document()) {
         let value = json!({"properties": {"componentSpec": value}});
         let kind = components()?;
-        let there = rewrite(kind, &value, &rewriter("a", "b"));
+        let there = rewrite(kind, &value, &rewriter("a", "b")?);
         prop_assert_eq!(&there.left, &vec![]);
-        let back = rewrite(kind, &there.value, &rewriter("b", "a"));
+        let back = rewrite(kind, &there.value, &rewriter("b", "a")?);
         prop_assert_eq!(back.value, value);
     }
 
@@ -129,7 +327,7 @@ proptest! {
     fn nothing_that_was_rewritten_leads_back(value in document()) {
         let value = json!({"properties": {"componentSpec": value}});
         let kind = components()?;
-        let there = rewrite(kind, &value, &rewriter("a", "b"));
+        let there = rewrite(kind, &value, &rewriter("a", "b")?);
         // Free text may hold what it likes; anywhere else a mention is no reference.
         let is_free = |pointer: &str| Pointer::parse(pointer).is_some_and(|at| at.matches_any(kind.free_text));
         for mention in there.mentions.iter().filter(|mention| !is_free(&mention.pointer)) {
@@ -147,10 +345,16 @@ proptest! {
     }
 
     #[test]
-    fn what_is_no_reference_is_not_touched(text in "\\PC{0,60}") {
+    fn what_is_no_reference_is_not_touched(
+        text in prop_oneof![
+            2 => "\\PC{0,60}".prop_map(String::from),
+            1 => ("[ a-z\"'(:]{0,4}", reference_text(), "[ \n\\t)\"',;]{0,3}")
+                .prop_map(|(before, reference, after)| format!("{before}{reference}{after}")),
+        ]
+    ) {
         prop_assume!(Reference::parse(&text).is_none());
-        let value = json!({"properties": {"anything": text}});
-        let rewritten = rewrite(components()?, &value, &rewriter("a", "b"));
+        let value = json!({"properties": {"anything": text, "below": {text.as_str(): [text]}}});
+        let rewritten = rewrite(components()?, &value, &rewriter("a", "b")?);
         prop_assert_eq!(rewritten.value, value);
         prop_assert_eq!(rewritten.changed, vec![]);
     }

@@ -35,6 +35,16 @@ impl Rewriter {
                 Self::swap(&mut mapped, Slot::Account, &self.mapping.storage_accounts);
                 Outcome::good(&mapped)
             }
+            Form::Vault => {
+                let mut mapped = reference.clone();
+                if let Some(to) = reference
+                    .get(Slot::Vault)
+                    .and_then(|vault| self.mapping.vault(vault))
+                {
+                    mapped.set(Slot::Vault, to);
+                }
+                Outcome::good(&mapped)
+            }
             _ if reference.is_in(&self.source) => self.map_own(reference),
             _ => self.map_foreign(reference),
         }

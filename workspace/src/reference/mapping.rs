@@ -46,8 +46,8 @@ pub struct Mapping {
     pub environments: Names,
     /// Items as `KIND/NAME:VERSION` or `KIND/NAME`.
     pub names: Names,
-    /// Whole ARM ids of resources, such as a subnet or a managed identity; what lies below one follows. They go before
-    /// every other table.
+    /// Whole ARM ids of resources, such as a subnet or a managed identity; what lies below one follows, and so do the
+    /// addresses of what a key vault holds. They go before every other table.
     pub resources: Names,
 }
 
@@ -80,8 +80,28 @@ impl Mapping {
         let (_, to, below) = named.max_by_key(|(length, ..)| *length)?;
         Some(format!("{to}{below}"))
     }
+
+    /// The name of the vault that `[resources]` says for a vault of this name, in any letter case: the address of a secret
+    /// names the vault alone.
+    pub(super) fn vault(&self, name: &str) -> Option<&str> {
+        let mut ids = self.resources.iter();
+        ids.find(|(from, _)| vault_of(from).is_some_and(|own| own.eq_ignore_ascii_case(name)))
+            .and_then(|(_, to)| vault_of(to))
+    }
 }
 
+/// The name of the key vault that an ARM id names.
+fn vault_of(id: &str) -> Option<&str> {
+    let (above, name) = id.rsplit_once('/')?;
+    let start = above.len().checked_sub(VAULTS.len())?;
+    above
+        .get(start..)
+        .is_some_and(|end| end.eq_ignore_ascii_case(VAULTS))
+        .then_some(name)
+}
+
+/// What stands before the name of a key vault in its ARM id.
+const VAULTS: &str = "/providers/Microsoft.KeyVault/vaults";
 /// How every ARM id begins.
 const ARM_ID: &str = "/subscriptions/";
 

@@ -6,7 +6,7 @@ use crate::Kind;
 
 mod storage;
 
-use storage::{hadoop, image, lake, storage};
+use storage::{hadoop, image, lake, storage, vault};
 
 /// A longer text is none: ids and URLs end at 2 KiB in Azure, and paths at 1 KiB.
 const REFERENCE_BYTES_MAX: usize = 16 * 1024;
@@ -32,6 +32,7 @@ impl Reference {
         storage(scan.clone())
             .or_else(|| hadoop(scan.clone()))
             .or_else(|| lake(scan.clone()))
+            .or_else(|| vault(scan.clone()))
             .or_else(|| image(scan))
     }
 

@@ -1,20 +1,22 @@
 //! Rewriting a whole document, and finding the references in one. Every string is looked at, at any depth; what stands in
-//! free text, in fields that only the service writes, or is no reference as a whole is byte-equal afterwards.
+//! free text, in fields that only the service writes, or is no reference as a whole is byte-equal afterwards. The names of
+//! members are looked at like strings.
 
 use serde_json::Value;
 
 use super::rewriter::mapped_text;
 use super::{Form, Reference, Rewriter, Slot, StoreName};
 use crate::kind::BareName;
-use crate::pointer::{Pointer, each_string};
+use crate::pointer::{Pointer, each_name, each_string};
 use crate::{ItemId, Kind};
 
+mod member;
 mod region;
 
 /// A string that was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// JSON pointer.
+    /// JSON pointer; of a member whose name was changed, the one that it had.
     pub pointer: String,
     /// What stood there.
     pub from: String,
@@ -79,7 +81,8 @@ pub fn rewrite(kind: &Kind, value: &Value, rewriter: &Rewriter) -> Rewritten {
     }
 }
 
-/// Every reference of a document with its JSON pointer, bare names of things that must exist included.
+/// Every reference of a document with its JSON pointer, bare names of things that must exist included; first the strings,
+/// then the names of members.
 pub fn references(kind: &Kind, value: &Value) -> Vec<(String, Reference)> {
     let mut found = Vec::new();
     each_string(value, &mut |at, text| {
@@ -91,6 +94,13 @@ pub fn references(kind: &Kind, value: &Value) -> Vec<(String, Reference)> {
             Some(Reference::bare(text, bare.kinds.first()?))
         });
         if let Some(reference) = reference {
+            found.push((at.to_string(), reference));
+        }
+    });
+    each_name(value, &mut |at, name| {
+        if !is_passed_over(kind, at)
+            && let Some(reference) = Reference::parse(name)
+        {
             found.push((at.to_string(), reference));
         }
     });
@@ -129,17 +139,7 @@ impl Walk<'_> {
     fn value(&mut self, value: &Value) -> Value {
         match value {
             Value::String(text) => Value::String(self.text(text)),
-            Value::Object(members) => {
-                let mut written = serde_json::Map::new();
-                for (name, member) in members {
-                    self.at.push(name.as_str());
-                    self.mention(name);
-                    let member = self.value(member);
-                    written.insert(name.clone(), member);
-                    self.at.pop();
-                }
-                Value::Object(written)
-            }
+            Value::Object(members) => Value::Object(self.members(members)),
             Value::Array(items) => {
                 let mut written = Vec::with_capacity(items.len());
                 for (index, item) in items.iter().enumerate() {
@@ -168,23 +168,27 @@ impl Walk<'_> {
             }
             None => self.bare(text),
         };
-        if let Some(reason) = left {
-            self.left.push(Left {
+        self.note(text, &to, left);
+        to
+    }
+
+    /// Notes what became of a text that stands here.
+    fn note(&mut self, from: &str, to: &str, left: Option<&'static str>) {
+        match left {
+            Some(reason) => self.left.push(Left {
                 pointer: self.at.to_string(),
-                text: to.clone(),
+                text: to.to_owned(),
                 reason,
-            });
-        } else {
-            self.mention(&to);
+            }),
+            None => self.mention(to),
         }
-        if to != text {
+        if to != from {
             self.changed.push(Change {
                 pointer: self.at.to_string(),
-                from: text.to_owned(),
-                to: to.clone(),
+                from: from.to_owned(),
+                to: to.to_owned(),
             });
         }
-        to
     }
 
     /// A string that is no reference by itself; its field may say that it is a name.

@@ -103,6 +103,8 @@ fn forms() -> Vec<(String, Form)> {
         ("abfss://fs@sta.dfs.core.windows.net/".into(), Form::Hadoop),
         ("adl://lake.azuredatalakestore.net/p".into(), Form::Lake),
         ("acr1.azurecr.io/azureml/azureml_0123:latest".into(), Form::Image),
+        ("https://kv.vault.azure.net/secrets/s/0123".into(), Form::Vault),
+        ("https://KV.Vault.usgovcloudapi.net".into(), Form::Vault),
     ]
     .into()
 }

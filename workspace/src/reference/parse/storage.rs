@@ -1,4 +1,4 @@
-//! The forms that lead out of Azure ML: storage accounts, data lakes, container registries.
+//! The forms that lead out of Azure ML: storage accounts, data lakes, key vaults, container registries.
 
 use super::{no_blank, store_path};
 use crate::reference::scan::Scan;
@@ -66,6 +66,21 @@ pub(super) fn lake(mut scan: Scan<'_>) -> Option<Reference> {
         scan.remainder(Slot::Path);
     }
     scan.finish(Form::Lake)
+}
+
+/// `https://NAME.vault.azure.net/secrets/S/VERSION`; other clouds differ behind `vault.`.
+pub(super) fn vault(mut scan: Scan<'_>) -> Option<Reference> {
+    scan.fixed("https://")?;
+    scan.name(Slot::Vault, &['.', '/', '?', '#', '@', ':'])?;
+    scan.fixed(".vault.")?;
+    scan.name(Slot::Suffix, &['/', '?', '#', '@'])?;
+    if scan.fixed("/").is_some() {
+        if !no_blank(scan.rest()) {
+            return None;
+        }
+        scan.remainder(Slot::Below);
+    }
+    scan.finish(Form::Vault)
 }
 
 pub(super) fn image(mut scan: Scan<'_>) -> Option<Reference> {

@@ -192,3 +192,60 @@ fn numbers_stay_as_they_were_written() -> Result<(), serde_json::Error> {
     );
     Ok(())
 }
+
+#[test]
+fn names_of_members_that_are_references_follow_and_none_takes_the_place_of_another()
+-> Result<(), crate::Error> {
+    let identity = |subscription: &str, name: &str| {
+        format!(
+            "/subscriptions/{subscription}/resourcegroups/rg-i/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}"
+        )
+    };
+    let mapping = Mapping::parse(&format!(
+        "[resources]\n\"{}\" = \"{}\"\n\"{}\" = \"{}\"\n",
+        identity("s-1", "one"),
+        identity("s-2", "uno"),
+        identity("s-1", "two"),
+        identity("s-1", "there"),
+    ))?;
+    let rewriter = rewriter().with_mapping(mapping);
+    let value = json!({
+        "identity": {"type": "UserAssigned", "userAssignedIdentities": {
+            identity("s-1", "ONE"): {"clientId": "c"},
+            identity("s-1", "two"): {},
+            identity("s-1", "there"): {},
+        }},
+        "tags": {identity("s-1", "one"): "free text"},
+    });
+    let rewritten = rewrite(kind("onlineEndpoints"), &value, &rewriter);
+    assert_eq!(
+        rewritten.value,
+        json!({
+            "identity": {"type": "UserAssigned", "userAssignedIdentities": {
+                identity("s-2", "uno"): {"clientId": "c"},
+                identity("s-1", "two"): {},
+                identity("s-1", "there"): {},
+            }},
+            "tags": {identity("s-1", "one"): "free text"},
+        })
+    );
+    let left: Vec<&str> = rewritten
+        .left
+        .iter()
+        .map(|left| left.text.as_str())
+        .collect();
+    assert_eq!(left, [identity("s-1", "two")]);
+    let found: Vec<String> = references(kind("onlineEndpoints"), &value)
+        .into_iter()
+        .map(|(_, reference)| reference.to_string())
+        .collect();
+    assert_eq!(
+        found,
+        [
+            identity("s-1", "ONE"),
+            identity("s-1", "there"),
+            identity("s-1", "two")
+        ]
+    );
+    Ok(())
+}

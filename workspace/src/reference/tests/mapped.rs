@@ -326,3 +326,35 @@ fn what_lies_below_an_item_follows_its_new_name() {
         with(to_ws, "onlineEndpoints/c/deployments/d")
     );
 }
+
+#[test]
+fn what_a_mapped_key_vault_holds_follows_it() -> Result<(), crate::Error> {
+    let vault = |name: &str| {
+        format!("/subscriptions/s-1/resourceGroups/rg-k/providers/Microsoft.KeyVault/vaults/{name}")
+    };
+    let mapping = Mapping::parse(&format!(
+        "[resources]\n\"{}\" = \"{}\"\n",
+        vault("kv"),
+        vault("safe")
+            .to_uppercase()
+            .replace("/SAFE", "/safe")
+            .replace("/SUBSCRIPTIONS/S-1", "/subscriptions/s-2"),
+    ))?;
+    let rewriter = rewriter().with_mapping(mapping);
+    for (from, to) in [
+        (
+            "https://KV.vault.azure.net/keys/k/1",
+            "https://safe.vault.azure.net/keys/k/1",
+        ),
+        (
+            "https://kv2.vault.azure.net/keys/k",
+            "https://kv2.vault.azure.net/keys/k",
+        ),
+        ("https://kv.vault.azure.net", "https://safe.vault.azure.net"),
+    ] {
+        assert_eq!(mapped(&rewriter, from), to);
+    }
+    let below = mapped(&rewriter, &format!("{}/secrets/s", vault("kv")));
+    assert!(below.ends_with("/safe/secrets/s"), "{below}");
+    Ok(())
+}
