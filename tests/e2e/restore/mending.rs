@@ -56,9 +56,10 @@ async fn a_deleted_notebook_comes_back_where_it_was() {
     let (account, share, path) = some_notebook(&bench);
     let whole = bench.dump(&bench.source);
     {
+        let now = bench.simulator.now();
         let mut state = bench.simulator.state();
         let account = state.accounts.get_mut(&account).unwrap();
-        account.shares.delete_file(&share, &path).unwrap();
+        account.shares.delete_file(&share, &path, now).unwrap();
     }
     let item = format!("notebooks/{path}");
     let plan = bench

@@ -25,6 +25,8 @@ pub struct Resource {
     pub modified: Timestamp,
     /// When the operation that wrote it last ends; before, it is still being made.
     pub ready: Timestamp,
+    /// Whether that operation fails: the resource stays, and says so.
+    pub fails: bool,
     /// Client id of who made it.
     pub created_by: String,
     /// Client id of who changed it last.
@@ -42,6 +44,7 @@ impl Resource {
             created: now,
             modified: now,
             ready: now,
+            fails: false,
             created_by: by.to_owned(),
             modified_by: by.to_owned(),
         }
@@ -55,6 +58,7 @@ impl Resource {
     /// `provisioningState` at a moment.
     pub fn provisioning_state(&self, now: Timestamp) -> &'static str {
         match (now < self.ready, self.created == self.modified) {
+            (false, _) if self.fails => "Failed",
             (false, _) => "Succeeded",
             (true, true) => "Creating",
             (true, false) => "Updating",

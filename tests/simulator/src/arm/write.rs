@@ -223,6 +223,8 @@ fn resource(
     }
     if place.row.put != Finish::Now {
         resource.ready = later(call.now, state.settings.operation);
+        // The next operation that begins is that of this call.
+        resource.fails = state.failing_operations > 0;
     }
     resource
 }

@@ -118,7 +118,7 @@ pub(super) fn file(simulator: &Simulator, call: &Call, account: &str, share: &st
                 done()
             }
             Method::DELETE => shares
-                .delete_file(share, &path)
+                .delete_file(share, &path, now)
                 .map_err(failed)
                 .and_then(|()| done()),
             _ => Err(refuse(

@@ -34,6 +34,6 @@ pub(super) fn read(call: &Call, state: &State, share: &str, path: &str) -> Answe
 /// Delete Directory, which must be empty.
 pub(super) fn delete(call: &Call, state: &mut State, share: &str, path: &str) -> Answer {
     let shares = &mut access::account_mut(call, state)?.shares;
-    shares.delete_directory(share, path)?;
+    shares.delete_directory(share, path, call.now)?;
     Ok(Reply::empty(StatusCode::ACCEPTED))
 }

@@ -226,15 +226,25 @@ impl ShareStore {
     }
 
     /// Removes a file.
-    pub fn delete_file(&mut self, share: &str, path: &str) -> Result<(), StorageError> {
+    pub fn delete_file(
+        &mut self,
+        share: &str,
+        path: &str,
+        at: Timestamp,
+    ) -> Result<(), StorageError> {
         if self.entry(share, path)?.file.is_none() {
             return Err(type_mismatch());
         }
-        self.take(share, path).map(drop)
+        self.take(share, path, at).map(drop)
     }
 
     /// Removes an empty directory.
-    pub fn delete_directory(&mut self, share: &str, path: &str) -> Result<(), StorageError> {
+    pub fn delete_directory(
+        &mut self,
+        share: &str,
+        path: &str,
+        at: Timestamp,
+    ) -> Result<(), StorageError> {
         let held = self.share(share)?;
         if held.entry(path)?.file.is_some() {
             return Err(type_mismatch());
@@ -246,7 +256,7 @@ impl ShareStore {
                 "The specified directory is not empty.",
             ));
         }
-        self.take(share, path).map(drop)
+        self.take(share, path, at).map(drop)
     }
 
     /// Removes an entry with everything below it and says how many there were: an accident, not a request.
@@ -282,7 +292,7 @@ impl ShareStore {
             Ok(_) if !replace && key(from) != key(to) => return Err(already_exists()),
             _ => {}
         }
-        let moved = self.take(share, from)?;
+        let moved = self.take(share, from, at)?;
         let file = moved.file.unwrap_or_default();
         self.insert(share, to, Some(file), moved.properties, moved.metadata, at)
     }
@@ -336,14 +346,17 @@ impl ShareStore {
             id: share.next_id,
             unreadable: None,
         };
+        share.touch_parent(path, at);
         Ok(share.entries.entry(key).or_insert(entry))
     }
 
-    fn take(&mut self, share: &str, path: &str) -> Result<Entry, StorageError> {
+    fn take(&mut self, share: &str, path: &str, at: Timestamp) -> Result<Entry, StorageError> {
         let share = self.all.get_mut(share).ok_or_else(share_not_found)?;
-        key(path)
+        let taken = key(path)
             .and_then(|key| share.entries.remove(&key))
-            .ok_or_else(not_found)
+            .ok_or_else(not_found)?;
+        share.touch_parent(path, at);
+        Ok(taken)
     }
 
     fn next_etag(&mut self) -> String {

@@ -75,6 +75,19 @@ impl Share {
         found
     }
 
+    /// Moves the last write time of the directory in which a path lies, as a file system does when an entry is made,
+    /// renamed or removed there. Its ETag and Last-Modified stay: operations on what it holds do not affect them.
+    pub(super) fn touch_parent(&mut self, path: &str, at: Timestamp) {
+        let Some((parent, _)) = key(path) else { return };
+        let directory = match key(&parent) {
+            None => Some(&mut self.root),
+            Some(key) => self.entries.get_mut(&key),
+        };
+        if let Some(directory) = directory {
+            directory.properties.written = super::time::whole_ticks(at);
+        }
+    }
+
     /// Checks that the directory is there in which a path lies.
     pub(super) fn parent(&self, path: &str) -> Result<(), StorageError> {
         let Some((parent, _)) = key(path) else {

@@ -108,6 +108,6 @@ pub(super) fn rename(call: &Call, state: &mut State, share: &str, path: &str) ->
 /// Delete File.
 pub(super) fn delete(call: &Call, state: &mut State, share: &str, path: &str) -> Answer {
     let shares = &mut access::account_mut(call, state)?.shares;
-    shares.delete_file(share, path)?;
+    shares.delete_file(share, path, call.now)?;
     Ok(Reply::empty(StatusCode::ACCEPTED))
 }
