@@ -14,6 +14,7 @@ use crate::plan::{Failure, OutcomeWord, Outline, loss_row, manual_row};
 use crate::world::World;
 use crate::{Action, Error, Event, Journal, LostPart, Observer, Origin, Plan, Stop, Target};
 
+mod again;
 mod changed;
 mod document;
 mod executor;

@@ -4,8 +4,10 @@
 //!
 //! Pure: it reads documents and writes nothing.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
+use archive_format::FileEntry;
 use serde_json::Value;
 use workspace::reference::{Rewriter, rewrite};
 use workspace::{ItemId, Kind};
@@ -18,10 +20,12 @@ mod credentials;
 mod definition;
 mod held;
 mod place;
+mod table;
 
 pub(crate) use definition::source_job;
 pub(crate) use held::Last;
 pub(crate) use place::{BytesPlace, needs_job};
+pub(crate) use table::Table;
 
 const ARCHIVED: &str = "/properties/isArchived";
 
@@ -54,6 +58,8 @@ pub(crate) struct Expected {
     pub(crate) api_version: String,
     /// Where its bytes go.
     pub(crate) place: Option<BytesPlace>,
+    /// Its files that are written with other bytes than the snapshot's, by path.
+    pub(crate) tables: BTreeMap<String, Table>,
     /// What will not be as it was.
     pub(crate) losses: Vec<Loss>,
     /// Fields that are written again once what lies below the item is there.
@@ -111,6 +117,18 @@ impl Expected {
         self.ignored
             .iter()
             .any(|ignored| pointer == ignored || pointer.starts_with(&format!("{ignored}/")))
+    }
+
+    /// The files of the item as they will be in the target.
+    pub(crate) fn files<'l>(&self, loaded: &'l Loaded) -> Cow<'l, [FileEntry]> {
+        if self.tables.is_empty() {
+            return Cow::Borrowed(&loaded.item.files);
+        }
+        let files = loaded.item.files.iter().map(|file| {
+            let table = self.tables.get(file.path.as_str());
+            table.map_or_else(|| file.clone(), |table| table.entry.clone())
+        });
+        Cow::Owned(files.collect())
     }
 
     /// Names the place that the service gave for the bytes.
@@ -183,6 +201,10 @@ pub(crate) fn expect(kind: &'static Kind, loaded: &Loaded, given: &Given<'_>) ->
     if matches!(place, Some(BytesPlace::Pending { .. })) {
         shaping.ignored.extend(placed.map(str::to_owned));
     }
+    let tables = match place {
+        Some(_) => shaping.tables(loaded, given.rewriter),
+        None => BTreeMap::new(),
+    };
     shaping.own_name(&mut value, &target);
     shaping.credentials(&mut value, loaded, given);
     shaping.hold_back(&mut value, given);
@@ -192,6 +214,7 @@ pub(crate) fn expect(kind: &'static Kind, loaded: &Loaded, given: &Given<'_>) ->
         value,
         api_version: text.api_version.clone(),
         place,
+        tables,
         losses: shaping.losses,
         last: shaping.last,
         chores: shaping.chores,

@@ -104,6 +104,25 @@ async fn read_standing(
     })
 }
 
+/// How the times and attributes of an entry stand to those of one that is there. `Missing`: it is another entry of the same
+/// name, made at another time, whose times are its own.
+pub(crate) fn times(file: &FileEntry, there: &SourceFile) -> Standing {
+    let Some(own) = &file.attributes else {
+        return Standing::Same;
+    };
+    let Some(there) = &there.attributes else {
+        return Standing::Missing;
+    };
+    if own.created.is_none() || own.created != there.created {
+        return Standing::Missing;
+    }
+    if own.written == there.written && own.flags == there.flags {
+        Standing::Same
+    } else {
+        Standing::Differs
+    }
+}
+
 /// The SHA-256 of the bytes in the target, in hex.
 pub(crate) async fn sha256(target: &dyn Workspace, file: &SourceFile) -> Result<String, Error> {
     let mut stream = target.read(file).await?;

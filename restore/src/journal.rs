@@ -102,6 +102,17 @@ pub struct Restoration {
     pub failed: u64,
 }
 
+/// What a restore made of something under another name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MadeOf {
+    /// The job's id, or the item of the snapshot.
+    pub source: String,
+    /// The target.
+    pub target: String,
+    /// The run's id, or the item of the target.
+    pub made: String,
+}
+
 /// The journal of one machine.
 #[derive(Clone, Debug)]
 pub struct Journal {
@@ -317,14 +328,34 @@ impl Journal {
         .await
     }
 
-    /// Where a job's run was restored: target and run, of every target.
-    pub async fn runs_of(&self, job: &str) -> Result<Vec<(String, String)>, Error> {
-        let job = job.to_owned();
+    /// The runs that were made of a job, or the job that a run was made of, in every target.
+    pub async fn runs_of(&self, name: &str) -> Result<Vec<MadeOf>, Error> {
+        let name = name.to_owned();
         self.run("find a run", move |connection| {
             let mut query = connection.prepare(
-                "SELECT target, run FROM run WHERE source = ?1 OR run = ?1 ORDER BY target, run",
+                "SELECT source, target, run FROM run WHERE source = ?1 OR run = ?1 ORDER BY target, run",
             )?;
-            let rows = query.query_map(params![job], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let rows = query.query_map(params![name], made_of)?;
+            rows.collect()
+        })
+        .await
+    }
+
+    /// What was made under another name or version, in every target, by either name: `NAME`, `KIND/NAME` or
+    /// `KIND/NAME:VERSION`, in which `*`, `?` and `[…]` stand for characters. Jobs become runs, and have [`Self::runs_of`].
+    pub async fn renamed_of(&self, pattern: &str) -> Result<Vec<MadeOf>, Error> {
+        let pattern = pattern.to_owned();
+        self.run("find what was renamed", move |connection| {
+            let mut query = connection.prepare(
+                "SELECT DISTINCT s.item, r.target, s.target FROM step s JOIN restore r USING (plan)
+                 WHERE s.state = 'done' AND s.target <> s.item AND s.item NOT GLOB 'jobs/*' AND (
+                    s.item = ?1 OR s.target = ?1 OR s.item GLOB ?1 OR s.target GLOB ?1
+                    OR s.item GLOB ?1 || ':*' OR s.target GLOB ?1 || ':*'
+                    OR s.item GLOB '*/' || ?1 OR s.target GLOB '*/' || ?1
+                    OR s.item GLOB '*/' || ?1 || ':*' OR s.target GLOB '*/' || ?1 || ':*')
+                 ORDER BY r.target, s.item, s.target LIMIT 10000",
+            )?;
+            let rows = query.query_map(params![pattern], made_of)?;
             rows.collect()
         })
         .await
@@ -434,6 +465,14 @@ fn failure(act: &'static str, path: &Path, source: impl Into<crate::error::Cause
         path: path.display().to_string(),
         source: source.into(),
     }
+}
+
+fn made_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<MadeOf> {
+    Ok(MadeOf {
+        source: row.get(0)?,
+        target: row.get(1)?,
+        made: row.get(2)?,
+    })
 }
 
 fn restoration(row: &rusqlite::Row<'_>) -> rusqlite::Result<Restoration> {

@@ -54,6 +54,9 @@ pub struct Include {
     /// Deployments, and endpoints of models that others host.
     #[serde(default)]
     pub deployments: bool,
+    /// Jobs that had not ended are submitted again.
+    #[serde(default)]
+    pub resubmit: bool,
 }
 
 impl Include {

@@ -12,9 +12,12 @@ use workspace::{Identity, ItemId};
 use crate::snapshot::Loaded;
 use crate::{Action, Loss};
 
+mod again;
 mod files;
 pub(crate) mod metric;
 
+pub(crate) use again::Again;
+pub use again::RESUBMITTED_TAG;
 pub(crate) use files::{JobFiles, SPECIFICATION, restored};
 pub(crate) use metric::peculiarities;
 
@@ -59,6 +62,15 @@ pub(crate) struct RunRecord {
     pub(crate) hidden: bool,
     /// Values that MLflow would not take.
     pub(crate) losses: Vec<Loss>,
+}
+
+/// The field of a manifest's line that names the experiment in which a run was found.
+const EXPERIMENT: &str = "experiment";
+
+/// The experiment in which the run was found whose documents name none.
+fn noted_experiment(loaded: &Loaded) -> Option<String> {
+    let name = loaded.item.more.get(EXPERIMENT)?.as_str()?;
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// Where a run goes whose experiment nobody names: where Azure Machine Learning puts a run without one.
@@ -108,13 +120,15 @@ impl RunRecord {
                 "the run ends as KILLED; `mlark/job.json` can be submitted",
             ));
         }
-        let experiment = both.text(&["/properties/experimentName"], &["/experimentName"]);
+        let experiment = both
+            .text(&["/properties/experimentName"], &["/experimentName"])
+            .or_else(|| noted_experiment(loaded));
         if experiment.is_none() {
             losses.push(Loss::new(
                 job,
                 Action::Create,
                 "its experiment",
-                "neither its specification nor its record names it",
+                "neither its documents nor the list that it was found in name it",
                 format!("the run is made in the experiment `{UNNAMED_EXPERIMENT}`"),
             ));
         }

@@ -1,15 +1,19 @@
 //! The snapshot as a restore reads it: items with their documents, bytes of files, secrets.
 
+use std::collections::BTreeMap;
+
 use archive_format::{FileEntry, Item, Lack, Line, SecretEntry};
+use bytes::{Bytes, BytesMut};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use serde_json::Value;
 use workspace::select::{Named, Verdict};
-use workspace::{ByteStream, Form, Identity, ItemId, Selection};
+use workspace::{ByteStream, Form, Identity, ItemId, Kind, Selection};
 
 use crate::Error;
 use crate::lost::{Lost, LostPart};
+use crate::mltable;
 use crate::origin::Origin;
 use crate::plan::Amount;
 use crate::world::{documents, known};
@@ -46,6 +50,8 @@ pub(crate) struct Loaded {
     pub(crate) arm: Option<Text>,
     /// Its record, as run history returned it.
     pub(crate) record: Option<Text>,
+    /// Its files that hold addresses, by path; read where a target may need them.
+    pub(crate) tables: BTreeMap<String, Bytes>,
 }
 
 impl Loaded {
@@ -56,6 +62,11 @@ impl Loaded {
             bytes: self.item.files.iter().map(FileEntry::size).sum(),
         }
     }
+}
+
+/// Whether a file is one that holds addresses, and not too large for one.
+fn is_table(file: &FileEntry) -> bool {
+    mltable::is_named(file.path.as_str()) && file.size() <= mltable::BYTES_MAX
 }
 
 impl Source {
@@ -171,7 +182,30 @@ impl Source {
             item,
             arm,
             record,
+            tables: BTreeMap::new(),
         }))
+    }
+
+    /// Reads those files of an item that hold addresses of data. What is lost is passed over here: whoever writes the file
+    /// finds it.
+    pub(crate) async fn load_tables(&self, loaded: &mut Loaded) -> Result<(), Error> {
+        if !Kind::find(&loaded.id.kind).is_some_and(|kind| kind.tables) {
+            return Ok(());
+        }
+        for file in loaded.item.files.iter().filter(|file| is_table(file)) {
+            match self.bytes(file).try_collect::<BytesMut>().await {
+                Ok(bytes) => {
+                    let path = file.path.as_str().to_owned();
+                    loaded.tables.insert(path, bytes.freeze());
+                }
+                Err(_) if self.is_lost(file) => {}
+                Err(error) => {
+                    let what = format!("`{}` of {}", file.path, loaded.id);
+                    return Err(Error::snapshot(what, error));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Whether something was found lost that may not be left out: then nothing more is begun.
@@ -181,8 +215,7 @@ impl Source {
 
     /// Notes that a file of an item is lost where its content was found so, and says whether it was.
     pub(crate) fn note_lost(&self, id: &ItemId, file: &FileEntry) -> bool {
-        let content = file.content.as_ref();
-        let is_lost = content.is_some_and(|content| self.lost.has_content(&content.sha256));
+        let is_lost = self.is_lost(file);
         if is_lost {
             self.lost
                 .part(id, Lack::File(file.path.as_str().to_owned()));
@@ -190,12 +223,16 @@ impl Source {
         is_lost
     }
 
+    fn is_lost(&self, file: &FileEntry) -> bool {
+        let content = file.content.as_ref();
+        content.is_some_and(|content| self.lost.has_content(&content.sha256))
+    }
+
     /// Notes what the repository lost of an item, and leaves it out where that is wished for.
     async fn leave_out_lost(&self, id: &ItemId, item: &mut Item) -> Result<(), Error> {
         let mut lacks = self.origin.lacks(id, item).await?;
         for file in &item.files {
-            let content = file.content.as_ref();
-            if content.is_some_and(|content| self.lost.has_content(&content.sha256)) {
+            if self.is_lost(file) {
                 lacks.push(Lack::File(file.path.as_str().to_owned()));
             }
         }

@@ -60,6 +60,10 @@ pub enum Work {
     Run,
     /// Bytes alone.
     Files,
+    /// A job that had not ended, submitted again from its specification.
+    Resubmit,
+    /// The times of a directory once more: they moved when entries were made in it.
+    Times,
     /// The document once more, now with `isArchived`: a service takes that only for what exists.
     Archive,
     /// The document once more, now with the fields that name what lies below the item: the traffic of an endpoint.

@@ -139,6 +139,9 @@ impl<'a> World<'a> {
         if let Some(loaded) = loaded.as_mut().filter(|_| !self.selection.is_everything()) {
             self.keep_selected(loaded);
         }
+        if let Some(loaded) = &mut loaded {
+            self.source.load_tables(loaded).await?;
+        }
         Ok(loaded)
     }
 
@@ -178,7 +181,7 @@ impl<'a> World<'a> {
         };
         let mut here = BTreeSet::new();
         if self.stays() {
-            for job in jobs_named(kind, &text.value) {
+            for job in jobs_named(kind, loaded, &text.value) {
                 if self.job_here(&job).await? {
                     here.insert(job);
                 }
@@ -191,9 +194,9 @@ impl<'a> World<'a> {
             }
             _ => None,
         };
-        let mut known = self.known_jobs(kind, &text.value).await?;
+        let mut known = self.known_jobs(kind, loaded, &text.value).await?;
         if let (Some(job), Some(jobs)) = (&source_job, Kind::find("jobs")) {
-            known.extend(self.known_jobs(jobs, &job.value).await?);
+            known.extend(self.known_jobs(jobs, loaded, &job.value).await?);
         }
         let rewriter = self.rewriter();
         let given = Given {
@@ -252,10 +255,15 @@ impl<'a> World<'a> {
             .is_some())
     }
 
-    /// Those of the jobs that a document names which the snapshot has.
-    async fn known_jobs(&self, kind: &Kind, value: &Value) -> Result<BTreeSet<String>, Error> {
+    /// Those of the jobs that a document names, or an item's files, which the snapshot has.
+    async fn known_jobs(
+        &self,
+        kind: &Kind,
+        loaded: &Loaded,
+        value: &Value,
+    ) -> Result<BTreeSet<String>, Error> {
         let mut known = BTreeSet::new();
-        for job in jobs_named(kind, value) {
+        for job in jobs_named(kind, loaded, value) {
             let has = match &self.jobs {
                 Some(jobs) => jobs.contains(&job),
                 None => self.source.has(&ItemId::new("jobs", &job)).await?,
@@ -281,9 +289,9 @@ impl<'a> World<'a> {
     }
 }
 
-/// The ids of jobs that a document names, as a whole or in a path.
-fn jobs_named(kind: &Kind, value: &Value) -> BTreeSet<String> {
-    let mut jobs: BTreeSet<String> = references(kind, value)
+/// The ids of jobs that a document names, or an item's files, as a whole or in a path.
+fn jobs_named(kind: &Kind, loaded: &Loaded, value: &Value) -> BTreeSet<String> {
+    let mut jobs: BTreeSet<String> = all_references(kind, loaded, value)
         .iter()
         .flat_map(|(_, reference)| {
             let item = (reference.kind() == Some("jobs"))
@@ -343,9 +351,9 @@ async fn needs(
     let Some(text) = &loaded.arm else {
         return Ok(Vec::new());
     };
-    let known = world.known_jobs(kind, &text.value).await?;
+    let known = world.known_jobs(kind, loaded, &text.value).await?;
     let mut found = Vec::new();
-    for (pointer, reference) in references(kind, &text.value) {
+    for (pointer, reference) in all_references(kind, loaded, &text.value) {
         let job = job_of(&reference).filter(|job| known.contains(*job));
         if let Some(job) = job.filter(|_| needs_job(kind, loaded, &pointer)) {
             found.push((pointer.clone(), ItemId::new("jobs", job)));
@@ -362,6 +370,16 @@ async fn needs(
         }
     });
     Ok(found)
+}
+
+/// The references of a document and of the item's files that hold any, those with the file's path.
+fn all_references(kind: &Kind, loaded: &Loaded, value: &Value) -> Vec<(String, Reference)> {
+    let mut found = references(kind, value);
+    for (path, bytes) in &loaded.tables {
+        let own = crate::mltable::references(bytes).into_iter();
+        found.extend(own.map(|reference| (path.clone(), reference)));
+    }
+    found
 }
 
 /// The ids of a snapshot's jobs.

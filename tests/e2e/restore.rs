@@ -2,6 +2,7 @@
 
 mod again;
 pub(crate) mod bench;
+mod bytes;
 mod conflict;
 mod crash;
 pub(crate) mod create;
@@ -10,10 +11,12 @@ mod emptied;
 mod endpoints;
 mod export;
 mod folder;
+mod found;
 mod journey;
 mod manual;
 mod mending;
 mod points;
 mod program;
+mod resubmit;
 mod trouble;
 mod undelete;

@@ -74,6 +74,7 @@ pub use name::WorkspaceName;
 pub use place::{FileMeta, Place, Store, Written};
 pub use points::Logged;
 pub use probe::{Probe, Verdict};
+pub use put::has_failed;
 pub use quota::Quota;
 pub use run::{ExperimentId, MetricPoint, NewRun, RunEnd, RunFound, RunId};
 pub use settings::{

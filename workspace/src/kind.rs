@@ -121,6 +121,8 @@ pub struct Kind {
     /// Whether an item that names a place of its bytes, and lists no file there, has lost something. Not so where the
     /// configuration may leave the bytes out, and where a place may be empty as yet.
     pub must_have_files: bool,
+    /// Whether its files named `MLTable` hold addresses of data, which follow a restore.
+    pub tables: bool,
     /// JSON pointers (`*` stands for any one part, `**` for any number) of free text, in which nothing is a reference:
     /// commands, conda files, descriptions, tags. Every other string that as a whole parses as a reference is one.
     pub free_text: &'static [&'static str],
@@ -185,6 +187,7 @@ const PLAIN: Kind = Kind {
     optional: false,
     content: Content::None,
     must_have_files: false,
+    tables: false,
     free_text: &[],
     bare_names: &[],
     store: None,

@@ -82,6 +82,8 @@ pub struct FoundRun {
     pub listed: Listed,
     /// The uppermost run above it, where it lies below another one.
     pub root: Option<String>,
+    /// The name of the experiment that it was found in. Its record need not have it: the published model has no such field.
+    pub experiment: Option<String>,
 }
 
 /// Runs, whether a list of jobs shows them or not.

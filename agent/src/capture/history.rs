@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use workspace::select::{AttributeName, AttributeValue, Verdict};
 use workspace::{Content, Error as SourceError, FoundRun, ItemId, Kind};
 
-use super::item::{BELOW, Found, UNLISTED};
+use super::item::{BELOW, Found, UNLISTED, names_experiment};
 use super::reading::is_out_of_reach;
 use super::run::{ITEMS_AT_ONCE, Run};
 use super::tally::Outcome;
@@ -104,14 +104,16 @@ impl Run<'_> {
         if self.staging.is_claimed(&run.listed.id.name).await? {
             return Ok(());
         }
+        let experiment = run.experiment.filter(|_| !names_experiment(&run.listed));
         let Some(root) = run.root else {
-            return self.take_uppermost(kind, run.listed).await;
+            return self.take_uppermost(kind, run.listed, experiment).await;
         };
         let above = ItemId::new(kind.name, &root);
         if self.policy.verdict(&above, &()) == Verdict::No {
             return self.exclude_run(kind, &run.listed.id).await;
         }
-        self.item(run.listed, Found::Below(root)).await
+        self.item(run.listed, Found::Below { root, experiment })
+            .await
     }
 
     /// Takes a run that lies below no other one: as the job that it is, where it was submitted while the jobs were listed.
@@ -119,6 +121,7 @@ impl Run<'_> {
         &self,
         kind: &'static Kind,
         listed: workspace::Listed,
+        experiment: Option<String>,
     ) -> Result<(), Error> {
         let created = (kind.attribute)(listed.document.as_slice(), &AttributeName::Created);
         let is_new = match created {
@@ -134,7 +137,7 @@ impl Run<'_> {
                 return self.item(job, Found::Listed).await;
             }
         }
-        self.item(listed, Found::Unlisted).await
+        self.item(listed, Found::Unlisted { experiment }).await
     }
 
     async fn exclude_run(&self, kind: &'static Kind, id: &ItemId) -> Result<(), Error> {
@@ -194,8 +197,8 @@ impl Run<'_> {
         if self.staging.is_claimed(&id.name).await? {
             return Ok(());
         }
-        let found = Found::of_line(&line).unwrap_or(Found::Unlisted);
-        if let Found::Below(root) = &found
+        let found = Found::of_line(&line).unwrap_or(Found::Unlisted { experiment: None });
+        if let Found::Below { root, .. } = &found
             && !self.is_kept(kind, root).await?
         {
             return Ok(());

@@ -30,30 +30,58 @@ pub(super) enum Found {
         always: bool,
     },
     /// Below another item of its kind: a child run.
-    Below(String),
+    Below {
+        /// The uppermost one.
+        root: String,
+        /// The experiment that it is of, where that is known from elsewhere than its own documents.
+        experiment: Option<String>,
+    },
     /// Where no list of its kind shows it: a run that is no job.
-    Unlisted,
+    Unlisted {
+        /// As above.
+        experiment: Option<String>,
+    },
 }
 
 impl Found {
     /// Notes in a line what the next run must know of how its item was found.
     pub(super) fn mark(&self, line: &mut Line) {
-        match self {
-            Self::Listed | Self::Named { .. } => {}
-            Self::Below(root) => {
+        let experiment = match self {
+            Self::Listed | Self::Named { .. } => None,
+            Self::Below { root, experiment } => {
                 line.more.insert(BELOW.to_owned(), json!(root));
+                experiment.as_ref()
             }
-            Self::Unlisted => {
+            Self::Unlisted { experiment } => {
                 line.more.insert(UNLISTED.to_owned(), json!(true));
+                experiment.as_ref()
             }
+        };
+        if let Some(experiment) = experiment {
+            line.more.insert(EXPERIMENT.to_owned(), json!(experiment));
         }
     }
 
     /// What [`Found::mark`] noted in a line.
     pub(super) fn of_line(line: &Line) -> Option<Self> {
-        let root = line.more.get(BELOW).and_then(Value::as_str);
-        let below = root.map(|root| Self::Below(root.to_owned()));
-        below.or_else(|| line.more.contains_key(UNLISTED).then_some(Self::Unlisted))
+        let text = |member: &str| {
+            let text = line.more.get(member).and_then(Value::as_str);
+            text.map(str::to_owned)
+        };
+        let experiment = text(EXPERIMENT);
+        if let Some(root) = text(BELOW) {
+            return Some(Self::Below { root, experiment });
+        }
+        let unlisted = line.more.contains_key(UNLISTED);
+        unlisted.then_some(Self::Unlisted { experiment })
+    }
+
+    /// The experiment that it is of, where that is known from elsewhere than its documents.
+    fn experiment(&self) -> Option<&String> {
+        match self {
+            Self::Below { experiment, .. } | Self::Unlisted { experiment } => experiment.as_ref(),
+            Self::Listed | Self::Named { .. } => None,
+        }
     }
 }
 
@@ -61,6 +89,8 @@ impl Found {
 pub(super) const BELOW: &str = "below";
 /// The field of a line that says that no list of its kind shows the item.
 pub(super) const UNLISTED: &str = "unlisted";
+/// The field of a line that names the experiment of a run whose documents do not.
+const EXPERIMENT: &str = "experiment";
 /// The field of a line that says where the bytes of an item lie which its document names by way of another item.
 const PLACE: &str = "place";
 
@@ -114,6 +144,12 @@ impl Draft {
         documents.any(|document| (self.kind.has_children)(&document.value))
     }
 
+    /// The experiment that its documents name.
+    fn experiment(&self) -> Option<String> {
+        let mut documents = self.documents.iter();
+        documents.find_map(|document| experiment_of(&document.value).map(str::to_owned))
+    }
+
     /// Whether its document names a place where its bytes lie.
     pub(super) fn names_place(&self) -> bool {
         let Content::Uri(pointer) = self.kind.content else {
@@ -124,6 +160,22 @@ impl Draft {
             place.is_some_and(|place| !place.is_empty())
         })
     }
+}
+
+/// The experiment that a document of a run names, in either form.
+fn experiment_of(document: &Value) -> Option<&str> {
+    ["/experimentName", "/properties/experimentName"]
+        .into_iter()
+        .find_map(|pointer| {
+            let name = document.pointer(pointer).and_then(Value::as_str);
+            name.filter(|name| !name.is_empty())
+        })
+}
+
+/// Whether the document that a list carried names an experiment.
+pub(super) fn names_experiment(listed: &Listed) -> bool {
+    let document = listed.document.as_ref();
+    document.is_some_and(|document| experiment_of(&document.value).is_some())
 }
 
 impl Run<'_> {
@@ -170,11 +222,12 @@ impl Run<'_> {
         };
         match &children {
             None => self.remember_parent(&draft, &found).await?,
-            Some(_) if draft.may_have_children() && !matches!(found, Found::Below(_)) => {
+            Some(_) if draft.may_have_children() && !matches!(found, Found::Below { .. }) => {
                 self.staging.relisted(&draft.id.name).await?;
             }
             Some(_) => {}
         }
+        let experiment = draft.experiment().or_else(|| found.experiment().cloned());
         let files = self
             .list_files(&mut draft, &listed, details.files, before.as_ref(), counts)
             .await?;
@@ -199,11 +252,15 @@ impl Run<'_> {
         self.remember_targets(&draft).await?;
         self.lay_down(draft, files, before, counts).await?;
         let root = match found {
-            Found::Below(root) => root,
-            Found::Listed | Found::Named { .. } | Found::Unlisted => listed.id.name,
+            Found::Below { root, .. } => root,
+            Found::Listed | Found::Named { .. } | Found::Unlisted { .. } => listed.id.name,
         };
         futures::stream::iter(children.unwrap_or_default())
-            .map(|child| self.item(child, Found::Below(root.clone())))
+            .map(|child| {
+                let root = root.clone();
+                let experiment = experiment.clone().filter(|_| !names_experiment(&child));
+                self.item(child, Found::Below { root, experiment })
+            })
             .buffer_unordered(ITEMS_AT_ONCE)
             .try_for_each(|()| async { Ok(()) })
             .await
@@ -269,8 +326,8 @@ impl Run<'_> {
     async fn remember_parent(&self, draft: &Draft, found: &Found) -> Result<(), Error> {
         match found {
             _ if !draft.may_have_children() => Ok(()),
-            Found::Below(root) => self.staging.parent(root).await,
-            Found::Listed | Found::Named { .. } | Found::Unlisted => {
+            Found::Below { root, .. } => self.staging.parent(root).await,
+            Found::Listed | Found::Named { .. } | Found::Unlisted { .. } => {
                 self.staging.parent(&draft.id.name).await
             }
         }

@@ -167,7 +167,7 @@ impl Run<'_> {
             };
             self.staging.give_back(&id.name).await?;
             let listed = match found {
-                Found::Below(_) | Found::Unlisted => self.source.child(&id).await,
+                Found::Below { .. } | Found::Unlisted { .. } => self.source.child(&id).await,
                 Found::Listed | Found::Named { .. } => self.source.get(&id).await,
             };
             match listed {

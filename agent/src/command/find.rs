@@ -1,6 +1,9 @@
-//! `mlark find`: where an item, a run, a file or a digest occurs, across snapshots and restores.
+//! `mlark find`: where an item, a run, a file, a digest or a tag occurs, across snapshots and restores.
+
+mod tagged;
 
 use archive_format::{Occurrence, Repository, SnapshotId};
+use restore::MadeOf;
 use serde_json::{Value, json};
 
 use crate::exit::ExitStatus;
@@ -11,8 +14,8 @@ use crate::ui::amount;
 /// How many are given.
 const FOUND_MAX: usize = 10_000;
 
-/// For how many jobs the restored runs are looked up.
-const JOBS_MAX: usize = 1_000;
+/// For how many items it is looked up what restores made of them.
+const ITEMS_MAX: usize = 1_000;
 
 /// Options.
 #[derive(Debug, clap::Args)]
@@ -22,19 +25,23 @@ Examples:
   mlark find 'models/churn:*'
   mlark find '*.safetensors'
   mlark find ashy_frog_7q2              a job, and the runs that it was restored as
-  mlark find 9f86d081                   files whose SHA-256 begins so")]
+  mlark find 9f86d081                   files whose SHA-256 begins so
+  mlark find tag.team=nlp               needs an owner's identity where the repository is encrypted
+  mlark find 'models[tag.stage=prod,created>2026-01-01]'")]
 pub struct Args {
     /// A name, KIND/NAME, KIND/NAME:VERSION, a file's path or last part, a run id, or 8 and more digits of a SHA-256;
-    /// * ? and [...] stand for characters
+    /// * ? and [...] stand for characters. Or a condition of selectors, such as tag.team=nlp
     #[arg(value_name = "PATTERN")]
     pattern: String,
 }
 
-/// A job that was restored as a run.
+/// What restores made of something.
+#[derive(Default)]
 struct Restored {
-    job: String,
-    target: String,
-    run: String,
+    /// Runs, of jobs.
+    runs: Vec<MadeOf>,
+    /// Items under another name or version.
+    renamed: Vec<MadeOf>,
 }
 
 /// Looks.
@@ -43,34 +50,42 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
     let archive = |error| Failure::of_archive(&error);
     // Snapshots of other machines come with their lines only when they are asked for.
     repository.rebuild_catalogue().await.map_err(archive)?;
-    let found = repository
-        .catalogue()
-        .find(&args.pattern, FOUND_MAX)
-        .await
-        .map_err(archive)?;
-    let restored = restored(session, &repository, &args.pattern, &found).await?;
+    let condition = tagged::condition(session, &args.pattern);
+    let found = match &condition {
+        Some(selection) => tagged::find(&repository, selection, FOUND_MAX).await?,
+        None => {
+            let catalogue = repository.catalogue();
+            let found = catalogue.find(&args.pattern, FOUND_MAX).await;
+            found.map_err(archive)?
+        }
+    };
+    let pattern = condition.is_none().then_some(args.pattern.as_str());
+    let restored = restored(session, &repository, pattern, &found).await?;
     if session.ui.json() {
-        session.ui.document(&json!({
-            "found": found.iter().map(row).collect::<Vec<Value>>(),
-            "restored": restored.iter().map(|restored| json!({
-                "job": restored.job,
-                "target": restored.target,
-                "run": restored.run,
-            })).collect::<Vec<Value>>(),
-            "truncated": found.len() >= FOUND_MAX,
-        }));
+        session.ui.document(&document(&found, &restored));
         return Ok(ExitStatus::Done);
     }
-    for occurrence in &found {
+    show(session, &found, &restored);
+    Ok(ExitStatus::Done)
+}
+
+fn show(session: &Session, found: &[Occurrence], restored: &Restored) {
+    for occurrence in found {
         session.ui.line(&text(occurrence));
     }
-    for restored in &restored {
+    for run in &restored.runs {
         session.ui.line(&format!(
             "jobs/{}  restored into {} as run {}",
-            restored.job, restored.target, restored.run
+            run.source, run.target, run.made
         ));
     }
-    if found.is_empty() && restored.is_empty() {
+    for item in &restored.renamed {
+        session.ui.line(&format!(
+            "{}  restored into {} as {}",
+            item.source, item.target, item.made
+        ));
+    }
+    if found.is_empty() && restored.runs.is_empty() && restored.renamed.is_empty() {
         session.ui.note("Nothing is found");
     }
     if found.len() >= FOUND_MAX {
@@ -78,33 +93,56 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
             .ui
             .note("There are more; a longer pattern finds fewer");
     }
-    Ok(ExitStatus::Done)
 }
 
+fn document(found: &[Occurrence], restored: &Restored) -> Value {
+    let runs = restored
+        .runs
+        .iter()
+        .map(|run| json!({"job": run.source, "target": run.target, "run": run.made}));
+    let renamed = restored
+        .renamed
+        .iter()
+        .map(|item| json!({"item": item.source, "target": item.target, "as": item.made}));
+    json!({
+        "found": found.iter().map(row).collect::<Vec<Value>>(),
+        "restored": runs.collect::<Vec<Value>>(),
+        "renamed": renamed.collect::<Vec<Value>>(),
+        "truncated": found.len() >= FOUND_MAX,
+    })
+}
+
+/// What the journal of this machine says of what was looked for and of what was found.
 async fn restored(
     session: &Session,
     repository: &Repository,
-    pattern: &str,
+    pattern: Option<&str>,
     found: &[Occurrence],
-) -> Result<Vec<Restored>, Failure> {
+) -> Result<Restored, Failure> {
     let journal = super::restore::journal(session, repository).await?;
-    let mut names = vec![pattern.strip_prefix("jobs/").unwrap_or(pattern)];
-    let jobs = found
-        .iter()
-        .filter(|found| found.item.kind == "jobs" && found.file.is_none());
-    names.extend(jobs.map(|found| found.item.name.as_str()).take(JOBS_MAX));
-    names.sort_unstable();
-    names.dedup();
-    let mut restored = Vec::new();
-    for name in names {
-        let runs = journal.runs_of(name).await;
-        for (target, run) in runs.map_err(|error| Failure::of_restore(&error))? {
-            restored.push(Restored {
-                job: name.to_owned(),
-                target,
-                run,
-            });
-        }
+    let mut restored = Restored::default();
+    let of_restore = |error| Failure::of_restore(&error);
+    if let Some(pattern) = pattern {
+        let job = pattern.strip_prefix("jobs/").unwrap_or(pattern);
+        restored.runs = journal.runs_of(job).await.map_err(of_restore)?;
+        restored.renamed = journal.renamed_of(pattern).await.map_err(of_restore)?;
+    }
+    let items = found.iter().filter(|found| found.file.is_none());
+    for item in items.map(|found| &found.item).take(ITEMS_MAX) {
+        let made = match item.kind == "jobs" {
+            true => journal.runs_of(&item.name).await.map_err(of_restore)?,
+            false => {
+                let id = crate::held::id(item).to_string();
+                let renamed = journal.renamed_of(&id).await.map_err(of_restore)?;
+                restored.renamed.extend(renamed);
+                continue;
+            }
+        };
+        restored.runs.extend(made);
+    }
+    for made in [&mut restored.runs, &mut restored.renamed] {
+        made.sort();
+        made.dedup();
     }
     Ok(restored)
 }

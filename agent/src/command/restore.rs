@@ -55,6 +55,9 @@ pub struct Choices {
     /// What is done only when asked for (comma-separated)
     #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT")]
     include: Vec<Included>,
+    /// Submit jobs again that had not ended: they run from their beginning, and cost money
+    #[arg(long)]
+    resubmit: bool,
 }
 
 /// What to do with an item that the target has with another content.

@@ -1,17 +1,19 @@
-//! `mlark show`: the document of an item, or the bytes of one of its files. Values that look like secrets are masked
+//! `mlark show`: an item for people or as JSON, or the bytes of one of its files. Values that look like secrets are masked
 //! unless the user asks to see them; a stored credential is put back only then.
 
 pub(super) mod mask;
+mod page;
 
 use archive_format::{DocumentEntry, Item, SnapshotReader};
 use futures::StreamExt;
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
-use workspace::{FilePath, ItemId};
+use workspace::{Document, FilePath, ItemId};
 
 use crate::command::ls::file_row;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
+use crate::held;
 use crate::session::Session;
 
 /// Options.
@@ -26,7 +28,7 @@ pub struct Args {
     snapshot: String,
     /// The item: KIND/NAME or KIND/NAME:VERSION, as `mlark ls` prints it
     item: String,
-    /// Another form of the document: arm, runhistory, azml
+    /// The document as it is, in this form: arm, runhistory, azml
     #[arg(long, value_name = "FORM")]
     form: Option<String>,
     /// The bytes of this file of the item, to standard output
@@ -112,6 +114,9 @@ async fn show_document(
     let Some(entry) = choose_form(args, id, item)? else {
         return show_files_only(session, args, id, item);
     };
+    if !session.ui.json() && args.form.is_none() {
+        return show_page(session, reader, args, id, item).await;
+    }
     let mut document = reader
         .document(entry)
         .await
@@ -142,6 +147,46 @@ async fn show_document(
         shown["secrets"] = Value::Object(credentials);
     }
     session.ui.document(&shown);
+    Ok(())
+}
+
+/// The item for people.
+async fn show_page(
+    session: &Session,
+    reader: &SnapshotReader,
+    args: &Args,
+    id: &ItemId,
+    item: &Item,
+) -> Result<(), Failure> {
+    let (mut documents, mut credentials) = (Vec::new(), Map::new());
+    for entry in &item.documents {
+        let Some(form) = held::form(&entry.form) else {
+            continue;
+        };
+        let value = reader.document(entry).await;
+        let mut value = value.map_err(|error| Failure::of_archive(&error))?;
+        if !args.reveal {
+            mask::mask(&mut value);
+        }
+        documents.push(Document {
+            form,
+            api_version: entry.api_version.clone(),
+            read: entry.read,
+            value,
+        });
+    }
+    if args.reveal {
+        // No document is of this form, so that all of them stand aside.
+        put_back(reader, item, "", &mut Value::Null, &mut credentials).await?;
+    }
+    let page = page::Page {
+        reader,
+        id,
+        item,
+        documents,
+        credentials,
+    };
+    session.ui.lines(&page.text().await?);
     Ok(())
 }
 

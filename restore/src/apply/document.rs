@@ -4,12 +4,12 @@
 use archive_format::FileEntry;
 use secrecy::ExposeSecret;
 use serde_json::Value;
-use workspace::azure::Place;
+use workspace::azure::{Place, has_failed};
 use workspace::{Content, Kind};
 
 use super::executor::Executor;
 use super::step::{Trouble, chain};
-use super::upload::Upload;
+use super::upload::{UNCHANGED, Upload};
 use crate::expected::{BytesPlace, Expected, is_archived, is_blank};
 use crate::snapshot::Loaded;
 use crate::{Action, Step};
@@ -36,11 +36,11 @@ impl Executor<'_> {
                 listed: &listed,
                 overwrite: step.overwrite,
                 run: None,
+                tables: &hand.expected.tables,
             };
-            self.upload(upload, &hand.loaded.item.files, |file| {
-                file.path.to_string()
-            })
-            .await?;
+            let files = hand.expected.files(&hand.loaded);
+            self.upload(upload, &files, |file| file.path.to_string())
+                .await?;
         }
         if there {
             return Ok(());
@@ -59,6 +59,7 @@ impl Executor<'_> {
                 listed: &place,
                 overwrite: step.overwrite,
                 run: None,
+                tables: &UNCHANGED,
             };
             return self
                 .upload(upload, &files, |file| file.path.to_string())
@@ -73,6 +74,7 @@ impl Executor<'_> {
             listed: &place,
             overwrite: true,
             run: None,
+            tables: &UNCHANGED,
         };
         let path_of = |file: &FileEntry| below(&folder, file.path.as_str());
         self.upload(upload, &files, path_of).await?;
@@ -144,7 +146,8 @@ impl Executor<'_> {
             return Ok(false);
         }
         match hand.expected.difference(hand.kind, actual) {
-            None => Ok(true),
+            // What says of itself that making it failed is written again.
+            None => Ok(!has_failed(actual)),
             Some(field) => Err(Trouble::because(format!(
                 "the target got another one after the plan was made, different at {field}"
             ))),

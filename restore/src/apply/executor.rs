@@ -178,6 +178,8 @@ impl<'a> Executor<'a> {
             Work::Archive => self.archive(step).await?,
             Work::Finish => self.finish(step).await?,
             Work::Files => self.file(step).await?,
+            Work::Resubmit => self.resubmit(step).await?,
+            Work::Times => self.times(step).await?,
             Work::Run => return self.job(step).await,
         }
         Ok(step.target.to_string())

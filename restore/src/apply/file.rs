@@ -1,11 +1,13 @@
 //! Steps that write bytes alone: an entry of the workspace's file share.
 
+use archive_format::EntryKind;
+use futures::StreamExt;
 use workspace::FilePath;
-use workspace::azure::Written;
+use workspace::azure::{Place, Written};
 
 use super::executor::Executor;
 use super::step::Trouble;
-use super::upload::Upload;
+use super::upload::{UNCHANGED, Upload};
 use crate::files::{Standing, meta, standing};
 use crate::{Event, Step};
 
@@ -24,16 +26,13 @@ impl Executor<'_> {
         if self.share_standing(step, file).await? == Standing::Same {
             return Ok(());
         }
-        let place = self
-            .world
-            .azure
-            .datastore_place(Some(WORKING_DIRECTORY), "")
-            .await?;
+        let place = self.share().await?;
         let upload = Upload {
             place: &place,
             listed: &place,
             overwrite: step.overwrite,
             run: None,
+            tables: &UNCHANGED,
         };
         let path = FilePath::new(step.target.name.as_str())?;
         let bytes = self.world.source.bytes(file);
@@ -49,6 +48,29 @@ impl Executor<'_> {
             .observer
             .event(Event::Bytes { count: file.size() });
         Ok(())
+    }
+
+    /// Writes the times of a directory once more.
+    pub(super) async fn times(&self, step: &Step) -> Result<(), Trouble> {
+        let loaded = self.world.load(&step.item).await?;
+        let file = loaded.as_ref().and_then(|loaded| loaded.item.files.first());
+        let Some(file) = file.filter(|file| file.entry == EntryKind::Directory) else {
+            return Err(Trouble::because("the snapshot has no times of it"));
+        };
+        let place = self.share().await?;
+        let path = FilePath::new(step.target.name.as_str())?;
+        let nothing = futures::stream::empty().boxed();
+        let azure = self.world.azure;
+        azure
+            .write_file(&place, &path, &meta(file, false), nothing)
+            .await?;
+        Ok(())
+    }
+
+    /// The share with the notebooks.
+    async fn share(&self) -> Result<Place, Trouble> {
+        let azure = self.world.azure;
+        Ok(azure.datastore_place(Some(WORKING_DIRECTORY), "").await?)
     }
 
     async fn share_standing(

@@ -13,7 +13,7 @@ use workspace::{FilePath, Kind};
 use super::executor::Executor;
 use super::leftover;
 use super::step::Trouble;
-use super::upload::Upload;
+use super::upload::{UNCHANGED, Upload};
 use crate::Step;
 use crate::run::metric::{Line, lines};
 use crate::run::{JobFiles, RunRecord, SPECIFICATION, restored};
@@ -213,6 +213,7 @@ impl Executor<'_> {
                 listed: &place,
                 overwrite: false,
                 run: run.filter(|_| part.is_artifacts()),
+                tables: &UNCHANGED,
             };
             self.upload(upload, &part.files, |file| part.path_below(file))
                 .await?;
@@ -256,6 +257,7 @@ impl Executor<'_> {
             listed: &place,
             overwrite: true,
             run: Some(run),
+            tables: &UNCHANGED,
         };
         self.write_bytes(upload, path, meta, bytes).await?;
         Ok(())

@@ -1,6 +1,8 @@
 //! Files to a place, several at once: what is there with the same bytes stays, what is there with others is written over
 //! only where the plan says so.
 
+use std::collections::BTreeMap;
+
 use archive_format::FileEntry;
 use futures::{StreamExt, TryStreamExt, stream};
 use workspace::azure::{FileMeta, Place, RunFound, Written};
@@ -9,6 +11,7 @@ use workspace::{FilePath, SourceFile};
 use super::executor::Executor;
 use super::step::Trouble;
 use crate::Event;
+use crate::expected::Table;
 use crate::files::{Present, Standing, meta, present, standing};
 
 /// Files of one item that are looked at at once; those written at once are fewer.
@@ -25,7 +28,12 @@ pub(super) struct Upload<'u> {
     pub(super) overwrite: bool,
     /// The run whose artifacts they are.
     pub(super) run: Option<&'u RunFound>,
+    /// Files with other bytes than the snapshot's, by their path in the item.
+    pub(super) tables: &'u BTreeMap<String, Table>,
 }
+
+/// No file has other bytes.
+pub(super) static UNCHANGED: BTreeMap<String, Table> = BTreeMap::new();
 
 impl Executor<'_> {
     /// Brings files to a place. `path_of` gives the path below the listed place, `folder` what stands before it.
@@ -104,8 +112,14 @@ impl Executor<'_> {
         file: &FileEntry,
     ) -> Result<Written, Trouble> {
         let meta = meta(file, upload.overwrite);
-        self.write_bytes(upload, path, &meta, self.world.source.bytes(file))
-            .await
+        let bytes = match upload.tables.get(file.path.as_str()) {
+            Some(table) => {
+                let bytes = Ok(table.bytes.clone());
+                stream::once(std::future::ready(bytes)).boxed()
+            }
+            None => self.world.source.bytes(file),
+        };
+        self.write_bytes(upload, path, &meta, bytes).await
     }
 
     /// Writes one file, with a permit, so that few are in memory at once.

@@ -49,6 +49,7 @@ fn loaded(id: ItemId, value: Value, files: &[&str]) -> Loaded {
             read: jiff::Timestamp::UNIX_EPOCH,
         }),
         record: None,
+        tables: BTreeMap::new(),
     }
 }
 

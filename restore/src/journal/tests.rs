@@ -101,7 +101,11 @@ async fn runs_are_found_by_either_name_and_places_by_item() {
     let journal = Journal::open(folder.path()).await.unwrap();
     journal.note_run(&plan(), "job-1", "run-9").await.unwrap();
     journal.note_run(&plan(), "job-1", "run-9").await.unwrap();
-    let expected = vec![("azureml://t".to_owned(), "run-9".to_owned())];
+    let expected = vec![MadeOf {
+        source: "job-1".to_owned(),
+        target: "azureml://t".to_owned(),
+        made: "run-9".to_owned(),
+    }];
     assert_eq!(journal.runs_of("job-1").await.unwrap(), expected);
     assert_eq!(journal.runs_of("run-9").await.unwrap(), expected);
 
@@ -156,4 +160,44 @@ async fn what_was_begun_and_not_done_is_left_over_for_the_next_plan() {
             .unwrap()
             .is_empty()
     );
+}
+
+#[tokio::test]
+async fn what_was_made_under_another_version_is_found_by_either_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, plan) = (Journal::open(folder.path()).await.unwrap(), plan());
+    journal.begin(&plan, at(1)).await.unwrap();
+    let step = &plan.steps[0];
+    journal
+        .done(&plan.plan, step, "models/other:7", at(2))
+        .await
+        .unwrap();
+    let expected = vec![MadeOf {
+        source: "models/m:1".to_owned(),
+        target: plan.target.clone(),
+        made: "models/other:7".to_owned(),
+    }];
+    for pattern in [
+        "m",
+        "models/m",
+        "models/m:1",
+        "m:*",
+        "other",
+        "models/oth*",
+        "models/other:7",
+    ] {
+        assert_eq!(
+            journal.renamed_of(pattern).await.unwrap(),
+            expected,
+            "{pattern}"
+        );
+    }
+    for pattern in ["models", "models/m:2", "othe", "1", "7"] {
+        assert_eq!(journal.renamed_of(pattern).await.unwrap(), [], "{pattern}");
+    }
+    journal
+        .done(&plan.plan, step, "models/m:1", at(3))
+        .await
+        .unwrap();
+    assert_eq!(journal.renamed_of("m").await.unwrap(), []);
 }

@@ -32,6 +32,8 @@ pub(crate) enum Found {
     Lacking(Amount),
     /// The same document; some of the files have another content.
     Differing(Amount),
+    /// The same document, which says of itself that making it failed.
+    Failed,
     /// Another document: the first field that differs.
     Other(String),
 }
@@ -88,6 +90,11 @@ pub(crate) fn decide(
                 amount.files
             ),
             *amount,
+        ),
+        Found::Failed => Verdict::write(
+            Action::Repair,
+            "the target has it and says that making it failed; it is written again",
+            whole,
         ),
         Found::Differing(amount) => differing(*amount, whole, versioned, on_conflict),
         Found::Other(field) => other(field, whole, versioned, on_conflict),
@@ -150,7 +157,7 @@ fn conflict(what: &str, whole: Amount, versioned: bool, on_conflict: OnConflict)
 /// Decides about an item that is bytes alone: a notebook, a file.
 pub(crate) fn decide_file(found: &Found, whole: Amount, on_conflict: OnConflict) -> Verdict {
     match (found, on_conflict) {
-        (Found::Absent | Found::Lacking(_), _) => {
+        (Found::Absent | Found::Lacking(_) | Found::Failed, _) => {
             Verdict::write(Action::Upload, "not in the target", whole)
         }
         (Found::Same, _) => Verdict::nothing(Action::Skip, "the target has it with the same bytes"),

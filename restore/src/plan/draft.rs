@@ -15,10 +15,12 @@ use crate::snapshot::Loaded;
 use crate::world::World;
 use crate::{Action, Error, Event, Loss, ManualStep, Observer, OnConflict, Step, Work};
 
+mod again;
 mod document;
 mod file;
 mod finish;
 mod job;
+mod times;
 
 /// A plan that is being made.
 pub(crate) struct Draft<'a> {
@@ -30,6 +32,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) steps: Vec<Step>,
     archives: Vec<Step>,
     open: Vec<finish::Open>,
+    directories: Vec<times::Directory>,
+    resubmissions: Vec<Step>,
     pub(crate) losses: Vec<Loss>,
     pub(crate) manual: Vec<ManualStep>,
     /// The machines that items ask for which the target does not have: by size how many, and the first item that does.
@@ -65,6 +69,8 @@ impl<'a> Draft<'a> {
             steps: Vec::new(),
             archives: Vec::new(),
             open: Vec::new(),
+            directories: Vec::new(),
+            resubmissions: Vec::new(),
             losses: Vec::new(),
             manual: Vec::new(),
             machines: BTreeMap::new(),
@@ -117,7 +123,9 @@ impl<'a> Draft<'a> {
         }
         self.quota_by_hand();
         self.append_finishes().await?;
+        self.append_resubmissions();
         self.append_archives();
+        self.append_times();
         Ok(())
     }
 

@@ -126,8 +126,8 @@ fn requests(step: &Step) -> u64 {
         Work::Document => 3,
         Work::Code => 4,
         Work::Run => 10,
-        Work::Files => 1,
-        Work::Archive | Work::Finish => 2,
+        Work::Files | Work::Times => 1,
+        Work::Archive | Work::Finish | Work::Resubmit => 2,
         Work::Workspace => 20,
     };
     let blocks = step.bytes / (4 << 20);

@@ -262,8 +262,9 @@ async fn candidate(
     }
     let has_documents = kind.is_some_and(|kind| !kind.named_by_path);
     if let Some(kind) = kind.filter(|kind| has_documents && world.include.takes(kind))
-        && let Some(loaded) = world.source.load(&node.id).await?
+        && let Some(mut loaded) = world.source.load(&node.id).await?
     {
+        world.source.load_tables(&mut loaded).await?;
         node.created = created(&loaded);
         let needs = world.needs(kind, &loaded).await?.into_iter();
         let above = node.id.nested().map(|(above, ..)| above);

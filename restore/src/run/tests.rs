@@ -8,16 +8,26 @@ use super::*;
 use crate::snapshot::Text;
 
 fn read(arm: Option<Value>, record: Option<Value>) -> RunRecord {
+    read_in(None, arm, record)
+}
+
+/// The same of a run that was found in an experiment.
+fn read_in(found_in: Option<&str>, arm: Option<Value>, record: Option<Value>) -> RunRecord {
     let text = |value| Text {
         value,
         api_version: String::new(),
         read: "2026-02-02T00:00:00Z".parse().unwrap(),
     };
+    let mut item = Item::from_line(Line::new(LineKey::new("jobs", "j", None::<&str>)));
+    if let Some(name) = found_in {
+        item.more.insert("experiment".to_owned(), json!(name));
+    }
     let loaded = Loaded {
         id: ItemId::new("jobs", "j"),
-        item: Item::from_line(Line::new(LineKey::new("jobs", "j", None::<&str>))),
+        item,
         arm: arm.map(text),
         record: record.map(text),
+        tables: std::collections::BTreeMap::new(),
     };
     RunRecord::read(&loaded, &source())
 }
@@ -71,6 +81,16 @@ fn a_run_whose_experiment_nobody_names_goes_to_the_default_one_and_a_row_says_so
     assert_eq!(run.experiment, "Default");
     let rows: Vec<&str> = run.losses.iter().map(|loss| loss.what.as_str()).collect();
     assert_eq!(rows, ["its experiment"]);
+}
+
+#[test]
+fn a_run_goes_to_the_experiment_that_it_was_found_in_unless_it_names_another() {
+    let record =
+        |named: Value| json!({"runId": "j", "status": "Completed", "experimentName": named});
+    let run = read_in(Some("notes"), None, Some(record(Value::Null)));
+    assert_eq!((run.experiment.as_str(), run.losses), ("notes", vec![]));
+    let run = read_in(Some("notes"), None, Some(record(json!("own"))));
+    assert_eq!(run.experiment, "own");
 }
 
 #[test]

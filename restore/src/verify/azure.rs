@@ -9,7 +9,7 @@ use workspace::kind::Restore;
 use workspace::{ItemId, Kind, Selection};
 
 use super::{Standing, Sum};
-use crate::files::{Present, sha256};
+use crate::files::{self, Present, sha256, times};
 use crate::origin::Origin;
 use crate::plan::Names;
 use crate::run::restored;
@@ -120,10 +120,17 @@ impl Comparison<'_> {
             None => String::new(),
         };
         sum.file(&loaded.id, file, Some(&digest));
-        Ok(if sum.files.different > 0 {
-            Standing::Different
-        } else {
-            Standing::Same
+        if sum.files.different > 0 {
+            return Ok(Standing::Different);
+        }
+        Ok(match times(file, &there) {
+            files::Standing::Differs => {
+                sum.differs(&loaded.id, "times and attributes", "they have other values");
+                Standing::Different
+            }
+            files::Standing::Same => Standing::Same,
+            // It was there before, with the same bytes.
+            files::Standing::Missing => Standing::Expected,
         })
     }
 

@@ -12,7 +12,7 @@ use super::azure::Comparison;
 use super::{Standing, Sum};
 use crate::files::present;
 use crate::run::metric::{self, Line, lines};
-use crate::run::{JobFiles, RunRecord, read_time};
+use crate::run::{Again, JobFiles, RunRecord, read_time};
 use crate::snapshot::Loaded;
 use crate::{Error, world::World};
 
@@ -45,7 +45,22 @@ impl Comparison<'_> {
         let files = JobFiles::restored(loaded, &run.id);
         self.job_files(id, &files, sum).await?;
         self.metrics(id, &files, &details, sum).await?;
+        self.submission(loaded, sum).await?;
         Ok(standing(before, sum, Standing::Expected))
+    }
+
+    /// Where jobs are submitted again: whether this one is, if it had not ended.
+    async fn submission(&self, loaded: &Loaded, sum: &mut Sum) -> Result<(), Error> {
+        let world = &self.world;
+        let again = Again::of(loaded, world.source.identity(), world.stays());
+        if let Some(again) = again.filter(|_| world.include.resubmit) {
+            let there = world.get(&again.target).await?;
+            let there = there.and_then(|listed| listed.document);
+            if !there.is_some_and(|document| again.is(&document.value)) {
+                sum.differs(&loaded.id, "its submission", "it was not submitted again");
+            }
+        }
+        Ok(())
     }
 
     async fn details(&self, run: &RunId) -> Result<Details, Error> {

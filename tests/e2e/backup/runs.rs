@@ -339,3 +339,39 @@ async fn an_experiment_that_cannot_be_listed_is_a_gap_and_its_runs_are_kept() {
     assert!(!report.has_gaps(), "{:#?}", report.gaps);
     all_are_there(&cloud).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_record_names_no_experiment_keeps_the_one_that_it_was_found_in() {
+    let cloud = Cloud::small().await;
+    let notebook = Notebook(&cloud);
+    let experiment = notebook.experiment("notes");
+    let (alone, named) = (
+        notebook.run(&experiment, &[]),
+        notebook.run(&experiment, &[]),
+    );
+    let below = notebook.run(&experiment, &[("mlflow.parentRunId", &alone)]);
+    let of_job = notebook.below(&a_plain_job(&cloud));
+    {
+        let mut state = cloud.simulator.state();
+        let history = &mut state.workspace_mut(&cloud.key).unwrap().history;
+        for run in [&alone, &below] {
+            let run = history.run_mut(run).unwrap();
+            run.more.insert("experimentName".to_owned(), Value::Null);
+        }
+    }
+    // A second backup takes over what the first one found.
+    for _ in 0..2 {
+        cloud.back_up().await;
+        for (run, noted) in [
+            (&alone, Some("notes")),
+            (&below, Some("notes")),
+            (&named, None),
+            (&of_job, None),
+        ] {
+            let item = cloud.bench.item("jobs", run, None).await.unwrap();
+            let experiment = item.more.get("experiment").and_then(Value::as_str);
+            assert_eq!(experiment, noted, "{run}");
+        }
+        pass(48).await;
+    }
+}

@@ -275,3 +275,121 @@ async fn endpoints_come_back_whole_also_through_a_storm() {
         assert_eq!(dump["documents"], end["documents"], "seed {seed}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_deployment_whose_making_failed_is_told_and_made_by_the_next_restore_with_the_traffic() {
+    let bench = bench().await;
+    let unasked = request(&bench, false, "");
+    let plan = bench.plan_request(&bench.target, &unasked).await;
+    bench.apply(&plan, &bench.target).await;
+    let request = request(&bench, true, "");
+    let plan = bench.plan_request(&bench.target, &request).await;
+    bench.simulator.state().failing_operations = 1;
+    let outline = bench.apply(&plan, &bench.target).await;
+    assert_ne!(outline.outcome, OutcomeWord::Complete);
+    let failed: Vec<&str> = outline
+        .failures
+        .iter()
+        .map(|failure| failure.item.as_str())
+        .collect();
+    // What failed by itself, and the traffic that needs it.
+    assert_eq!(failed.len(), 2, "{:#?}", outline.failures);
+    assert!(
+        failed[0].starts_with(&format!("{SCORING}/deployments/")),
+        "{failed:?}"
+    );
+    assert_eq!(failed[1], SCORING);
+    let reason = &outline.failures[0].reason;
+    assert!(
+        reason.contains("Failed") && reason.contains("ToldToFail"),
+        "{reason}"
+    );
+    let state = shown(&bench, failed[0])["properties"]["provisioningState"].clone();
+    assert_eq!(state, "Failed");
+
+    let again = bench.plan_request(&bench.target, &request).await;
+    let repaired: Vec<&Step> = steps(&again, "onlineDeployments")
+        .into_iter()
+        .filter(|step| step.action == Action::Repair)
+        .collect();
+    assert_eq!(repaired.len(), 1, "{:#?}", again.steps);
+    assert_eq!(repaired[0].target.to_string(), failed[0]);
+    let outline = bench.apply(&again, &bench.target).await;
+    assert_eq!(
+        outline.outcome,
+        OutcomeWord::Complete,
+        "{:#?}",
+        outline.failures
+    );
+    assert_eq!(
+        shown(&bench, SCORING)["properties"]["traffic"],
+        json!({"blue": 90, "green": 10})
+    );
+    let found = bench.verify_request(&bench.target, &request).await;
+    assert_eq!(found.differences, []);
+    let last = bench.plan_request(&bench.target, &request).await;
+    assert_eq!(last.changes(), 0, "{:#?}", last.steps);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_mapping_file_says_another_region_and_other_resources_also_as_names_of_members() {
+    let bench = bench().await;
+    let identity = |name: &str| {
+        format!(
+            "/subscriptions/0f0f0f0f-0000-4000-8000-000000000001/resourceGroups/rg-ids/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}"
+        )
+    };
+    {
+        let mut state = bench.simulator.state();
+        let documents = &mut state.workspaces.get_mut(&bench.source).unwrap().documents;
+        let endpoint = documents.get_mut("onlineEndpoints", "scoring").unwrap();
+        let own = json!({"type": "UserAssigned", "userAssignedIdentities": {identity("prod"): {}}});
+        endpoint.body.insert("identity".to_owned(), own);
+    }
+    bench.store.back_up(&bench.open(&bench.source).await).await;
+    let region = {
+        let state = bench.simulator.state();
+        state.workspaces[&bench.source].location.clone()
+    };
+    let mapping = format!(
+        "[region]\n\"{region}\" = \"uksouth\"\n[resources]\n\"{}\" = \"{}\"\n",
+        identity("prod"),
+        identity("rescue")
+    );
+    let request = request(&bench, false, &mapping);
+    let plan = bench.plan_request(&bench.target, &request).await;
+    // The mapping goes before the target's own region, where the service refuses another one.
+    let outline = bench.apply(&plan, &bench.target).await;
+    let refused = outline
+        .failures
+        .iter()
+        .find(|failure| failure.item == SCORING);
+    assert!(
+        refused.is_none_or(|refused| refused.reason.contains("uksouth")),
+        "{refused:?}"
+    );
+    let rows = plan
+        .losses
+        .iter()
+        .filter(|loss| loss.item.to_string() == SCORING);
+    let rows: Vec<&str> = rows.map(|loss| loss.what.as_str()).collect();
+    assert!(
+        !rows
+            .iter()
+            .any(|what| what.contains("userAssignedIdentities")),
+        "{rows:?}"
+    );
+
+    let mapping = mapping.replace("uksouth", "northeurope");
+    let request = self::request(&bench, false, &mapping);
+    let plan = bench.plan_request(&bench.target, &request).await;
+    bench.apply(&plan, &bench.target).await;
+    let endpoint = shown(&bench, SCORING);
+    assert_eq!(endpoint["location"], "northeurope");
+    let identities = endpoint["identity"]["userAssignedIdentities"]
+        .as_object()
+        .unwrap();
+    assert_eq!(identities.keys().collect::<Vec<_>>(), [&identity("rescue")]);
+    let found = bench.verify_request(&bench.target, &request).await;
+    assert_eq!(found.differences, []);
+}

@@ -27,9 +27,13 @@ const EVER: Timestamp = Timestamp::UNIX_EPOCH;
 pub(crate) struct Records {
     /// Whether they are only those that changed.
     pub(crate) changes: bool,
-    /// The records. An error is about one experiment, or ends the list of experiments.
-    pub(crate) records: BoxStream<'static, Result<Document, Error>>,
+    /// The records, each with the name of its experiment. An error is about one experiment, or ends the list of
+    /// experiments.
+    pub(crate) records: BoxStream<'static, Result<Record, Error>>,
 }
+
+/// The record of a run, and the name of its experiment.
+type Record = (Document, Option<String>);
 
 /// The records of all runs, or of those changed since a time where the service can tell; `None` where it has no list of
 /// experiments.
@@ -97,15 +101,16 @@ fn records_of(
     history: &History,
     experiment: &Value,
     filter: Option<String>,
-) -> BoxStream<'static, Result<Document, Error>> {
+) -> BoxStream<'static, Result<Record, Error>> {
     let query = match of_experiment(history, experiment, filter, PAGE_ROWS) {
         Ok(query) => query,
         Err(error) => return stream::once(async { Err(error) }).boxed(),
     };
     let history = history.clone_for_stream();
+    let name = text_of(experiment, "name").map(str::to_owned);
     let records = rows(query).filter_map(move |row| {
         let record = match row {
-            Ok(row) => Some(Ok(history.document(row))),
+            Ok(row) => Some(Ok((history.document(row), name.clone()))),
             Err(Error::NotFound(_)) => None,
             Err(error) => Some(Err(error)),
         };
@@ -121,11 +126,8 @@ fn of_experiment(
     filter: Option<String>,
     top: u32,
 ) -> Result<Query, Error> {
-    let text = |member: &str| {
-        let text = experiment.get(member).and_then(Value::as_str);
-        text.filter(|text| !text.is_empty())
-    };
-    let (name, id) = (text("name"), text("experimentId"));
+    let name = text_of(experiment, "name");
+    let id = text_of(experiment, "experimentId");
     let path = match (name.filter(|name| !name.contains('/')), id) {
         (Some(name), _) => ["experiments", name, "runs:query"],
         (None, Some(id)) => ["experimentids", id, "runs:query"],
@@ -197,12 +199,14 @@ fn rows(query: Query) -> impl Stream<Item = Result<Value, Error>> + Send {
     pages.try_flatten()
 }
 
+fn text_of<'v>(value: &'v Value, member: &str) -> Option<&'v str> {
+    let text = value.get(member).and_then(Value::as_str);
+    text.filter(|text| !text.is_empty())
+}
+
 /// The uppermost run above the one that a record is of.
 pub(crate) fn root(record: &Value) -> Option<&str> {
-    let text = |member: &str| {
-        let text = record.get(member).and_then(Value::as_str);
-        text.filter(|text| !text.is_empty())
-    };
+    let text = |member: &str| text_of(record, member);
     let own = text("runId");
     text("parentRunId")?;
     text("rootRunId")

@@ -195,11 +195,10 @@ impl AzureWorkspace {
 /// What was made, unless it says of itself that it was not.
 fn made(answer: &Answer, act: &str) -> Result<Value, Error> {
     let document = answer.json()?;
-    let state = provisioning_state(&document);
-    if matches!(state, "Failed" | "Canceled") {
+    if has_failed(&document) {
         return Err(Error::Operation {
             act: act.to_owned(),
-            status: state.to_owned(),
+            status: provisioning_state(&document).to_owned(),
             reason: reason_of(&document, answer),
         });
     }
@@ -209,6 +208,11 @@ fn made(answer: &Answer, act: &str) -> Result<Value, Error> {
 fn provisioning_state(document: &Value) -> &str {
     let state = document.pointer("/properties/provisioningState");
     state.and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Whether a resource says of itself that making it failed. It is there all the same, and may be written again.
+pub fn has_failed(document: &Value) -> bool {
+    matches!(provisioning_state(document), "Failed" | "Canceled")
 }
 
 /// Whether a resource says of itself that it is still being made. Words that are not known count as an end.

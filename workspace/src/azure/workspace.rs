@@ -404,10 +404,14 @@ impl Workspace for AzureWorkspace {
             runs: found
                 .records
                 .map(|record| {
-                    let record = record?;
+                    let (record, experiment) = record?;
                     let root = experiments::root(&record.value).map(str::to_owned);
                     let listed = run_of(record)?;
-                    Ok(FoundRun { listed, root })
+                    Ok(FoundRun {
+                        listed,
+                        root,
+                        experiment,
+                    })
                 })
                 .boxed(),
         }))

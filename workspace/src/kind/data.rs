@@ -15,6 +15,7 @@ pub(super) static ROW: Kind = Kind {
     }),
     list_query: ALL_VIEWS,
     content: Content::Uri("/properties/dataUri"),
+    tables: true,
     free_text: &[
         "/properties/tags/**",
         "/properties/description",

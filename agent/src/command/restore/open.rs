@@ -66,6 +66,7 @@ pub(in crate::command) fn request(
                 secrets: choices.include.contains(&Included::Secrets),
                 compute: choices.include.contains(&Included::Compute),
                 deployments: choices.include.contains(&Included::Deployments),
+                resubmit: choices.resubmit,
             },
             create_workspace: false,
             partial: false,

@@ -1,5 +1,6 @@
 //! Planning an item that is restored with its document.
 
+use workspace::azure::has_failed;
 use workspace::{Document, ItemId, Kind};
 
 use super::{Draft, Turn};
@@ -200,6 +201,9 @@ impl Draft<'_> {
         if let Some(field) = expected.difference(kind, &document.value) {
             return Ok((Found::Other(field), archived));
         }
+        if has_failed(&document.value) {
+            return Ok((Found::Failed, archived));
+        }
         Ok((
             self.find_files(kind, loaded, expected, &document).await?,
             archived,
@@ -229,12 +233,12 @@ impl Draft<'_> {
         let azure = self.world.azure;
         let place = azure.locate(&uri).await.map_err(failed)?;
         let there = present(azure, &place).await.map_err(failed)?;
-        let files = &loaded.item.files;
-        let standings = standings(azure, files, &there, |file| file.path.to_string())
+        let files = expected.files(loaded);
+        let standings = standings(azure, &files, &there, |file| file.path.to_string())
             .await
             .map_err(failed)?;
-        let differing = amount(files, &standings, Standing::Differs);
-        let missing = amount(files, &standings, Standing::Missing);
+        let differing = amount(&files, &standings, Standing::Differs);
+        let missing = amount(&files, &standings, Standing::Missing);
         Ok(found_of(differing, missing))
     }
 

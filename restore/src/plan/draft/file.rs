@@ -32,25 +32,22 @@ impl Draft<'_> {
         };
         let target = self.world.map_item(&turn.id);
         self.sight(&target).await?;
-        let found = match self.listing.has_exactly(&target).await? {
-            false => Found::Absent,
-            true => match self
-                .world
-                .get(&target)
-                .await?
-                .and_then(|listed| listed.file)
-            {
-                None => Found::Absent,
-                Some(there) if there.entry != workspace::Entry::File && file.content.is_some() => {
-                    Found::Other("a directory".to_owned())
-                }
-                Some(there) => {
-                    let standing = standing(self.world.azure, file, &there).await;
-                    let standing =
-                        standing.map_err(|error| Error::target(target.to_string(), error))?;
-                    found_of(standing, file.size())
-                }
-            },
+        let there = match self.listing.has_exactly(&target).await? {
+            true => self.world.get(&target).await?,
+            false => None,
+        };
+        let there = there.and_then(|listed| listed.file);
+        let found = match &there {
+            None => Found::Absent,
+            Some(there) if there.entry != workspace::Entry::File && file.content.is_some() => {
+                Found::Other("a directory".to_owned())
+            }
+            Some(there) => {
+                let standing = standing(self.world.azure, file, there).await;
+                let standing =
+                    standing.map_err(|error| Error::target(target.to_string(), error))?;
+                found_of(standing, file.size())
+            }
         };
         let whole = Amount {
             files: 1,
@@ -68,7 +65,9 @@ impl Draft<'_> {
                 ));
             }
         }
-        Ok(self.push(turn, Work::Files, target, verdict))
+        let number = self.push(turn, Work::Files, target.clone(), verdict);
+        self.note_directory(turn, &target, file, there.as_ref(), number);
+        Ok(number)
     }
 }
 

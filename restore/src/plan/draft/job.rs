@@ -70,10 +70,12 @@ impl Draft<'_> {
             return self.own_job(turn, &loaded).await;
         }
         let found = self.found_runs.remove(&turn.id.name).unwrap_or_default();
-        match found.into_iter().min_by(|one, two| one.id.cmp(&two.id)) {
-            Some(run) => self.restored_job(kind, turn, &loaded, &run).await,
-            None => self.new_job(kind, turn, &loaded).await,
-        }
+        let number = match found.into_iter().min_by(|one, two| one.id.cmp(&two.id)) {
+            Some(run) => self.restored_job(kind, turn, &loaded, &run).await?,
+            None => self.new_job(kind, turn, &loaded).await?,
+        };
+        self.resubmit_later(turn, &loaded, number).await?;
+        Ok(number)
     }
 
     /// The job itself is there: only bytes can be missing.

@@ -1,0 +1,147 @@
+//! The program tells where something is: by its tags, and under which names restores made it; and shows it to people.
+
+use mlark::ExitStatus;
+use serde_json::{Value, json};
+
+use super::bench::Bench;
+use super::program::Program;
+
+async fn json(program: &Program<'_>, arguments: &[&str]) -> Value {
+    let (status, text) = program.run(&[arguments, &["--json"]].concat()).await;
+    assert_eq!(status, ExitStatus::Done, "{arguments:?}");
+    serde_json::from_str(&text).unwrap()
+}
+
+async fn backed_up<'a>(bench: &'a Bench, more: &str) -> Program<'a> {
+    let program = Program::new(bench, more);
+    for arguments in [&["init", "--unencrypted"][..], &["backup"], &["backup"]] {
+        assert_eq!(
+            program.run(arguments).await.0,
+            ExitStatus::Done,
+            "{arguments:?}"
+        );
+    }
+    program
+}
+
+/// The jobs of the source with a tag, as ARM shows them.
+fn tagged(bench: &Bench, tag: &str, value: &str) -> Vec<String> {
+    let state = bench.simulator.state();
+    let jobs = state.workspaces[&bench.source].documents.list("jobs");
+    let fits = |job: &&simulator::documents::Resource| {
+        let tags = job
+            .properties()
+            .and_then(|properties| properties.get("tags"));
+        tags.and_then(|tags| tags.get(tag)) == Some(&json!(value))
+    };
+    let mut names: Vec<String> = jobs
+        .into_iter()
+        .filter(fits)
+        .map(|job| format!("jobs/{}", job.name))
+        .collect();
+    names.sort();
+    names
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn items_are_found_by_tag_in_every_snapshot_that_has_them() {
+    let bench = Bench::small().await;
+    let program = backed_up(&bench, "").await;
+    let team = "nlp";
+    let wished = tagged(&bench, "team", team);
+    assert!(!wished.is_empty());
+    for pattern in [format!("jobs[tag.team={team}]"), format!("tag.team={team}")] {
+        let found = json(&program, &["find", &pattern]).await;
+        let found = found["found"].as_array().unwrap();
+        assert!(
+            found
+                .iter()
+                .all(|row| row["snapshots"].as_array().unwrap().len() == 2)
+        );
+        let mut jobs: Vec<String> = found
+            .iter()
+            .map(|row| row["item"].as_str().unwrap().to_owned())
+            .filter(|item| wished.contains(item) || pattern.starts_with("jobs"))
+            .collect();
+        jobs.sort();
+        assert_eq!(jobs, wished, "{pattern}");
+    }
+    let nobody = json(&program, &["find", "tag.team=nobody"]).await;
+    assert_eq!(nobody["found"], json!([]));
+    // What merely looks like a condition is a name.
+    assert_eq!(
+        json(&program, &["find", "year=2024"]).await["found"],
+        json!([])
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_restore_made_under_another_name_is_found_by_either() {
+    let bench = Bench::small().await;
+    let program = backed_up(&bench, "").await;
+    let mapping = bench.store.path().join("mapping.toml");
+    std::fs::write(
+        &mapping,
+        "[names]\n\"models/churn\" = \"models/churn-back\"\n",
+    )
+    .unwrap();
+    let model = {
+        let found = json(&program, &["find", "models/churn:*"]).await;
+        found["found"][0]["item"].as_str().unwrap().to_owned()
+    };
+    let version = model.split_once(':').unwrap().1.to_owned();
+    let target = bench.name(&bench.target).to_string();
+    let mapping = mapping.to_str().unwrap();
+    let arguments = [
+        "restore",
+        "apply",
+        "latest",
+        &model,
+        "--into",
+        &target,
+        "--mapping",
+        mapping,
+        "--yes",
+    ];
+    let status = program.run(&arguments).await.0;
+    assert!(
+        matches!(status, ExitStatus::Done | ExitStatus::Gaps),
+        "{status:?}"
+    );
+    let there = format!("models/churn-back:{version}");
+    for pattern in ["models/churn", model.as_str(), "churn-back", there.as_str()] {
+        let found = json(&program, &["find", pattern]).await;
+        let renamed = found["renamed"].as_array().unwrap();
+        let row = renamed.iter().find(|row| row["as"] == json!(there));
+        assert_eq!(row.unwrap()["item"], json!(model), "{pattern}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_item_is_shown_to_people_as_yaml_with_what_is_known_of_it() {
+    let bench = Bench::small().await;
+    let program = backed_up(&bench, "").await;
+    let job = &tagged(&bench, "team", "nlp")[0];
+    let (status, text) = program.run(&["show", "latest", job]).await;
+    assert_eq!(status, ExitStatus::Done);
+    let facts: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# "))
+        .collect();
+    assert!(text.starts_with("$schema:"), "{text}");
+    for fact in ["item", "snapshot", "status", "created", "metric", "files"] {
+        assert!(
+            facts.iter().any(|line| line.starts_with(fact)),
+            "{fact}: {text}"
+        );
+    }
+    assert!(
+        text.contains("\ntags:\n") && text.contains("team: nlp"),
+        "{text}"
+    );
+    // The document itself is there for whoever asks for it.
+    let (_, raw) = program.run(&["show", "latest", job, "--form", "arm"]).await;
+    let raw: Value = serde_json::from_str(&raw).unwrap();
+    let whole = json(&program, &["show", "latest", job]).await;
+    assert_eq!(whole["document"], raw);
+}
