@@ -79,17 +79,13 @@ async fn items_are_found_by_tag_in_every_snapshot_that_has_them() {
 async fn what_a_restore_made_under_another_name_is_found_by_either() {
     let bench = Bench::small().await;
     let program = backed_up(&bench, "").await;
-    let mapping = bench.store.path().join("mapping.toml");
-    std::fs::write(
-        &mapping,
-        "[names]\n\"models/churn\" = \"models/churn-back\"\n",
-    )
-    .unwrap();
     let model = {
-        let found = json(&program, &["find", "models/churn:*"]).await;
+        let found = json(&program, &["find", "models/*:1"]).await;
         found["found"][0]["item"].as_str().unwrap().to_owned()
     };
-    let version = model.split_once(':').unwrap().1.to_owned();
+    let name = model.strip_suffix(":1").unwrap();
+    let mapping = bench.store.path().join("mapping.toml");
+    std::fs::write(&mapping, format!("[names]\n\"{name}\" = \"{name}-back\"\n")).unwrap();
     let target = bench.name(&bench.target).to_string();
     let mapping = mapping.to_str().unwrap();
     let arguments = [
@@ -103,17 +99,19 @@ async fn what_a_restore_made_under_another_name_is_found_by_either() {
         mapping,
         "--yes",
     ];
-    let status = program.run(&arguments).await.0;
+    let (status, applied) = program.run(&arguments).await;
     assert!(
         matches!(status, ExitStatus::Done | ExitStatus::Gaps),
         "{status:?}"
     );
-    let there = format!("models/churn-back:{version}");
-    for pattern in ["models/churn", model.as_str(), "churn-back", there.as_str()] {
+    let there = format!("{name}-back:1");
+    let bare = there.strip_prefix("models/").unwrap();
+    for pattern in [name, &model, bare, &there] {
         let found = json(&program, &["find", pattern]).await;
         let renamed = found["renamed"].as_array().unwrap();
         let row = renamed.iter().find(|row| row["as"] == json!(there));
-        assert_eq!(row.unwrap()["item"], json!(model), "{pattern}");
+        let row = row.unwrap_or_else(|| panic!("{pattern}: {found:#} after {applied}"));
+        assert_eq!(row["item"], json!(model), "{pattern}");
     }
 }
 

@@ -139,6 +139,7 @@ async fn a_job_of_the_same_name_that_somebody_else_made_stays_and_a_row_says_so(
         let target = state.workspaces.get_mut(&bench.target).unwrap();
         let job = target.documents.get_mut("jobs", &open[0]).unwrap();
         job.set_property("tags", json!({}));
+        target.history.run_mut(&open[0]).unwrap().tags.clear();
     }
     let before = jobs(&bench);
     let plan = plan(&bench).await;
