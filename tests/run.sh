@@ -21,7 +21,7 @@ cargo_deny=0.20.2
 cargo_fuzz=0.13.2
 llvm_profparser=0.15.0
 
-all=(packages python rust fuzz stores supply units observe reader interop kill demo bench)
+all=(packages python rust fuzz stores page supply units observe reader interop kill demo bench)
 long=(mistakes) # only with --full, or when named
 full=no
 areas=()
@@ -39,10 +39,10 @@ fi
 
 # --- areas: one function each -------------------------------------------------------------------------------------
 
-# Debian's own tar, zstd and age judge the packs; systemd-analyze judges the units, promtool the metrics; nss-myhostname resolves *.localhost.
+# Debian's own tar, zstd and age judge the packs; systemd-analyze judges the units, promtool the metrics, chromium shows the status page; nss-myhostname resolves *.localhost.
 area_packages() {
   local missing=() pair
-  for pair in tar:tar zstd:zstd age:age sha256sum:coreutils systemd-analyze:systemd tmux:tmux ssh-keygen:openssh-client script:bsdutils restic:restic promtool:prometheus node:nodejs npm:npm; do
+  for pair in tar:tar zstd:zstd age:age sha256sum:coreutils systemd-analyze:systemd tmux:tmux ssh-keygen:openssh-client script:bsdutils restic:restic promtool:prometheus node:nodejs npm:npm chromium:chromium; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
   done
   getent hosts a.b.localhost >/dev/null || missing+=(libnss-myhostname)
@@ -80,14 +80,23 @@ cargo_tool() { # a program of this crate and version, built without optimisation
   grep -qs "^\"$1 $2 " "$tools/.crates.toml" || cargo install --quiet --locked --debug --root "$tools" "$1@$2" "${@:3}"
 }
 
+npm_packages() { # those of a folder's lock file, into a folder of the tools
+  local lock=$1/package-lock.json home=$tools/$2
+  cmp -s "$lock" "$home/package-lock.json" && return 0
+  rm -rf "$home" && mkdir -p "$home" && cp "$1/package.json" "$lock" "$home/" &&
+    (cd "$home" && npm ci --silent --no-audit --no-fund) || { rm -rf "$home"; return 1; }
+}
+
 # Object stores against Azurite, whose versions the lock file states.
 area_stores() {
-  local lock=tests/stores/package-lock.json home=$tools/azurite
-  if ! cmp -s "$lock" "$home/package-lock.json"; then
-    rm -rf "$home" && mkdir -p "$home" && cp tests/stores/package.json "$lock" "$home/" &&
-      (cd "$home" && npm ci --silent --no-audit --no-fund) || { rm -rf "$home"; return 1; }
-  fi
+  npm_packages tests/stores azurite || return 1
   node tests/stores/with_azurite.mjs cargo test --workspace --locked azurite
+}
+
+# The status page in Chromium, judged by axe-core. The screenshots stay in tests/.tools/page/shots.
+area_page() {
+  npm_packages tests/page page && build_bins &&
+    node tests/page/look.mjs "${CARGO_TARGET_DIR:-target}/debug/mlark" "$tools/page/shots"
 }
 
 area_supply() {

@@ -449,6 +449,9 @@ pub struct Daemon {
     /// Address of the status page, `/metrics` and `/healthz`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<std::net::SocketAddr>,
+    /// File with the token that whoever asks must bring.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<PathBuf>,
     /// How many workspaces are backed up at the same time.
     pub at_once: NonZeroU8,
     /// Runs begin up to so much later than their schedule says, each workspace by its own share of it.
@@ -472,6 +475,7 @@ impl Default for Daemon {
     fn default() -> Self {
         Self {
             listen: None,
+            token_file: None,
             at_once: NonZeroU8::MIN.saturating_add(1),
             jitter: None,
             retention: Housekeeping::default(),

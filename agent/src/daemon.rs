@@ -33,7 +33,7 @@ use crate::ui::amount;
 use agenda::{Agenda, Due, LastRun};
 use notices::Notices;
 use notify::Notifier;
-use page::Page;
+use page::{Page, Plans};
 use roster::Roster;
 use run::{Ended, Pruned, Run};
 
@@ -92,7 +92,7 @@ pub async fn run(session: &Session) -> Result<ExitStatus, Failure> {
 impl Daemon {
     async fn start(session: Session) -> Result<Self, Failure> {
         let metrics = Metrics::default();
-        let page = Page::open(session.config.daemon.listen, metrics.clone()).await?;
+        let page = Page::open(&session, metrics.clone()).await?;
         let notifier = Arc::new(Notifier::new(&session));
         notifier.watch();
         let repository = session.open_repository().await?;
@@ -230,11 +230,19 @@ impl Daemon {
             self.metrics.state(&health.workspace, health.state);
         }
         self.notices.tell(&self.session, &healths).await;
-        self.page.show(healths);
+        self.page.show(&self.session, repository, healths);
         Ok(())
     }
 
     fn tell_next(&self) {
+        self.page.plan(|| Plans {
+            running: self.running.clone(),
+            turns: self
+                .agenda
+                .turns()
+                .map(|(name, next, delay)| (name.to_owned(), next, delay))
+                .collect(),
+        });
         let under_way = self.running.join(", ");
         let text = match (self.agenda.next(), self.running.is_empty()) {
             (None, true) => "waiting; nothing is scheduled".to_owned(),
@@ -308,10 +316,9 @@ impl Daemon {
         self.notifier.reloading();
         match self.reread().await {
             Ok((session, roster, agenda)) => {
-                if session.config.daemon.listen != self.session.config.daemon.listen {
-                    self.session
-                        .ui
-                        .warn("`listen` changed; it takes effect when the daemon starts again");
+                let (new, old) = (&session.config.daemon, &self.session.config.daemon);
+                if (new.listen, &new.token_file) != (old.listen, &old.token_file) {
+                    self.session.ui.warn("`listen` or `token_file` changed; it takes effect when the daemon starts again");
                 }
                 self.session = session;
                 self.roster = roster;

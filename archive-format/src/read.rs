@@ -64,8 +64,13 @@ impl SnapshotReader {
 
     /// All lines of a kind.
     pub fn lines_of_kind(&self, kind: &str) -> BoxStream<'static, Result<Line, Error>> {
-        let kind = kind.to_owned();
-        let from = LineKey::new(kind.clone(), "", None::<String>);
+        self.lines_from(LineKey::new(kind, "", None::<String>))
+    }
+
+    /// The lines of a kind from a key on, whether that is in the snapshot or not: about two reads, and one for each piece
+    /// that is gone through.
+    pub fn lines_from(&self, from: LineKey) -> BoxStream<'static, Result<Line, Error>> {
+        let kind = from.kind.clone();
         self.lines_while(Some(from), move |line| line.kind == kind)
     }
 

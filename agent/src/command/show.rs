@@ -1,7 +1,7 @@
 //! `mlark show`: an item for people or as JSON, or the bytes of one of its files. Values that look like secrets are masked
 //! unless the user asks to see them; a stored credential is put back only then.
 
-pub(super) mod mask;
+pub(crate) mod mask;
 mod page;
 
 use archive_format::{DocumentEntry, Item, SnapshotReader};

@@ -302,7 +302,14 @@ pub const KEYS: &[Key] = &[
         "network.no_proxy",
         "hosts that are reached without the proxy; default NO_PROXY",
     ),
-    key("daemon.listen", "address of /metrics and /healthz"),
+    key(
+        "daemon.listen",
+        "address of the status page, /metrics and /healthz; one of other machines needs token_file",
+    ),
+    key(
+        "daemon.token_file",
+        "file with the token that whoever asks must bring, as bearer or as password",
+    ),
     key(
         "daemon.at_once",
         "how many workspaces are backed up at the same time; default 2",

@@ -140,6 +140,13 @@ impl Agenda {
             .min()
     }
 
+    /// When each workspace runs next, and how much later than its schedule that is; no time while it runs.
+    pub fn turns(&self) -> impl Iterator<Item = (&str, Option<Timestamp>, Duration)> {
+        self.turns
+            .iter()
+            .map(|turn| (turn.workspace.as_str(), turn.next, turn.delay))
+    }
+
     /// Whether a workspace has a turn.
     pub fn has(&self, workspace: &str) -> bool {
         self.turns.iter().any(|turn| turn.workspace == workspace)

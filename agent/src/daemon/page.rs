@@ -1,64 +1,96 @@
-//! What the daemon serves: `/metrics` for Prometheus and `/healthz` for whoever asks whether it is alive and how the
-//! backups stand. It only shows, takes no input and needs no permission; bind it to the loopback address.
+//! What the daemon serves: a status page for people, `/metrics` for Prometheus and `/healthz` for whoever asks whether it
+//! is alive and how the backups stand. It only shows, takes no input but its address, and keeps nothing in a browser.
 
-use std::net::SocketAddr;
+mod access;
+mod difference;
+mod frame;
+mod item;
+mod markup;
+mod overview;
+mod plot;
+mod route;
+mod snapshot;
+mod timeline;
+mod tree;
+mod view;
+mod workspace;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
+use archive_format::Repository;
 use axum::Router;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
-use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::failure::Failure;
-use crate::health::{Health, State};
+use crate::health::Health;
 use crate::metrics::Metrics;
+use crate::session::Session;
+
+use access::Access;
+use route::Shared;
+pub(super) use view::Plans;
+use view::Source;
 
 /// The pages, served until this is dropped.
 #[derive(Debug)]
 pub(super) struct Page {
-    healths: Arc<Mutex<Vec<Health>>>,
+    shared: Option<Arc<Shared>>,
     server: Option<JoinHandle<()>>,
 }
 
 impl Page {
-    /// Serves at an address; serves nothing where there is none.
-    pub(super) async fn open(
-        address: Option<SocketAddr>,
-        metrics: Metrics,
-    ) -> Result<Self, Failure> {
-        let healths: Arc<Mutex<Vec<Health>>> = Arc::default();
-        let Some(address) = address else {
+    /// Serves at the address of the configuration; serves nothing where there is none.
+    pub(super) async fn open(session: &Session, metrics: Metrics) -> Result<Self, Failure> {
+        let Some(address) = session.config.daemon.listen else {
             return Ok(Self {
-                healths,
+                shared: None,
                 server: None,
             });
         };
-        let listener = TcpListener::bind(address).await.map_err(|error| {
+        let access = Access::new(address, session.config.daemon.token_file.as_deref())?;
+        let refused = |error| {
             Failure::failed("The daemon cannot listen")
                 .on(address)
                 .why(error)
                 .next("choose another `listen` under [daemon], or leave it out")
-        })?;
-        let shown = Arc::clone(&healths);
+        };
+        let listener = TcpListener::bind(address).await.map_err(refused)?;
+        let bound = listener.local_addr().map_err(refused)?;
+        session
+            .ui
+            .note(&format!("The status page is http://{bound}/"));
+        if !address.ip().is_loopback() {
+            session.ui.warn("The status page is open to other machines, without TLS: put a proxy with TLS before it, or the token can be read on the way");
+        }
+        let shared = Arc::new(Shared::new(access, metrics));
         let router = Router::new()
-            .route("/metrics", get(move || async move { numbers(&metrics) }))
-            .route("/healthz", get(move || async move { health(&shown) }));
+            .fallback(route::answer)
+            .with_state(Arc::clone(&shared));
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
                 tracing::warn!(%error, "the page is no longer served");
             }
         });
         Ok(Self {
-            healths,
+            shared: Some(shared),
             server: Some(server),
         })
     }
 
-    /// Shows how the workspaces stand.
-    pub(super) fn show(&self, healths: Vec<Health>) {
-        *self.healths.lock().unwrap_or_else(PoisonError::into_inner) = healths;
+    /// Shows how the workspaces stand, and what the repository holds.
+    pub(super) fn show(&self, session: &Session, repository: &Repository, healths: Vec<Health>) {
+        if let Some(shared) = &self.shared {
+            *lock(&shared.healths) = healths;
+            *lock(&shared.source) = Some(Source::new(session, repository));
+        }
+    }
+
+    /// Shows what runs, and what runs next.
+    pub(super) fn plan(&self, plans: impl FnOnce() -> Plans) {
+        if let Some(shared) = &self.shared {
+            *lock(&shared.plans) = plans();
+        }
     }
 }
 
@@ -70,24 +102,9 @@ impl Drop for Page {
     }
 }
 
-fn numbers(metrics: &Metrics) -> impl IntoResponse + use<> {
-    (
-        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
-        metrics.text(),
-    )
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The answer is 200 as long as the daemon lives: whether backups are good stands in the body and in the metrics, and
-/// restarting the daemon would not mend them.
-fn health(healths: &Mutex<Vec<Health>>) -> impl IntoResponse + use<> {
-    let healths = healths.lock().unwrap_or_else(PoisonError::into_inner);
-    let document = serde_json::json!({
-        "alive": true,
-        "healthy": healths.iter().all(|health| health.state == State::Good),
-        "workspaces": *healths,
-    });
-    (
-        [(CONTENT_TYPE, "application/json")],
-        format!("{document}\n"),
-    )
-}
+#[cfg(test)]
+mod tests;

@@ -84,7 +84,8 @@ impl Session {
         self.tell_notices(&repository.late_notices());
     }
 
-    fn tell_notices(&self, notices: &[Notice]) {
+    /// Tells what opening or refreshing the repository found.
+    pub fn tell_notices(&self, notices: &[Notice]) {
         for notice in notices {
             match notice {
                 Notice::CatalogueRebuilt { moved_to, reason } => self.ui.warn(&format!(

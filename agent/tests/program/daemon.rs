@@ -7,6 +7,7 @@
 
 mod around;
 mod beside;
+mod page;
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;

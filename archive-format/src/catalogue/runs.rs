@@ -135,6 +135,20 @@ impl Catalogue {
             })
             .await
     }
+
+    /// At most so many open gaps of a workspace: those that nobody accepts before the others, the newest first.
+    pub async fn newest_gaps(&self, workspace: &str, limit: u32) -> Result<Vec<GapSeen>, Error> {
+        let workspace = workspace.to_owned();
+        self.database
+            .call("list gaps", move |connection| {
+                let mut query = connection.prepare_cached(
+                    "SELECT workspace, kind, name, version, file, reason, known, first, last FROM gap
+                     WHERE open = 1 AND workspace = ?1 ORDER BY known, first DESC, kind, name LIMIT ?2",
+                )?;
+                query.query_map(params![workspace, limit], read_gap)?.collect()
+            })
+            .await
+    }
 }
 
 /// A row that no version of this program wrote is passed over.

@@ -34,7 +34,7 @@ const NAMES: &[&str] = &[
 ];
 
 /// Masks secret-looking values in a document, in place.
-pub(in crate::command) fn mask(document: &mut Value) {
+pub(crate) fn mask(document: &mut Value) {
     match document {
         Value::Object(fields) => {
             for (name, value) in fields {
