@@ -24,7 +24,9 @@ const source = join(home, "source");
 const env = { PATH: process.env.PATH, HOME: home };
 const failures = [];
 const expect = (good, what) => {
-  if (!good) failures.push(what);
+  if (good) return;
+  failures.push(what);
+  console.error(what);
 };
 
 // What a name could do to a page: markup, an end of an attribute, a terminal's command, a turn of the direction of writing.
@@ -158,7 +160,7 @@ try {
   browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
   const markup = encodeURIComponent(hostile[0]);
   const pages = [
-    { name: "overview", path: "/", shows: ["need you", "Next:", "missing", "failed", "suspect", "complete", "<b>AuthorizationFailure</b>", "mlark gaps --workspace prod"] },
+    { name: "overview", path: "/", shows: ["need you", "Next:", "missing", "failed", "suspect", "complete", "while it was read <script>", "mlark gaps --workspace prod"] },
     { name: "snapshot", path: `/snapshots/${suspect}`, shows: ["removed", "accept"] },
     { name: "tree", path: `/snapshots/${whole}/items?kind=files`, shows: ["<script>", "\\u{1b}[2J", "\\u{202e}", "jobs/"] },
     { name: "item", path: `/snapshots/${whole}/item?kind=files&name=${markup}`, shows: ["<script>", "mlark show"] },
@@ -178,5 +180,4 @@ try {
   daemon?.kill();
   if (!failures.length || process.argv[3]) rmSync(home, { recursive: true, force: true });
 }
-for (const failure of failures) console.error(failure);
 process.exitCode = failures.length ? 1 : 0;
