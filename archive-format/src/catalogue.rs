@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use self::database::Database;
+pub use self::database::Database;
 use crate::{Digest, Error, LineKey, Outcome, SnapshotId};
 
 /// The database. Cloning it is cheap; one thread owns the connection.

@@ -33,7 +33,7 @@ pub mod storage;
 pub mod write;
 
 pub use address::{Address, Digest, EntryHash, Mac, PackName, RepositoryId, Signer};
-pub use catalogue::{Catalogue, GapSeen, Holdings, Occurrence, Run, RunId, RunOutcome};
+pub use catalogue::{Catalogue, Database, GapSeen, Holdings, Occurrence, Run, RunId, RunOutcome};
 pub use check::{CheckReport, Damage, Depth, Event as CheckEvent, Repaired, Subset, check, repair};
 pub use chunk::ChunkParameters;
 pub use content::{Chunk, ChunkList, Content};

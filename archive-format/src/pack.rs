@@ -13,7 +13,7 @@ mod table;
 pub(crate) mod tail;
 pub(crate) mod writer;
 
-pub(crate) use codec::{Codec, Encoded};
+pub(crate) use codec::{Codec, Encoded, Unread, extract};
 pub(crate) use pool::CodecPool;
 pub use table::{Frame, ObjectRow, Table};
 

@@ -6,6 +6,7 @@
 mod sample;
 
 pub use sample::{Choice, choose};
+pub(crate) use sample::{LEVEL as SAMPLE_LEVEL, choose_with};
 
 /// How the bytes of an object lie in its tar member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -106,34 +107,47 @@ word_loops!(split2, join2, u16, 2);
 word_loops!(split4, join4, u32, 4);
 word_loops!(split8, join8, u64, 8);
 
-/// Appends the planes of `bytes` to `out`. The length is the same.
-pub fn split(encoding: Encoding, bytes: &[u8], out: &mut Vec<u8>) {
+/// Writes the planes of `bytes` over `out`, which has their length.
+pub(crate) fn split_over(encoding: Encoding, bytes: &[u8], out: &mut [u8]) {
     let (body, rest) = bytes.split_at(bytes.len() - bytes.len() % encoding.width());
-    let begin = out.len();
-    out.resize(begin + body.len(), 0);
-    let target = &mut out[begin..];
+    let (target, end) = out.split_at_mut(body.len());
     match encoding {
         Encoding::Plain => target.copy_from_slice(body),
         Encoding::Planes2 => split2(body, target),
         Encoding::Planes4 => split4(body, target),
         Encoding::Planes8 => split8(body, target),
     }
-    out.extend_from_slice(rest);
+    end.copy_from_slice(rest);
 }
 
-/// Appends the bytes that these planes were made of to `out`.
-pub fn join(encoding: Encoding, planes: &[u8], out: &mut Vec<u8>) {
+/// Writes the bytes that these planes were made of over `out`, which has their length.
+pub(crate) fn join_over(encoding: Encoding, planes: &[u8], out: &mut [u8]) {
     let (body, rest) = planes.split_at(planes.len() - planes.len() % encoding.width());
-    let begin = out.len();
-    out.resize(begin + body.len(), 0);
-    let target = &mut out[begin..];
+    let (target, end) = out.split_at_mut(body.len());
     match encoding {
         Encoding::Plain => target.copy_from_slice(body),
         Encoding::Planes2 => join2(body, target),
         Encoding::Planes4 => join4(body, target),
         Encoding::Planes8 => join8(body, target),
     }
-    out.extend_from_slice(rest);
+    end.copy_from_slice(rest);
+}
+
+/// Appends the planes of `bytes` to `out`. The length is the same.
+pub fn split(encoding: Encoding, bytes: &[u8], out: &mut Vec<u8>) {
+    let begin = out.len();
+    out.resize(begin + bytes.len(), 0);
+    split_over(encoding, bytes, &mut out[begin..]);
+}
+
+/// Appends the bytes that these planes were made of to `out`.
+pub fn join(encoding: Encoding, planes: &[u8], out: &mut Vec<u8>) {
+    if encoding == Encoding::Plain {
+        return out.extend_from_slice(planes);
+    }
+    let begin = out.len();
+    out.resize(begin + planes.len(), 0);
+    join_over(encoding, planes, &mut out[begin..]);
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What each snapshot holds, by the pieces of its manifest: a piece that many snapshots share is kept once.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, params};
 
@@ -90,7 +91,11 @@ impl Catalogue {
     }
 
     /// Keeps the lines of a piece.
-    pub(crate) async fn add_piece(&self, piece: Address, lines: Vec<Line>) -> Result<(), Error> {
+    pub(crate) async fn add_piece(
+        &self,
+        piece: Address,
+        lines: Arc<Vec<Line>>,
+    ) -> Result<(), Error> {
         self.database
             .call("keep a piece", move |connection| {
                 let transaction = connection.transaction()?;
@@ -106,7 +111,7 @@ impl Catalogue {
                     )?;
                     let mut insert_file =
                         transaction.prepare_cached("INSERT INTO file VALUES (?1, ?2, ?3, ?4)")?;
-                    for line in &lines {
+                    for line in lines.iter() {
                         insert_line.execute(params![
                             id,
                             line.kind,

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use super::finding::{Finding, Touches};
 use super::{Checking, is_finding};
 use crate::catalogue::objects::Location;
-use crate::pack::ObjectRow;
 use crate::pack::index::Index;
 use crate::pack::scan::{self, Group};
+use crate::pack::{self, ObjectRow};
 use crate::planes::Encoding;
 use crate::{Address, Error, FileName, PackName};
 
@@ -110,10 +110,10 @@ impl Checking<'_> {
         let rows = group.objects.clone();
         objects
             .codecs
-            .run(move |codec| {
+            .run(move |_| {
                 let mut bad = Vec::new();
                 for row in rows {
-                    if !scan::has_header(&plain, &row) || codec.extract(&plain, &row).is_err() {
+                    if !scan::has_header(&plain, &row) || pack::extract(&plain, &row).is_err() {
                         bad.push(row.address);
                     }
                 }

@@ -11,7 +11,7 @@ use crate::magic::{
 use crate::pack::index::Index;
 use crate::pack::member::{self, BLOCK};
 use crate::pack::tail::{self, LAST_BYTES};
-use crate::pack::{Class, Codec, Encoded, Frame, ObjectRow, Table, scan, writer};
+use crate::pack::{Class, Codec, Encoded, Frame, ObjectRow, Table, extract, scan, writer};
 use crate::planes::Encoding;
 use crate::{Address, Error, PackName};
 
@@ -134,13 +134,13 @@ fn open(
 ) -> Result<(), Error> {
     let plain = codec.decompress(stored, frames)?;
     for row in rows {
-        let bytes = codec.extract(&plain, row)?;
+        let bytes = extract(&plain, row)?;
         assert_eq!(Address::of(&bytes), row.address);
         assert_eq!(bytes.len(), row.length as usize);
         if scan::has_header(&plain, row) && bytes.len() <= 256 << 10 {
             let again = encode(codec, std::slice::from_ref(&bytes))?;
             let plain = codec.decompress(&again.stored, &again.frames)?;
-            assert_eq!(codec.extract(&plain, &again.objects[0])?, bytes);
+            assert_eq!(extract(&plain, &again.objects[0])?, bytes);
         }
     }
     Ok(())

@@ -1,8 +1,10 @@
 //! Makes frames of objects and objects of frames. Every frame made is decompressed and hashed again before it is given
 //! out: what is stored is what was meant.
 
+use std::io::Cursor;
+
 use zstd::bulk::{Compressor, Decompressor};
-use zstd::zstd_safe::{CParameter, get_frame_content_size};
+use zstd::zstd_safe::{CParameter, compress_bound, get_frame_content_size};
 
 use super::member::{self, BLOCK};
 use super::table::{Frame, ObjectRow};
@@ -13,6 +15,9 @@ use crate::{Address, Error};
 const LEVEL_PLAIN: i32 = 3;
 const LEVEL_PLANES: i32 = 1;
 const LEVEL_NOISE: i32 = -5;
+
+/// What the bounds of several frames may be more than that of one.
+const FRAMES_ROOM: usize = 1 << 10;
 
 /// Frames with the objects in them. `frame` of a row counts from the first frame here.
 #[derive(Debug, Default)]
@@ -25,13 +30,23 @@ pub(crate) struct Encoded {
     pub(crate) objects: Vec<ObjectRow>,
 }
 
-/// The state that is kept from frame to frame, so that buffers and tables are not allocated anew.
+/// The state that is kept from frame to frame, so that buffers and tables are not allocated anew. What a buffer holds
+/// between two uses means nothing.
 pub(crate) struct Codec {
     compressor: Compressor<'static>,
+    sampler: Compressor<'static>,
     decompressor: Decompressor<'static>,
     tar: Vec<u8>,
-    planes: Vec<u8>,
+    joined: Vec<u8>,
     plain: Vec<u8>,
+}
+
+/// The first bytes of a buffer, which grows where it is too short.
+fn room(buffer: &mut Vec<u8>, length: usize) -> &mut [u8] {
+    if buffer.len() < length {
+        buffer.resize(length, 0);
+    }
+    &mut buffer[..length]
 }
 
 impl std::fmt::Debug for Codec {
@@ -50,9 +65,10 @@ impl Codec {
             .map_err(failed)?;
         Ok(Self {
             compressor,
+            sampler: Compressor::new(planes::SAMPLE_LEVEL).map_err(failed)?,
             decompressor: Decompressor::new().map_err(failed)?,
             tar: Vec::new(),
-            planes: Vec::new(),
+            joined: Vec::new(),
             plain: Vec::new(),
         })
     }
@@ -63,7 +79,8 @@ impl Codec {
         address: &Address,
         bytes: &[u8],
     ) -> Result<Encoded, Error> {
-        self.encode_alone(address, bytes, planes::choose(bytes))
+        let choice = planes::choose_with(&mut self.sampler, bytes);
+        self.encode_alone(address, bytes, choice)
     }
 
     /// One large object as it is, in a frame of its own.
@@ -91,13 +108,17 @@ impl Codec {
             (Encoding::Plain, false) => LEVEL_PLAIN,
             _ => LEVEL_PLANES,
         };
-        let mut tar = std::mem::take(&mut self.tar);
-        tar.clear();
-        tar.extend_from_slice(&member::header(address, encoding, bytes.len()));
-        planes::split(encoding, bytes, &mut tar);
-        tar.resize(tar.len() + member::padding(bytes.len()), 0);
-        let mut encoded = Encoded::default();
-        let mut rest = tar.as_slice();
+        let mut buffer = std::mem::take(&mut self.tar);
+        let tar_bytes = BLOCK + bytes.len() + member::padding(bytes.len());
+        let tar = room(&mut buffer, tar_bytes);
+        tar[..BLOCK].copy_from_slice(&member::header(address, encoding, bytes.len()));
+        planes::split_over(encoding, bytes, &mut tar[BLOCK..BLOCK + bytes.len()]);
+        tar[BLOCK + bytes.len()..].fill(0);
+        let mut encoded = Encoded {
+            stored: Vec::with_capacity(compress_bound(tar_bytes) + FRAMES_ROOM),
+            ..Encoded::default()
+        };
+        let mut rest = &*tar;
         if encoding != Encoding::Plain && bytes.len() < ONE_FRAME_PLANES_BYTES {
             // zstd has one Huffman table for each 128 KiB block, so small planes would share one: a frame each.
             let plane = bytes.len() / encoding.width();
@@ -109,7 +130,7 @@ impl Codec {
             }
         }
         self.compress(rest, level, &mut encoded)?;
-        self.tar = tar;
+        self.tar = buffer;
         encoded.objects.push(ObjectRow {
             address: *address,
             frame: 0,
@@ -147,12 +168,13 @@ impl Codec {
             .set_parameter(CParameter::CompressionLevel(level))
             .map_err(failed)?;
         let begin = into.stored.len();
-        let bound = zstd::zstd_safe::compress_bound(plain.len());
-        into.stored.resize(begin + bound, 0);
+        into.stored.reserve(compress_bound(plain.len()));
+        let mut end = behind(&mut into.stored);
         let length = self
             .compressor
-            .compress_to_buffer(plain, &mut into.stored[begin..])
+            .compress_to_buffer(plain, &mut end)
             .map_err(failed)?;
+        into.stored = end.into_inner();
         into.stored.truncate(begin + length);
         into.frames.push(Frame {
             stored_bytes: length as u32,
@@ -163,11 +185,18 @@ impl Codec {
 
     /// Decompresses the frames again and hashes every object in them.
     fn verify(&mut self, encoded: &Encoded) -> Result<(), Error> {
-        let plain = self.decompress(&encoded.stored, &encoded.frames)?;
-        let result = encoded
-            .objects
-            .iter()
-            .try_for_each(|row| self.join_checked(&plain, row));
+        let mut plain = std::mem::take(&mut self.plain);
+        plain.clear();
+        self.decompress_behind(&encoded.stored, &encoded.frames, &mut plain)?;
+        let result = encoded.objects.iter().try_for_each(|row| {
+            let data = data_of(&plain, row)?;
+            if row.encoding == Encoding::Plain {
+                return check(data, row);
+            }
+            let joined = room(&mut self.joined, data.len());
+            planes::join_over(row.encoding, data, joined);
+            check(joined, row)
+        });
         self.plain = plain;
         result
     }
@@ -175,8 +204,18 @@ impl Codec {
     /// Decompresses frames that lie one after another. A frame that states or holds another size than its row is
     /// refused before anything is allocated for it.
     pub(crate) fn decompress(&mut self, stored: &[u8], frames: &[Frame]) -> Result<Vec<u8>, Error> {
-        let mut plain = std::mem::take(&mut self.plain);
-        plain.clear();
+        let mut plain = Vec::new();
+        self.decompress_behind(stored, frames, &mut plain)?;
+        Ok(plain)
+    }
+
+    /// The same behind what `plain` holds.
+    fn decompress_behind(
+        &mut self,
+        stored: &[u8],
+        frames: &[Frame],
+        plain: &mut Vec<u8>,
+    ) -> Result<(), Error> {
         let mut rest = stored;
         for frame in frames {
             let wanted = frame.plain_bytes as usize;
@@ -190,17 +229,19 @@ impl Codec {
                 return Err(bad_frame("it does not state the size that the table has"));
             }
             let begin = plain.len();
-            plain.resize(begin + wanted, 0);
+            plain.reserve(wanted);
+            let mut end = behind(plain);
             let length = self
                 .decompressor
-                .decompress_to_buffer(bytes, &mut plain[begin..])
+                .decompress_to_buffer(bytes, &mut end)
                 .map_err(|error| bad_frame(&format!("it does not decompress: {error}")))?;
-            if length != wanted {
-                return Err(bad_frame("it is shorter than the table says"));
+            *plain = end.into_inner();
+            if length != wanted || plain.len() != begin + wanted {
+                return Err(bad_frame("it has another length than the table says"));
             }
         }
         if rest.is_empty() {
-            Ok(plain)
+            Ok(())
         } else {
             Err(bad_frame("something follows it"))
         }
@@ -208,35 +249,74 @@ impl Codec {
 
     /// Lets go of what is larger than this in the buffers.
     pub(super) fn shrink(&mut self, kept_bytes: usize) {
-        for buffer in [&mut self.tar, &mut self.planes, &mut self.plain] {
-            buffer.clear();
-            buffer.shrink_to(kept_bytes);
+        for buffer in [&mut self.tar, &mut self.joined, &mut self.plain] {
+            if buffer.capacity() > kept_bytes {
+                buffer.truncate(kept_bytes);
+                buffer.shrink_to(kept_bytes);
+            }
         }
     }
 
-    /// Takes an object out of its frames and checks it. `plain` begins with the row's frame.
-    pub(crate) fn extract(&mut self, plain: &[u8], row: &ObjectRow) -> Result<Vec<u8>, Error> {
-        self.join_checked(plain, row)?;
-        Ok(std::mem::take(&mut self.planes))
+    /// Takes one object out of frames that begin with its own, and checks it.
+    pub(crate) fn extract_from(
+        &mut self,
+        stored: &[u8],
+        frames: &[Frame],
+        row: &ObjectRow,
+    ) -> Result<Vec<u8>, Unread> {
+        let mut plain = std::mem::take(&mut self.plain);
+        plain.clear();
+        self.decompress_behind(stored, frames, &mut plain)
+            .map_err(Unread::Frames)?;
+        let object = extract(&plain, row).map_err(Unread::Object);
+        self.plain = plain;
+        object
     }
+}
 
-    /// Leaves the object's plain bytes in `planes`.
-    fn join_checked(&mut self, plain: &[u8], row: &ObjectRow) -> Result<(), Error> {
-        let begin = row.offset as usize;
-        let damaged = |reason: &str| Error::Object {
-            address: row.address,
-            reason: reason.to_owned(),
-        };
-        let data = plain
-            .get(begin..begin + row.length as usize)
-            .ok_or_else(|| damaged("its frames end before it does"))?;
-        self.planes.clear();
-        planes::join(row.encoding, data, &mut self.planes);
-        if Address::of(&self.planes) != row.address {
-            return Err(damaged("its bytes do not have the digest that is its name"));
-        }
-        Ok(())
+/// Why an object was not taken out of its frames.
+pub(crate) enum Unread {
+    /// The frames are damaged.
+    Frames(Error),
+    /// They hold something else.
+    Object(Error),
+}
+
+/// What takes the place behind the bytes of a vector, which it holds meanwhile.
+fn behind(bytes: &mut Vec<u8>) -> Cursor<Vec<u8>> {
+    let begin = bytes.len() as u64;
+    let mut end = Cursor::new(std::mem::take(bytes));
+    end.set_position(begin);
+    end
+}
+
+/// Takes an object out of its frames and checks it. `plain` begins with the row's frame.
+pub(crate) fn extract(plain: &[u8], row: &ObjectRow) -> Result<Vec<u8>, Error> {
+    let data = data_of(plain, row)?;
+    let mut object = Vec::with_capacity(data.len());
+    planes::join(row.encoding, data, &mut object);
+    check(&object, row)?;
+    Ok(object)
+}
+
+/// What frames hold of an object.
+fn data_of<'a>(plain: &'a [u8], row: &ObjectRow) -> Result<&'a [u8], Error> {
+    let begin = row.offset as usize;
+    let data = plain.get(begin..begin + row.length as usize);
+    data.ok_or_else(|| Error::Object {
+        address: row.address,
+        reason: "its frames end before it does".to_owned(),
+    })
+}
+
+fn check(object: &[u8], row: &ObjectRow) -> Result<(), Error> {
+    if Address::of(object) == row.address {
+        return Ok(());
     }
+    Err(Error::Object {
+        address: row.address,
+        reason: "its bytes do not have the digest that is its name".to_owned(),
+    })
 }
 
 fn bad_frame(reason: &str) -> Error {

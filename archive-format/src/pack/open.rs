@@ -78,6 +78,7 @@ pub(crate) fn decrypt<'a>(
     pairs: impl Iterator<Item = &'a Pair>,
 ) -> Result<Vec<u8>, envelope::Unopened> {
     let damaged = |error: io::Error| envelope::Unopened::Damaged(error.to_string());
+    let held = part.len() as u64;
     let file = Part {
         header: Bytes::copy_from_slice(header),
         part,
@@ -92,8 +93,12 @@ pub(crate) fn decrypt<'a>(
         reader.seek(SeekFrom::Start(inside)).map_err(damaged)?;
     }
     reader.seek(SeekFrom::Start(plain.start)).map_err(damaged)?;
-    let length = usize::try_from(plain.end - plain.start).unwrap_or(usize::MAX);
-    let mut out = vec![0; length];
-    reader.read_exact(&mut out).map_err(damaged)?;
+    let length = plain.end - plain.start;
+    // No more than the part that is at hand can hold.
+    let mut out = Vec::with_capacity(usize::try_from(length.min(held)).unwrap_or_default());
+    reader.take(length).read_to_end(&mut out).map_err(damaged)?;
+    if out.len() as u64 != length {
+        return Err(damaged(io::ErrorKind::UnexpectedEof.into()));
+    }
     Ok(out)
 }

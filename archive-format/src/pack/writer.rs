@@ -1,4 +1,6 @@
 //! Writes one pack into a temporary file, which is ciphertext where the repository is encrypted.
+//!
+//! Whoever takes it into the repository flushes it to the disk: that takes long, and no processor.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -13,6 +15,9 @@ use super::{Class, Codec, Encoded};
 use crate::keys::{Recipient, envelope};
 use crate::magic::{AGE_HEADER_BYTES_MAX, SEEK_FRAME_MAGIC, SEEK_TABLE_MAGIC, TABLE_FRAME_MAGIC};
 use crate::{Error, PackName};
+
+/// What gathers before it is written: age's header, not its chunks, which go past the buffer.
+const BUFFERED_BYTES: usize = 16 << 10;
 
 /// A file that is hashed as it is written.
 struct HashingFile {
@@ -79,7 +84,7 @@ impl std::fmt::Debug for PackBuilder {
     }
 }
 
-/// A pack that is whole and flushed to the local disk, not yet in the repository.
+/// A pack that is whole, not yet in the repository: bringing it there makes it durable.
 #[derive(Debug)]
 pub(crate) struct FinishedPack {
     pub(crate) path: PathBuf,
@@ -103,7 +108,7 @@ impl PackBuilder {
             source,
         })?;
         let file = HashingFile {
-            file: BufWriter::with_capacity(256 << 10, file),
+            file: BufWriter::with_capacity(BUFFERED_BYTES, file),
             hash: Sha256::new(),
             bytes: 0,
             head: Vec::new(),
@@ -152,7 +157,7 @@ impl PackBuilder {
         Ok(())
     }
 
-    /// Ends the tar, writes the tables, flushes the file to disk.
+    /// Ends the tar, writes the tables and what is left in buffers.
     pub(crate) fn finish(self, codec: &mut Codec) -> Result<FinishedPack, Error> {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|_| Error::Worker {
@@ -205,14 +210,13 @@ impl PackBuilder {
     }
 }
 
-/// Ends the encryption and flushes the file to disk.
+/// Ends the encryption and writes what is left in buffers.
 fn close(sink: Sink) -> io::Result<HashingFile> {
     let mut file = match sink {
         Sink::Plain(file) => file,
         Sink::Encrypted(writer) => writer.finish()?,
     };
     file.flush()?;
-    file.file.get_ref().sync_all()?;
     Ok(file)
 }
 

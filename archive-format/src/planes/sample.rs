@@ -4,7 +4,12 @@
 //! order-0 entropy and what zstd makes of them; planes by the same, plane by plane, and 1 % on top. Entropy alone cannot
 //! decide: splitting never raises it, and would ruin text and programs.
 
+use zstd::bulk::Compressor;
+
 use super::{Encoding, split};
+
+/// The level at which samples are compressed.
+pub(crate) const LEVEL: i32 = 1;
 
 const WINDOWS: usize = 4;
 const WINDOW_BYTES: usize = 8 << 10;
@@ -20,13 +25,18 @@ pub struct Choice {
 
 /// Chooses a layout for an object.
 pub fn choose(bytes: &[u8]) -> Choice {
-    let sample = sample(bytes);
-    let Ok(mut compressor) = zstd::bulk::Compressor::new(1) else {
-        return Choice {
+    match Compressor::new(LEVEL) {
+        Ok(mut compressor) => choose_with(&mut compressor, bytes),
+        Err(_) => Choice {
             encoding: Encoding::Plain,
             incompressible: false,
-        };
-    };
+        },
+    }
+}
+
+/// The same with a compressor of this level, which remembers nothing of it.
+pub(crate) fn choose_with(compressor: &mut Compressor<'_>, bytes: &[u8]) -> Choice {
+    let sample = sample(bytes);
     let mut compressed = |part: &[u8], head: f64| {
         let by_zstd = compressor
             .compress(part)
@@ -59,10 +69,8 @@ fn sample(bytes: &[u8]) -> Vec<u8> {
         return bytes.to_vec();
     }
     let stride = (bytes.len() - WINDOW_BYTES) / (WINDOWS - 1) / 8 * 8;
-    (0..WINDOWS)
-        .flat_map(|window| &bytes[window * stride..window * stride + WINDOW_BYTES])
-        .copied()
-        .collect()
+    let windows = (0..WINDOWS).map(|window| &bytes[window * stride..][..WINDOW_BYTES]);
+    windows.collect::<Vec<_>>().concat()
 }
 
 /// The order-0 entropy, in bytes.

@@ -11,7 +11,7 @@ use crate::catalogue::objects::Location;
 use crate::keys::Pair;
 use crate::keys::envelope::Unopened;
 use crate::keys::ring::{Ring, RingCell};
-use crate::pack::{Class, Codec, CodecPool, open};
+use crate::pack::{Class, Codec, CodecPool, Unread, extract, open};
 use crate::storage::StorageFault;
 use crate::{Address, Catalogue, Error, FileName, KeyLack, PackName, Storage};
 
@@ -20,6 +20,12 @@ const CACHE_BYTES: usize = 8 << 20;
 
 /// Only frames up to this size are kept; larger ones belong to one object.
 const CACHED_FRAME_BYTES: usize = 512 << 10;
+
+/// An object up to this length is taken out of frames at hand where one is: it takes some 20 µs.
+const INLINE_BYTES: u32 = 32 << 10;
+
+/// So many different frames are fetched at once for objects that share them.
+const TURNS: usize = 16;
 
 /// What is needed to read any object.
 #[derive(Debug)]
@@ -68,13 +74,44 @@ impl Objects {
     async fn read(&self, location: Location) -> Result<Bytes, Error> {
         let keys = self.keys(location.class)?;
         let row = location.row;
+        let frames_bytes: u64 = location
+            .frames
+            .iter()
+            .map(|frame| u64::from(frame.plain_bytes))
+            .sum();
+        if frames_bytes > CACHED_FRAME_BYTES as u64 {
+            return self.read_alone(location, keys).await;
+        }
         let plain = match self.cache.get(&location.pack, location.at) {
             Some(plain) => plain,
-            None => self.frames(location, keys).await?,
+            None => {
+                let _turn = self.cache.turn(&location.pack, location.at).await;
+                match self.cache.get(&location.pack, location.at) {
+                    Some(plain) => plain,
+                    None => self.frames(location, keys).await?,
+                }
+            }
         };
+        if row.length <= INLINE_BYTES {
+            return extract(&plain, &row).map(Bytes::from);
+        }
         self.codecs
-            .run(move |codec| codec.extract(&plain, &row).map(Bytes::from))
+            .run(move |_| extract(&plain, &row).map(Bytes::from))
             .await
+    }
+
+    /// An object whose frames hold little else: they are not kept.
+    async fn read_alone(&self, location: Location, keys: PackKeys) -> Result<Bytes, Error> {
+        let (source, row) = (Source::of(&location), location.row);
+        let frames = location.frames;
+        self.open(source, keys, move |codec, bytes, name| {
+            let object = codec.extract_from(bytes, &frames, &row);
+            object.map(Bytes::from).map_err(|unread| match unread {
+                Unread::Frames(error) => damaged(name, &error),
+                Unread::Object(error) => error,
+            })
+        })
+        .await
     }
 
     /// The decompressed frames of a location.
@@ -83,27 +120,14 @@ impl Objects {
         location: Location,
         keys: PackKeys,
     ) -> Result<Arc<Vec<u8>>, Error> {
-        let length: u64 = location
-            .frames
-            .iter()
-            .map(|frame| u64::from(frame.stored_bytes))
-            .sum();
         let (pack, at) = (location.pack, location.at);
-        let source = Source {
-            name: FileName::pack(&pack),
-            header: location.header,
-            stored_bytes: location.stored_bytes,
-            plain: at..at + length,
-        };
+        let source = Source::of(&location);
         let frames = location.frames;
         let plain = self
             .open(source, keys, move |codec, bytes, name| {
                 codec
                     .decompress(bytes, &frames)
-                    .map_err(|error| Error::Damaged {
-                        name: name.clone(),
-                        reason: error.to_string(),
-                    })
+                    .map_err(|error| damaged(name, &error))
             })
             .await?;
         let plain = Arc::new(plain);
@@ -192,9 +216,33 @@ pub(super) struct Source {
     pub(super) plain: Range<u64>,
 }
 
+impl Source {
+    /// The frames of a location.
+    fn of(location: &Location) -> Self {
+        let stored = location.frames.iter();
+        let length: u64 = stored.map(|frame| u64::from(frame.stored_bytes)).sum();
+        Self {
+            name: FileName::pack(&location.pack),
+            header: location.header.clone(),
+            stored_bytes: location.stored_bytes,
+            plain: location.at..location.at + length,
+        }
+    }
+}
+
+fn damaged(name: &FileName, error: &Error) -> Error {
+    Error::Damaged {
+        name: name.clone(),
+        reason: error.to_string(),
+    }
+}
+
 /// Frames that were read lately, the newest last.
 #[derive(Debug, Default)]
-pub(crate) struct FrameCache(Mutex<VecDeque<CachedFrame>>);
+pub(crate) struct FrameCache {
+    kept: Mutex<VecDeque<CachedFrame>>,
+    turns: [tokio::sync::Mutex<()>; TURNS],
+}
 
 #[derive(Debug)]
 struct CachedFrame {
@@ -204,8 +252,17 @@ struct CachedFrame {
 }
 
 impl FrameCache {
+    /// Waits while another fetches this frame: who holds a turn asks [`FrameCache::get`] once more before fetching.
+    async fn turn(&self, pack: &PackName, at: u64) -> tokio::sync::MutexGuard<'_, ()> {
+        let [.., last] = pack.as_bytes();
+        let number = usize::from(*last) + (at >> 12) as usize;
+        let [turn, ..] = &self.turns;
+        let turn = self.turns.get(number % TURNS).unwrap_or(turn);
+        turn.lock().await
+    }
+
     fn get(&self, pack: &PackName, at: u64) -> Option<Arc<Vec<u8>>> {
-        let mut frames = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut frames = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let place = frames
             .iter()
             .position(|frame| frame.at == at && frame.pack == *pack)?;
@@ -219,7 +276,7 @@ impl FrameCache {
         if plain.len() > CACHED_FRAME_BYTES {
             return;
         }
-        let mut frames = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut frames = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         frames.push_back(CachedFrame {
             pack,
             at,

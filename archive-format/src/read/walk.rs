@@ -26,6 +26,13 @@ pub(crate) struct Lines {
     next: usize,
 }
 
+impl Lines {
+    /// All lines of the piece, from wherever the walk began.
+    pub(crate) fn whole_piece(self) -> Arc<Vec<Line>> {
+        self.piece
+    }
+}
+
 impl Iterator for Lines {
     type Item = Line;
 
@@ -138,7 +145,8 @@ async fn node(
     Ok((node, Some(bytes.len() as u64)))
 }
 
-async fn lines_of(objects: &Objects, child: &Child) -> Result<Arc<Vec<Line>>, Error> {
+/// The lines of a piece, which may have been read lately.
+pub(crate) async fn lines_of(objects: &Objects, child: &Child) -> Result<Arc<Vec<Line>>, Error> {
     let known = || match objects.lately.get(&child.address) {
         Some(Parsed::Piece(lines)) => Some(lines),
         _ => None,
@@ -151,10 +159,19 @@ async fn lines_of(objects: &Objects, child: &Child) -> Result<Arc<Vec<Line>>, Er
         return Ok(lines);
     }
     let bytes: Bytes = objects.get(child.address).await?;
-    let length = bytes.len();
-    if length as u64 != child.size {
+    if bytes.len() as u64 != child.size {
         return Err(not_as_said(child));
     }
+    parsed(objects, child.address, bytes).await
+}
+
+/// The lines of a piece that is at hand. They are kept, as if the piece had been read.
+pub(crate) async fn parsed(
+    objects: &Objects,
+    address: Address,
+    bytes: Bytes,
+) -> Result<Arc<Vec<Line>>, Error> {
+    let length = bytes.len();
     let lines = tokio::task::spawn_blocking(move || piece::parse(&bytes))
         .await
         .map_err(|_| Error::Worker {
@@ -163,7 +180,7 @@ async fn lines_of(objects: &Objects, child: &Child) -> Result<Arc<Vec<Line>>, Er
     let lines = Arc::new(lines);
     objects
         .lately
-        .put(child.address, length, Parsed::Piece(Arc::clone(&lines)));
+        .put(address, length, Parsed::Piece(Arc::clone(&lines)));
     Ok(lines)
 }
 

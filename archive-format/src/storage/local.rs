@@ -168,8 +168,12 @@ impl Storage for LocalStorage {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             file.seek(SeekFrom::Start(range.start))?;
-            let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
-            file.read_exact(&mut bytes)?;
+            let room = usize::try_from(length).map_err(io::Error::other)?;
+            let mut bytes = Vec::with_capacity(room);
+            file.take(length).read_to_end(&mut bytes)?;
+            if bytes.len() != room {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
             Ok(Bytes::from(bytes))
         })
         .await

@@ -5,24 +5,31 @@
 //! commit; before it every pack is checked against all sweeps that the log holds (removal rules W3 to W5).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::FutureExt;
+use futures::stream::{self, Stream};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
-use super::{Commit, SnapshotWriter};
+use super::spool::{self, Staged};
+use super::{Commit, SnapshotWriter, Stored};
 use crate::catalogue::objects::PackId;
 use crate::log::Body;
 use crate::magic::ROOT_PIECES_MAX;
 use crate::manifest::piece::{Piece, PieceCutter};
 use crate::manifest::root::{self, Child, Node};
 use crate::pack::Class;
-use crate::read::{chunks, packs};
+use crate::read::lately::Parsed;
+use crate::read::{chunks, packs, walk};
 use crate::repository::Inner;
 use crate::{Address, Error, Line, LineKey, PackName, SnapshotId, SnapshotRecord};
 
 /// How often a commit is begun anew because packs were swept under it.
 const ROUNDS: u32 = 20;
+
+/// Pieces of the manifest that are worked on at once: some 64 KiB each, and what is read out of them.
+const PIECES_AT_ONCE: usize = 4;
 
 /// The packs that something needs; none where an object is in no pack that may be named.
 type Reach = Option<BTreeSet<PackId>>;
@@ -76,23 +83,19 @@ pub(super) async fn commit(
 
 /// Writes the pieces and the root, and makes sure that everything the lines name is in packs that may be named.
 async fn manifest(writer: &SnapshotWriter, now: Timestamp) -> Result<Manifest, Error> {
-    let mut cutter = PieceCutter::default();
     let mut found = Found::default();
-    let (mut pieces, mut after) = (Vec::new(), Vec::new());
-    loop {
-        let page = writer.spool.page(after).await?;
-        let Some((last, _)) = page.last() else { break };
-        after = last.clone();
-        for (_, bytes) in page {
-            let line = Line::from_bytes(bytes.strip_suffix(b"\n").unwrap_or(&bytes))?;
-            if let Some(piece) = cutter.push(line.key(), &bytes)? {
-                pieces.push(store_piece(writer, piece, &mut found).await?);
-            }
-        }
+    let mut pieces = Vec::new();
+    let mut stored = pieces_of(writer)
+        .map(|piece| async move { store_piece(writer, piece?).await })
+        .buffered(PIECES_AT_ONCE)
+        .boxed();
+    while let Some((child, of_piece)) = stored.try_next().await? {
+        found.needed.extend(of_piece.needed);
+        found.gone.extend(of_piece.gone);
+        pieces.push(child);
     }
-    if let Some(piece) = cutter.finish() {
-        pieces.push(store_piece(writer, piece, &mut found).await?);
-    }
+    drop(stored);
+    found.gone.dedup();
     if !found.gone.is_empty() {
         hold(writer, &found.needed, now).await?;
         return Err(Error::Gone { items: found.gone });
@@ -108,6 +111,36 @@ async fn manifest(writer: &SnapshotWriter, now: Timestamp) -> Result<Manifest, E
     })
 }
 
+/// The staged lines, as the pieces that they are cut into.
+fn pieces_of(writer: &SnapshotWriter) -> impl Stream<Item = Result<Piece, Error>> + Send + '_ {
+    struct Cutting {
+        cutter: PieceCutter,
+        page: std::vec::IntoIter<Staged>,
+        after: Option<Vec<u8>>,
+    }
+    let begun = Cutting {
+        cutter: PieceCutter::default(),
+        page: Vec::new().into_iter(),
+        after: Some(Vec::new()),
+    };
+    stream::try_unfold(begun, move |mut cutting| async move {
+        loop {
+            while let Some((key, line)) = cutting.page.next() {
+                let piece = cutting.cutter.push(spool::key_of_line(&key)?, &line)?;
+                if let Some(piece) = piece {
+                    return Ok(Some((piece, cutting)));
+                }
+            }
+            let Some(after) = cutting.after.take() else {
+                return Ok(cutting.cutter.finish().map(|piece| (piece, cutting)));
+            };
+            let page = writer.spool.page(after).await?;
+            cutting.after = page.last().map(|(last, _)| last.clone());
+            cutting.page = page.into_iter();
+        }
+    })
+}
+
 /// What was found about the lines while they became pieces.
 #[derive(Default)]
 struct Found {
@@ -117,53 +150,46 @@ struct Found {
     gone: Vec<LineKey>,
 }
 
-async fn store_piece(
-    writer: &SnapshotWriter,
-    piece: Piece,
-    found: &mut Found,
-) -> Result<Child, Error> {
+async fn store_piece(writer: &SnapshotWriter, piece: Piece) -> Result<(Child, Found), Error> {
     let inner = &writer.repository.inner;
     let bytes = Bytes::from(piece.bytes);
     let stored = writer.packer.store(Class::Meta, bytes.clone()).await?;
-    match inner.catalogue.reach(stored.address).await? {
-        Some(packs) => found.needed.extend(packs),
-        None => reach_of_lines(inner, stored.address, &bytes, found).await?,
-    }
-    Ok(Child {
+    let found = match inner.catalogue.reach(stored.address).await? {
+        Some(needed) => Found {
+            needed,
+            gone: Vec::new(),
+        },
+        None => reach_of_lines(inner, stored.address, bytes).await?,
+    };
+    let child = Child {
         address: stored.address,
         count: piece.count,
         first: piece.first,
         size: stored.size,
-    })
+    };
+    Ok((child, found))
 }
 
 /// Finds the packs that the lines of a piece need, and remembers them.
-async fn reach_of_lines(
-    inner: &Inner,
-    piece: Address,
-    bytes: &[u8],
-    found: &mut Found,
-) -> Result<(), Error> {
-    let before = found.gone.len();
-    let mut needed = BTreeSet::new();
-    let lines = crate::manifest::piece::parse(bytes)?;
+async fn reach_of_lines(inner: &Inner, piece: Address, bytes: Bytes) -> Result<Found, Error> {
+    let mut found = Found::default();
+    let lines = walk::parsed(&inner.objects, piece, bytes).await?;
     let mut own = own_reaches(inner, &lines).await?.into_iter();
-    for line in &lines {
+    for line in lines.iter() {
         match reach_of_line(inner, line, own.next().flatten()).await? {
-            Some(packs) => needed.extend(packs),
+            Some(packs) => found.needed.extend(packs),
             None => found.gone.push(LineKey {
                 part: 0,
                 ..line.key()
             }),
         }
     }
-    found.gone.dedup();
     // An empty set cannot be told from none in the catalogue, and is found again next time.
-    if found.gone.len() == before && !needed.is_empty() {
-        inner.catalogue.set_reach(piece, needed.clone()).await?;
+    if found.gone.is_empty() && !found.needed.is_empty() {
+        let needed = found.needed.clone();
+        inner.catalogue.set_reach(piece, needed).await?;
     }
-    found.needed.extend(needed);
-    Ok(())
+    Ok(found)
 }
 
 /// For each line the packs of the objects that it names itself, looked up together.
@@ -243,10 +269,7 @@ async fn store_root(
             let Some(first) = node.children.first().map(|child| child.first.clone()) else {
                 continue;
             };
-            let stored = writer
-                .packer
-                .store(Class::Meta, node.to_bytes()?.into())
-                .await?;
+            let stored = store_node(writer, node).await?;
             nodes.push(stored.address);
             above.push(Child {
                 address: stored.address,
@@ -258,13 +281,19 @@ async fn store_root(
         children = above;
         level += 1;
     }
-    let root = Node { level, children };
-    let stored = writer
-        .packer
-        .store(Class::Meta, root.to_bytes()?.into())
-        .await?;
+    let stored = store_node(writer, Node { level, children }).await?;
     nodes.push(stored.address);
     Ok((stored.address, nodes))
+}
+
+/// Stores a node, and keeps it like the pieces, as if it had been read.
+async fn store_node(writer: &SnapshotWriter, node: Node) -> Result<Stored, Error> {
+    let bytes = Bytes::from(node.to_bytes()?);
+    let stored = writer.packer.store(Class::Meta, bytes).await?;
+    let lately = &writer.repository.inner.objects.lately;
+    let length = usize::try_from(stored.size).unwrap_or(usize::MAX);
+    lately.put(stored.address, length, Parsed::Node(Arc::new(node)));
+    Ok(stored)
 }
 
 /// All packs of a manifest: what its lines need, and those that hold pieces and nodes. None: something was swept.
@@ -403,12 +432,19 @@ async fn hold(
 
 /// Keeps the snapshot's lines in the catalogue: the last step, and no harm where it is missed.
 async fn keep(inner: &Inner, record: &SnapshotRecord, manifest: &Manifest) -> Result<(), Error> {
-    for piece in &manifest.pieces {
+    // The last ones first: those are still at hand.
+    let pieces: Vec<Child> = manifest.pieces.iter().rev().cloned().collect();
+    let keeping = pieces.into_iter().map(|piece| async move {
         if !inner.catalogue.has_piece(piece.address).await? {
-            let lines = crate::manifest::piece::parse(&inner.objects.get(piece.address).await?)?;
+            let lines = walk::lines_of(&inner.objects, &piece).await?;
             inner.catalogue.add_piece(piece.address, lines).await?;
         }
-    }
+        Ok::<_, Error>(())
+    });
+    stream::iter(keeping)
+        .buffer_unordered(PIECES_AT_ONCE)
+        .try_for_each(|()| std::future::ready(Ok(())))
+        .await?;
     let pieces = manifest.pieces.iter().map(|piece| piece.address).collect();
     inner.catalogue.hold(record.id, pieces).await
 }

@@ -121,17 +121,22 @@ impl Cutter {
         }
     }
 
-    /// Cuts off what can be cut.
+    /// Cuts off what can be cut. A chunk is a copy: one that is a part of the buffer would keep all of it in memory.
     fn cut(&mut self, last: bool) -> Vec<(Address, Bytes)> {
         let mut chunks = Vec::new();
         let mut begin = 0;
         while let Some(length) = self.parameters.cut(&self.buffer[begin..], last) {
             let chunk = &self.buffer[begin..begin + length];
             self.hash.update(chunk);
-            chunks.push((Address::of(chunk), Bytes::copy_from_slice(chunk)));
+            // Up to the first cut the file and its chunk are the same bytes.
+            let address = match self.size {
+                0 => Address::from_bytes(self.hash.clone().finalize().into()),
+                _ => Address::of(chunk),
+            };
+            chunks.push((address, Bytes::copy_from_slice(chunk)));
+            self.size += length as u64;
             begin += length;
         }
-        self.size += begin as u64;
         self.buffer.drain(..begin);
         chunks
     }

@@ -1,6 +1,11 @@
 //! Fills the packs of one class: small objects into shared frames, frames into a pack, until it is full.
+//!
+//! Frames are made by many threads and written by one. Who comes while another writes leaves his frames to that one and
+//! goes on, so that nobody waits at a pack as long as there is other work.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use crate::keys::Recipient;
 use crate::magic::{PACK_FRAMES_MAX, PACK_OBJECTS_MAX, SHARED_FRAME_BYTES};
@@ -40,6 +45,83 @@ impl SharedFrame {
     }
 }
 
+/// Encoded objects that wait for whoever writes, before others wait with them: some MiB.
+const WAITING_MAX: usize = 8;
+
+/// Where the frames of one class go.
+#[derive(Debug)]
+pub(super) struct Lane {
+    filler: Mutex<Filler>,
+    waiting: Mutex<VecDeque<Encoded>>,
+}
+
+impl Lane {
+    pub(super) fn new(filler: Filler) -> Self {
+        Self {
+            filler: Mutex::new(filler),
+            waiting: Mutex::default(),
+        }
+    }
+
+    /// Adds frames, or leaves them to whoever is adding some; gives the packs that were filled. May block.
+    pub(super) fn append(
+        &self,
+        encoded: Encoded,
+        recipient: Option<&Recipient>,
+    ) -> Result<Vec<PackBuilder>, Error> {
+        let many = {
+            let mut waiting = self.waiting();
+            waiting.push_back(encoded);
+            waiting.len() > WAITING_MAX
+        };
+        let mut full = Vec::new();
+        // Once more after each turn: somebody may have left his frames just before its end.
+        while !self.waiting().is_empty() {
+            let mut filler = match self.filler.try_lock() {
+                Ok(filler) => filler,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) if many => self.filler(),
+                Err(TryLockError::WouldBlock) => break,
+            };
+            full.extend(self.write_waiting(&mut filler, recipient)?);
+        }
+        Ok(full)
+    }
+
+    /// The pack as far as it is filled, behind those that were filled on the way. May block.
+    pub(super) fn take(&self, recipient: Option<&Recipient>) -> Result<Vec<PackBuilder>, Error> {
+        let mut filler = self.filler();
+        let written = self.write_waiting(&mut filler, recipient);
+        let open = filler.pack.take();
+        let mut full = written?;
+        full.extend(open);
+        Ok(full)
+    }
+
+    fn write_waiting(
+        &self,
+        filler: &mut Filler,
+        recipient: Option<&Recipient>,
+    ) -> Result<Vec<PackBuilder>, Error> {
+        let mut full = Vec::new();
+        loop {
+            let next = self.waiting().pop_front();
+            let Some(encoded) = next else {
+                return Ok(full);
+            };
+            full.extend(filler.append(encoded, recipient)?);
+        }
+    }
+
+    fn filler(&self) -> MutexGuard<'_, Filler> {
+        self.filler.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<Encoded>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The state of one class.
 #[derive(Debug)]
 pub(super) struct Filler {
@@ -62,7 +144,7 @@ impl Filler {
     }
 
     /// Adds frames; gives the pack that they filled.
-    pub(super) fn append(
+    fn append(
         &mut self,
         encoded: Encoded,
         recipient: Option<&Recipient>,
@@ -89,9 +171,46 @@ impl Filler {
         self.pack = Some(pack);
         Ok(None)
     }
+}
 
-    /// The pack as far as it is filled.
-    pub(super) fn take(&mut self) -> Option<PackBuilder> {
-        self.pack.take()
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::{Filler, Lane};
+    use crate::Address;
+    use crate::pack::writer::PackBuilder;
+    use crate::pack::{Class, Codec};
+
+    #[test]
+    fn frames_that_many_bring_at_once_are_all_in_a_pack() {
+        const THREADS: u32 = 8;
+        const FRAMES: u32 = 40;
+        let folder = tempfile::tempdir().unwrap();
+        let filler = Filler::new(Class::Files, folder.path().to_owned(), 64 << 10);
+        let lane = Lane::new(filler);
+        let bring = |thread: u32| {
+            let mut codec = Codec::new().unwrap();
+            let mut full = Vec::new();
+            for frame in 0..FRAMES {
+                let mut object = vec![0; 3000];
+                getrandom::fill(&mut object).unwrap();
+                object.extend_from_slice(&(thread * FRAMES + frame).to_le_bytes());
+                let encoded = codec.encode_plain(&Address::of(&object), &object);
+                full.extend(lane.append(encoded.unwrap(), None).unwrap());
+            }
+            full
+        };
+        let mut packs: Vec<PackBuilder> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS)
+                .map(|thread| scope.spawn(move || bring(thread)))
+                .collect();
+            let full = threads.into_iter().map(|thread| thread.join().unwrap());
+            full.flatten().collect()
+        });
+        packs.extend(lane.take(None).unwrap());
+        assert!(packs.len() > 10, "{}", packs.len());
+        let objects: usize = packs.iter().map(PackBuilder::object_count).sum();
+        assert_eq!(objects, (THREADS * FRAMES) as usize);
     }
 }

@@ -12,13 +12,13 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, RwLock, Semaphore};
 use tokio::task::JoinSet;
 
 use super::Stored;
-use super::filler::{Filler, SharedFrame};
+use super::filler::{Filler, Lane, SharedFrame};
 use super::folder::RunFolder;
 use crate::keys::Recipient;
 use crate::keys::envelope;
 use crate::magic::{LARGE_OBJECT_BYTES, OBJECT_BYTES_MAX};
 use crate::pack::writer::PackBuilder;
-use crate::pack::{Class, CodecPool, Encoded};
+use crate::pack::{Class, Codec, CodecPool, Encoded};
 use crate::repository::Inner;
 use crate::storage::FileUse;
 use crate::{Address, Catalogue, Error, FileName, PackName, Storage};
@@ -45,9 +45,9 @@ struct Shelf {
 
 /// One class: the frame that is being shared, and the packs.
 #[derive(Debug)]
-struct Lane {
+struct OfClass {
     shared: Mutex<SharedFrame>,
-    filler: Arc<AsyncMutex<Filler>>,
+    lane: Arc<Lane>,
 }
 
 /// The packer.
@@ -55,7 +55,7 @@ struct Lane {
 pub(super) struct Packer {
     shelf: Arc<Shelf>,
     data: Option<Recipient>,
-    lanes: [Lane; 4],
+    classes: [OfClass; 4],
     /// Work of the processor that goes on at once.
     workers: Arc<Semaphore>,
     uploads: AsyncMutex<JoinSet<Result<(), Error>>>,
@@ -77,9 +77,9 @@ impl Packer {
         let cores = std::thread::available_parallelism()
             .map_or(2, usize::from)
             .clamp(2, 8);
-        let lanes = Class::ALL.map(|class| Lane {
+        let classes = Class::ALL.map(|class| OfClass {
             shared: Mutex::default(),
-            filler: Arc::new(AsyncMutex::new(Filler::new(
+            lane: Arc::new(Lane::new(Filler::new(
                 class,
                 folder.path().to_owned(),
                 inner.record.pack_bytes,
@@ -96,7 +96,7 @@ impl Packer {
                 packs: Mutex::default(),
             }),
             data,
-            lanes,
+            classes,
             workers: Arc::new(Semaphore::new(cores)),
             uploads: AsyncMutex::default(),
             upload_permits: Arc::new(Semaphore::new(UPLOADS_AT_ONCE)),
@@ -176,18 +176,12 @@ impl Packer {
             self.new_bytes.fetch_add(size, Ordering::Relaxed);
         }
         if bytes.len() >= LARGE_OBJECT_BYTES {
-            let turn = self.worker().await?;
-            let encoded = self
-                .shelf
-                .codecs
-                .run(move |codec| match class {
-                    // Whoever reads lists and manifests by hand needs no inverse of planes.
-                    Class::Meta => codec.encode_plain(&address, &bytes),
-                    _ => codec.encode_large(&address, &bytes),
-                })
-                .await?;
-            self.append(class, encoded).await?;
-            drop(turn);
+            self.pack_up(class, move |codec| match class {
+                // Whoever reads lists and manifests by hand needs no inverse of planes.
+                Class::Meta => codec.encode_plain(&address, &bytes),
+                _ => codec.encode_large(&address, &bytes),
+            })
+            .await?;
         } else if let Some(frame) = self.share(class, address, &bytes) {
             self.close_frame(class, frame).await?;
         }
@@ -197,7 +191,7 @@ impl Packer {
     /// Puts a small object into the shared frame; gives the frame when it is full.
     fn share(&self, class: Class, address: Address, bytes: &[u8]) -> Option<SharedFrame> {
         let mut shared = self
-            .lane(class)
+            .of(class)
             .shared
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
@@ -205,40 +199,48 @@ impl Packer {
         shared.is_full().then(|| std::mem::take(&mut *shared))
     }
 
-    fn lane(&self, class: Class) -> &Lane {
-        let place = Class::ALL.iter().position(|lane| *lane == class);
-        &self.lanes[place.unwrap_or(0)]
+    fn of(&self, class: Class) -> &OfClass {
+        let place = Class::ALL.iter().position(|other| *other == class);
+        &self.classes[place.unwrap_or(0)]
     }
 
     async fn close_frame(&self, class: Class, frame: SharedFrame) -> Result<(), Error> {
-        let turn = self.worker().await?;
-        let encoded = self
-            .shelf
-            .codecs
-            .run(move |codec| codec.encode_shared(&frame.tar, frame.objects))
-            .await?;
-        self.append(class, encoded).await?;
-        drop(turn);
-        Ok(())
+        self.pack_up(class, move |codec| {
+            codec.encode_shared(&frame.tar, frame.objects)
+        })
+        .await
     }
 
-    async fn append(&self, class: Class, encoded: Encoded) -> Result<(), Error> {
-        let recipient = if class == Class::Meta {
-            &self.shelf.meta
-        } else {
-            &self.data
+    /// Makes frames and adds them to the pack of a class: one job for a worker thread.
+    async fn pack_up(
+        &self,
+        class: Class,
+        encode: impl FnOnce(&mut Codec) -> Result<Encoded, Error> + Send + 'static,
+    ) -> Result<(), Error> {
+        let turn = self.worker().await?;
+        let (lane, recipient) = (Arc::clone(&self.of(class).lane), self.recipient(class));
+        let full = self
+            .shelf
+            .codecs
+            .run(move |codec| lane.append(encode(codec)?, recipient.as_ref()))
+            .await?;
+        drop(turn);
+        self.upload_all(full).await
+    }
+
+    fn recipient(&self, class: Class) -> Option<Recipient> {
+        let recipient = match class {
+            Class::Meta => &self.shelf.meta,
+            _ => &self.data,
         };
-        let recipient = recipient.clone();
-        let mut filler = Arc::clone(&self.lane(class).filler).lock_owned().await;
-        let appended =
-            tokio::task::spawn_blocking(move || filler.append(encoded, recipient.as_ref()));
-        let full = appended.await.map_err(|_| Error::Worker {
-            what: "writing a pack",
-        })??;
-        match full {
-            Some(pack) => self.upload(pack).await,
-            None => Ok(()),
+        recipient.clone()
+    }
+
+    async fn upload_all(&self, packs: Vec<PackBuilder>) -> Result<(), Error> {
+        for pack in packs {
+            self.upload(pack).await?;
         }
+        Ok(())
     }
 
     /// Finishes a pack and brings it into the repository, beside everything else. Waits while too many are under way;
@@ -279,7 +281,7 @@ impl Packer {
     async fn flush_lane(&self, class: Class) -> Result<(), Error> {
         let frame = {
             let mut shared = self
-                .lane(class)
+                .of(class)
                 .shared
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
@@ -289,11 +291,12 @@ impl Packer {
             true => Ok(()),
             false => self.close_frame(class, frame).await,
         };
-        let pack = self.lane(class).filler.lock().await.take();
-        match pack {
-            Some(pack) => closed.and(self.upload(pack).await),
-            None => closed,
-        }
+        let (lane, recipient) = (Arc::clone(&self.of(class).lane), self.recipient(class));
+        let taking = tokio::task::spawn_blocking(move || lane.take(recipient.as_ref()));
+        let packs = taking.await.map_err(|_| Error::Worker {
+            what: "writing a pack",
+        })?;
+        closed.and(self.upload_all(packs?).await)
     }
 
     async fn uploads_done(&self) -> Result<(), Error> {

@@ -25,6 +25,17 @@ pub(super) struct Spool {
 /// A staged line: its sort bytes, its canonical bytes with the line end.
 pub(super) type Staged = (Vec<u8>, Vec<u8>);
 
+/// The key of a staged line, from its sort bytes.
+pub(super) fn key_of_line(sort_bytes: &[u8]) -> Result<LineKey, Error> {
+    let (item, part) = sort_bytes
+        .split_last_chunk::<4>()
+        .ok_or(Error::Worker { what: "a spool" })?;
+    Ok(LineKey {
+        part: u32::from_be_bytes(*part),
+        ..key_of(item)?
+    })
+}
+
 impl Spool {
     pub(super) fn create(path: &Path) -> Result<Self, Error> {
         let open = || -> rusqlite::Result<Connection> {
