@@ -1,8 +1,10 @@
 //! Opening what lies below a root, one step after the other and never through a link.
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -14,7 +16,13 @@ use crate::{Error, FilePath};
 pub(super) struct Beneath {
     root: OwnedFd,
     path: PathBuf,
+    /// The directories that something was last written into, the newest last: what comes next mostly goes there too, and
+    /// one open file for a directory is less than one for each entry.
+    written: Mutex<VecDeque<(String, Arc<OwnedFd>)>>,
 }
+
+/// How many directories are remembered.
+const WRITTEN_MAX: usize = 16;
 
 const DIRECTORY: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
@@ -28,6 +36,7 @@ impl Beneath {
         Ok(Self {
             root: rustix::fs::open(path, flags, Mode::empty())?,
             path: path.to_owned(),
+            written: Mutex::default(),
         })
     }
 
@@ -46,15 +55,50 @@ impl Beneath {
         self.walk(path, open_directory)
     }
 
-    /// Like [`Self::parent`], and makes the directories that are missing on the way.
-    pub(super) fn made_parent<'p>(&self, path: &'p FilePath) -> io::Result<(OwnedFd, &'p str)> {
-        self.walk(path, |at, name| match open_directory(at, name) {
+    /// Like [`Self::parent`], and makes the directories that are missing on the way. One that was opened lately and is
+    /// still there is given again.
+    pub(super) fn made_parent<'p>(
+        &self,
+        path: &'p FilePath,
+    ) -> io::Result<(Arc<OwnedFd>, &'p str)> {
+        let (above, name) = path
+            .as_str()
+            .rsplit_once('/')
+            .unwrap_or(("", path.as_str()));
+        let known = {
+            let written = self.written();
+            let found = written.iter().find(|(known, _)| known == above);
+            found.map(|(_, at)| Arc::clone(at))
+        };
+        if let Some(at) = known
+            && rustix::fs::fstat(&at)?.st_nlink > 0
+        {
+            return Ok((at, name));
+        }
+        let (at, _) = self.walk(path, |at, name| match open_directory(at, name) {
             Err(Errno::NOENT) => match rustix::fs::mkdirat(at, name, Mode::from_raw_mode(0o777)) {
                 Ok(()) | Err(Errno::EXIST) => open_directory(at, name),
                 Err(error) => Err(error),
             },
             found => found,
-        })
+        })?;
+        let at = Arc::new(at);
+        let mut written = self.written();
+        written.retain(|(known, _)| known != above);
+        if written.len() >= WRITTEN_MAX {
+            written.pop_front();
+        }
+        written.push_back((above.to_owned(), Arc::clone(&at)));
+        Ok((at, name))
+    }
+
+    /// Forgets the directories that were written into: the next ones are looked for by their paths.
+    pub(super) fn forget_written(&self) {
+        self.written().clear();
+    }
+
+    fn written(&self) -> MutexGuard<'_, VecDeque<(String, Arc<OwnedFd>)>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn walk<'p>(

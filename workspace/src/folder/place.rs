@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use futures::StreamExt;
@@ -10,15 +11,14 @@ use md5::{Digest, Md5};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags, Timespec, Timestamps};
 use rustix::io::Errno;
 use sha2::Sha256;
-use tokio::io::AsyncWriteExt;
 
 use super::write::State;
 use super::{Folder, blocking};
 use crate::azure::{FileMeta, Written};
 use crate::{ByteStream, Entry, Error, FilePath};
 
-/// A file up to this size is gathered and written in one go.
-const GATHERED_BYTES: u64 = 256 << 10;
+/// A file up to this size is gathered before anything is made, and made and written in one go.
+pub(super) const GATHERED_BYTES: u64 = 256 << 10;
 
 /// What became of an entry before any byte of it is written.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub(super) struct Place {
     folder: Folder,
     path: FilePath,
     meta: FileMeta,
-    at: OwnedFd,
+    at: Arc<OwnedFd>,
     name: String,
     /// The name until it is whole.
     part: String,
@@ -82,18 +82,22 @@ impl Place {
                 Ok(Begun::Staged(State::Present))
             }
             Entry::File => {
-                self.remove_part()?;
-                let flags = OFlags::WRONLY
-                    | OFlags::CREATE
-                    | OFlags::EXCL
-                    | OFlags::NOFOLLOW
-                    | OFlags::CLOEXEC;
-                let mode = Mode::from_raw_mode(0o600);
-                let file = rustix::fs::openat(&self.at, self.part.as_str(), flags, mode)
-                    .map_err(|error| self.failed("Writing", error))?;
+                let file = match self.create_part() {
+                    // Left behind by a crash.
+                    Err(Errno::EXIST) => self.remove_part().map(|()| self.create_part())?,
+                    created => created,
+                };
+                let file = file.map_err(|error| self.failed("Writing", error))?;
                 Ok(Begun::File(self, File::from(file)))
             }
         }
+    }
+
+    fn create_part(&self) -> rustix::io::Result<OwnedFd> {
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mode = Mode::from_raw_mode(0o600);
+        rustix::fs::openat(&self.at, self.part.as_str(), flags, mode)
     }
 
     fn directory(self) -> Result<State, Error> {
@@ -132,43 +136,35 @@ impl Place {
         Ok(State::Part(self))
     }
 
-    /// Writes the bytes. What is not whole stays under no name.
+    /// Writes the bytes as they come. What is not whole stays under no name.
     pub(super) async fn fill(self, file: File, content: ByteStream) -> Result<Self, Error> {
-        let filled = if self.meta.size <= GATHERED_BYTES {
-            self.gather(content).await.map(|bytes| (file, bytes))
-        } else {
-            self.write(tokio::fs::File::from_std(file), content)
-                .await
-                .map(|file| (file, Vec::new()))
-        };
-        blocking(move || {
-            let dressed = filled.and_then(|(mut file, bytes)| {
-                file.write_all(&bytes)
-                    .map_err(|error| self.failed("Writing", error))?;
-                self.dress(&OwnedFd::from(file))
-            });
-            match dressed {
-                Ok(()) => Ok(self),
-                Err(error) => {
-                    // The error that kept it from being whole is the one to tell.
-                    let _ = self.remove_part();
-                    Err(error)
-                }
-            }
-        })
-        .await
+        let written = self.write(file, content).await;
+        blocking(move || self.dressed(written)).await
     }
 
-    /// The bytes of a small file, which is then written in one go.
-    async fn gather(&self, mut content: ByteStream) -> Result<Vec<u8>, Error> {
-        let (mut bytes, mut check) = (Vec::new(), Check::new(self));
-        while let Some(piece) = content.next().await {
-            let piece = piece?;
-            check.take(&piece)?;
-            bytes.extend_from_slice(&piece);
+    /// The same with all of the bytes, or why they are not to be had. Blocks.
+    pub(super) fn fill_with(
+        self,
+        mut file: File,
+        bytes: Result<Vec<u8>, Error>,
+    ) -> Result<Self, Error> {
+        let written = bytes.and_then(|bytes| {
+            let written = file.write_all(&bytes);
+            written.map_err(|error| self.failed("Writing", error))?;
+            Ok(file)
+        });
+        self.dressed(written)
+    }
+
+    fn dressed(self, written: Result<File, Error>) -> Result<Self, Error> {
+        match written.and_then(|file| self.dress(&OwnedFd::from(file))) {
+            Ok(()) => Ok(self),
+            Err(error) => {
+                // The error that kept it from being whole is the one to tell.
+                let _ = self.remove_part();
+                Err(error)
+            }
         }
-        check.end()?;
-        Ok(bytes)
     }
 
     /// Brings its bytes to the disk. A link has none.
@@ -182,25 +178,19 @@ impl Place {
             .map_err(|error| self.failed("Writing", error))
     }
 
-    /// Writes a large file as its bytes come.
-    async fn write(
-        &self,
-        mut file: tokio::fs::File,
-        mut content: ByteStream,
-    ) -> Result<File, Error> {
-        let mut check = Check::new(self);
+    /// Writes a large file, a piece at a time.
+    async fn write(&self, mut file: File, mut content: ByteStream) -> Result<File, Error> {
+        let mut check = Check::new(&self.path, &self.meta);
         while let Some(piece) = content.next().await {
             let piece = piece?;
             check.take(&piece)?;
-            file.write_all(&piece)
-                .await
+            let writing = blocking(move || Ok(file.write_all(&piece).map(|()| file)));
+            file = writing
+                .await?
                 .map_err(|error| self.failed("Writing", error))?;
         }
         check.end()?;
-        file.flush()
-            .await
-            .map_err(|error| self.failed("Writing", error))?;
-        Ok(file.into_std().await)
+        Ok(file)
     }
 
     /// Sets times and permission bits. Bits that give the rights of this machine's owner to whoever runs the file are
@@ -287,25 +277,43 @@ impl Place {
     }
 }
 
+/// All bytes of a small file.
+pub(super) async fn gather(
+    path: &FilePath,
+    meta: &FileMeta,
+    mut content: ByteStream,
+) -> Result<Vec<u8>, Error> {
+    let (mut bytes, mut check) = (Vec::new(), Check::new(path, meta));
+    while let Some(piece) = content.next().await {
+        let piece = piece?;
+        check.take(&piece)?;
+        bytes.extend_from_slice(&piece);
+    }
+    check.end()?;
+    Ok(bytes)
+}
+
 /// Checks that the bytes are as many and the ones that were said.
 struct Check<'a> {
-    place: &'a Place,
+    path: &'a FilePath,
+    meta: &'a FileMeta,
     digest: Option<Md5>,
     total: u64,
 }
 
 impl<'a> Check<'a> {
-    fn new(place: &'a Place) -> Self {
+    fn new(path: &'a FilePath, meta: &'a FileMeta) -> Self {
         Self {
-            place,
-            digest: place.meta.content_md5.as_ref().map(|_| Md5::new()),
+            path,
+            meta,
+            digest: meta.content_md5.as_ref().map(|_| Md5::new()),
             total: 0,
         }
     }
 
     fn take(&mut self, piece: &[u8]) -> Result<(), Error> {
         self.total += piece.len() as u64;
-        let size = self.place.meta.size;
+        let size = self.meta.size;
         if self.total > size {
             return Err(self.damaged(format!("more than its {size} bytes came")));
         }
@@ -316,7 +324,7 @@ impl<'a> Check<'a> {
     }
 
     fn end(mut self) -> Result<(), Error> {
-        let (total, size) = (self.total, self.place.meta.size);
+        let (total, size) = (self.total, self.meta.size);
         if total != size {
             return Err(self.damaged(format!("{total} of its {size} bytes came")));
         }
@@ -324,7 +332,7 @@ impl<'a> Check<'a> {
             .digest
             .take()
             .map(|digest| base64::engine::general_purpose::STANDARD.encode(digest.finalize()));
-        if found != self.place.meta.content_md5 {
+        if found != self.meta.content_md5 {
             return Err(self.damaged("its Content-MD5 is another".to_owned()));
         }
         Ok(())
@@ -332,7 +340,7 @@ impl<'a> Check<'a> {
 
     fn damaged(&self, reason: String) -> Error {
         Error::Damaged {
-            path: self.place.path.to_string(),
+            path: self.path.to_string(),
             reason,
         }
     }

@@ -91,7 +91,9 @@ fn send(
 ) -> Result<(), Error> {
     let mut total = 0_u64;
     loop {
-        let mut piece = Vec::new();
+        let left = file.size.map_or(PIECE_BYTES as u64, |size| size - total);
+        let room = left.clamp(1, PIECE_BYTES as u64);
+        let mut piece = Vec::with_capacity(usize::try_from(room).unwrap_or(PIECE_BYTES));
         let read = io::Read::by_ref(&mut opened)
             .take(PIECE_BYTES as u64)
             .read_to_end(&mut piece)

@@ -391,3 +391,29 @@ async fn nothing_has_its_name_before_it_is_published() -> Outcome {
     assert_eq!(parts, 2);
     Ok(())
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn files_that_wait_for_their_names_keep_one_directory_open() -> Outcome {
+    let place = tempfile::tempdir()?;
+    let folder = Folder::create(place.path()).await?;
+    let mut staged = Vec::new();
+    for number in 0..100 {
+        let path = FilePath::new(format!("a/{number}"))?;
+        staged.push(folder.stage_file(&path, &meta("x"), stream_of("x")).await?);
+    }
+    let below = place.path().canonicalize()?.join("a");
+    let open = fs::read_dir("/proc/self/fd")?
+        .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
+        .filter(|target| *target == below)
+        .count();
+    assert_eq!(open, 1);
+    let published = folder.publish(staged).await?;
+    assert_eq!(published.len(), 100);
+    // One that was swapped for another meanwhile is not written into.
+    fs::rename(&below, place.path().join("moved"))?;
+    write(&folder, "a/new", "x").await?;
+    assert!(below.join("new").is_file());
+    assert_eq!(fs::read_dir(place.path().join("moved"))?.count(), 100);
+    Ok(())
+}

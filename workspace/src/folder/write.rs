@@ -4,10 +4,10 @@
 //! crash leaves that other name behind, and the next attempt takes it away. Bringing to the disk is the slow part, so it
 //! is done for many at once.
 
-use super::place::{Begun, Place};
+use super::place::{Begun, GATHERED_BYTES, Place, gather};
 use super::{Folder, blocking};
 use crate::azure::{FileMeta, Written};
-use crate::{ByteStream, Error, FilePath};
+use crate::{ByteStream, Entry, Error, FilePath};
 
 /// An entry that is written, but perhaps not under its name yet: [`Folder::publish`] does that.
 #[derive(Debug)]
@@ -47,6 +47,14 @@ impl Folder {
         content: ByteStream,
     ) -> Result<Staged, Error> {
         let (folder, path, meta) = (self.clone(), path.clone(), meta.clone());
+        if meta.entry == Entry::File && meta.size <= GATHERED_BYTES {
+            let bytes = gather(&path, &meta, content).await;
+            let staging = move || match Place::prepare(folder, path, meta)?.begin()? {
+                Begun::Staged(state) => Ok(Staged(state)),
+                Begun::File(place, file) => Ok(Staged(State::Part(place.fill_with(file, bytes)?))),
+            };
+            return blocking(staging).await;
+        }
         let begun = blocking(move || Place::prepare(folder, path, meta)?.begin()).await?;
         match begun {
             Begun::Staged(state) => Ok(Staged(state)),
@@ -59,6 +67,7 @@ impl Folder {
     pub async fn publish(&self, staged: Vec<Staged>) -> Result<Vec<Result<Written, Error>>, Error> {
         let folder = self.clone();
         blocking(move || {
+            folder.beneath.forget_written();
             let is_part = |staged: &&Staged| matches!(staged.0, State::Part(_));
             match staged.iter().filter(is_part).count() {
                 0 => {}
