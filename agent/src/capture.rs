@@ -142,7 +142,7 @@ async fn begin<'a>(
         named: AtomicBool::new(false),
         reading: OnceLock::new(),
         touched: AtomicBool::new(false),
-        laying: tokio::sync::Mutex::new(()),
+        laying: tokio::sync::RwLock::new(()),
         questions: Semaphore::new(ITEMS_AT_ONCE),
     })
 }

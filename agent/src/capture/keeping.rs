@@ -56,7 +56,7 @@ impl Run<'_> {
     /// Writes the lines of items whose files are partly read, so that the next run need not read those again.
     async fn lay_down_so_far(&self) -> Result<(), Error> {
         for (staged, id) in self.staging.fresh().await? {
-            let alone = self.laying.lock().await;
+            let alone = self.laying.write().await;
             match self.staging.head::<Head>(staged).await? {
                 Some(mut kept) if kept.open > 0 => {
                     kept.head.line.settled = false;

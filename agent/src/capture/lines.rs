@@ -84,7 +84,7 @@ impl Run<'_> {
 
     /// Finishes an item whose files are all read.
     pub(super) async fn finish_item(&self, staged: StagedItem, id: &ItemId) -> Result<(), Error> {
-        let _alone = self.laying.lock().await;
+        let _with_others = self.laying.read().await;
         let taken = self.staging.take::<Head>(staged, ENTRIES_AT_ONCE).await?;
         let Some((kept, entries)) = taken else {
             return Ok(());

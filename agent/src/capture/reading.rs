@@ -7,17 +7,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use archive_format::{Content, FileError, Lifetime};
 use futures::{Stream, StreamExt, stream};
-use workspace::{Error as SourceError, SourceFile};
+use tokio::sync::Semaphore;
+use workspace::{Error as SourceError, Location, SourceFile};
 
 use super::lines::Head;
 use super::observer::Event;
-use super::run::{FILES_AT_ONCE, Run, outcome_of};
+use super::run::{FILES_AT_ONCE, Run, SMALL_FILES_AT_ONCE, outcome_of};
 use super::staging::{Place, StagedFile};
 use super::tally::Outcome;
 use super::{Error, entry, reason};
 
 /// How often a file is read before it is a gap.
 const TRIES: u32 = 3;
+/// Up to this length a file of this machine is small.
+const SMALL_BYTES: u64 = 64 << 10;
 /// How many files to read are taken from the temporary database at once.
 const BATCH: u32 = 256;
 
@@ -29,8 +32,14 @@ impl Run<'_> {
     pub(super) async fn read_files(&self) -> Result<(), Error> {
         self.observer.event(&Event::Reading);
         let files = self.files_to_read();
-        self.drive(files, FILES_AT_ONCE, |file| async move {
-            self.read_file(file?).await
+        let turns = Semaphore::new(FILES_AT_ONCE);
+        self.drive(files, SMALL_FILES_AT_ONCE, |file| async {
+            let file = file?;
+            let _turn = match is_small(&file.file) {
+                true => None,
+                false => turns.acquire().await.ok(),
+            };
+            self.read_file(file).await
         })
         .await
     }
@@ -184,6 +193,12 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a file lies on this machine and is read in no time: no connection is taken up by it, and little memory.
+fn is_small(file: &SourceFile) -> bool {
+    let lies_here = matches!(file.location, Location::Local(_));
+    lies_here && file.size.is_some_and(|size| size <= SMALL_BYTES)
 }
 
 /// The stored bytes must be as many as the listing said.

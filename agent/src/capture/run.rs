@@ -31,6 +31,9 @@ use crate::shutdown::Shutdown;
 pub(super) const ITEMS_AT_ONCE: usize = 16;
 /// How many files are read at once. A piece of a stream has at most 4 MiB, so that this bounds the bytes in flight.
 pub(super) const FILES_AT_ONCE: usize = 8;
+/// How many files of this machine are read at once where they are small: that is over so soon that handing them from
+/// thread to thread takes longest, which many at once share.
+pub(super) const SMALL_FILES_AT_ONCE: usize = 64;
 
 /// What stands for an item's name where a gap is about a whole kind.
 const WHOLE_KIND: &str = "*";
@@ -64,8 +67,9 @@ pub(super) struct Run<'a> {
     pub(super) reading: OnceLock<Reading>,
     /// Whether anything new was written since the last commit.
     pub(super) touched: AtomicBool,
-    /// Held while the lines of an item whose files are read are written.
-    pub(super) laying: tokio::sync::Mutex<()>,
+    /// Held for reading while an item is finished, for writing while the lines of one are written whose files are not all
+    /// read: what was read so far must not come after the whole.
+    pub(super) laying: tokio::sync::RwLock<()>,
     /// Bounds the questions about items, children of items included.
     pub(super) questions: Semaphore,
 }

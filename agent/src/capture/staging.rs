@@ -3,9 +3,7 @@
 //!
 //! It holds names, sizes, places and states, never a document and never a secret, and vanishes with the run.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
-use archive_format::FileEntry;
+use archive_format::{Database, FileEntry};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use serde::Serialize;
@@ -21,7 +19,7 @@ mod targets;
 
 /// The temporary database.
 #[derive(Clone, Debug)]
-pub(super) struct Staging(Arc<Mutex<Connection>>);
+pub(super) struct Staging(Database);
 
 /// An item whose files are not all read yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -127,14 +125,16 @@ const SCHEMA: &str = "
 impl Staging {
     /// Makes an empty one. Its file, where it needs one, has no name and vanishes when it is closed.
     pub(super) async fn new() -> Result<Self, Error> {
-        blocking(|| {
+        let opening = tokio::task::spawn_blocking(|| {
             let connection = Connection::open("")?;
             connection.execute_batch(SCHEMA)?;
             // Else each new value of a parameter plans a statement anew that a partial index could serve.
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-            Ok(Self(Arc::new(Mutex::new(connection))))
-        })
-        .await
+            Ok(connection)
+        });
+        let opened = opening.await.map_err(|_| Error::Worker)?;
+        let connection = opened.map_err(|source| Error::Staging { source })?;
+        Ok(Self(Database::new(connection)))
     }
 
     async fn with<T, F>(&self, act: F) -> Result<T, Error>
@@ -142,25 +142,14 @@ impl Staging {
         T: Send + 'static,
         F: FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        let shared = Arc::clone(&self.0);
-        blocking(move || {
-            // After a panic in another act the run ends, and the database with it.
-            let mut connection = shared.lock().unwrap_or_else(PoisonError::into_inner);
-            act(&mut connection)
-        })
-        .await
+        self.0.call("remember", act).await.map_err(failed)
     }
 }
 
-/// Runs database work where it may block.
-async fn blocking<T, F>(act: F) -> Result<T, Error>
-where
-    T: Send + 'static,
-    F: FnOnce() -> rusqlite::Result<T> + Send + 'static,
-{
-    match tokio::task::spawn_blocking(act).await {
-        Ok(done) => done.map_err(|source| Error::Staging { source }),
-        Err(_) => Err(Error::Worker),
+fn failed(error: archive_format::Error) -> Error {
+    match error {
+        archive_format::Error::Catalogue { source, .. } => Error::Staging { source },
+        _ => Error::Worker,
     }
 }
 
