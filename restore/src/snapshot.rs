@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use archive_format::{FileEntry, Item, Lack, Line, SecretEntry};
 use bytes::{Bytes, BytesMut};
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream, Stream};
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -171,19 +171,24 @@ impl Source {
 
     /// One item with its documents; `None` where the snapshot does not have it.
     pub(crate) async fn load(&self, id: &ItemId) -> Result<Option<Loaded>, Error> {
-        let Some(mut item) = self.origin.item(id).await? else {
-            return Ok(None);
-        };
+        match self.origin.item(id).await? {
+            Some(item) => self.load_from(id, item).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The same where all lines of the item are at hand.
+    pub(crate) async fn load_from(&self, id: &ItemId, mut item: Item) -> Result<Loaded, Error> {
         self.leave_out_lost(id, &mut item).await?;
         let arm = self.text(id, &item, Form::Arm).await?;
         let record = self.text(id, &item, Form::RunHistory).await?;
-        Ok(Some(Loaded {
+        Ok(Loaded {
             id: id.clone(),
             item,
             arm,
             record,
             tables: BTreeMap::new(),
-        }))
+        })
     }
 
     /// Reads those files of an item that hold addresses of data. What is lost is passed over here: whoever writes the file
@@ -307,6 +312,27 @@ impl Source {
     ) -> Result<secrecy::SecretSlice<u8>, Error> {
         self.origin.secret(id, entry).await
     }
+}
+
+/// The items that sorted lines make together.
+pub(crate) fn items(
+    lines: impl Stream<Item = Result<Line, Error>> + Send + 'static,
+) -> BoxStream<'static, Result<Item, Error>> {
+    let state = (lines.fuse().boxed(), None::<Item>);
+    stream::try_unfold(state, |(mut lines, mut open)| async move {
+        while let Some(line) = lines.try_next().await? {
+            match &mut open {
+                Some(item) if item.key.same_item(&line.key()) => item.append(line),
+                _ => {
+                    if let Some(whole) = open.replace(Item::from_line(line)) {
+                        return Ok(Some((whole, (lines, open))));
+                    }
+                }
+            }
+        }
+        Ok(open.map(|last| (last, (lines, None))))
+    })
+    .boxed()
 }
 
 /// The name of the item that a line is about.

@@ -4,6 +4,7 @@
 
 use archive_format::FileEntry;
 use futures::{StreamExt, stream};
+use tokio::sync::Semaphore;
 use workspace::azure::Written;
 use workspace::folder::{Folder, Staged};
 use workspace::{FilePath, Workspace};
@@ -20,10 +21,18 @@ use crate::{Error, Event, Plan, Step};
 
 /// Steps of a batch, at most.
 const BATCH_STEPS: usize = 512;
+/// A batch ends with the step that comes to so many directories: each stays open until its files have their names, and
+/// two batches are under way.
+const BATCH_FOLDERS: usize = 128;
 /// A batch ends with the step that reaches this many bytes.
 const BATCH_BYTES: u64 = 64 << 20;
-/// Files that are written at once.
-const FILES_AT_ONCE: usize = 4;
+/// Files that are written at once. Of a small one most of the time goes into handing it from thread to thread, which
+/// many at once share.
+const FILES_AT_ONCE: usize = 32;
+/// Those of them that are large: each holds some chunks in memory.
+const LARGE_AT_ONCE: usize = 4;
+/// A file of more bytes is large.
+const SMALL_BYTES: u64 = 256 << 10;
 
 /// Writes the files, batch by batch.
 pub(super) async fn apply_folder(
@@ -75,13 +84,19 @@ struct Batch<'a> {
 }
 
 fn batch_length(steps: &[&Step]) -> usize {
-    let mut bytes = 0_u64;
-    let within = |step: &&&Step| {
-        let room = bytes < BATCH_BYTES;
+    let (mut bytes, mut folders, mut length) = (0_u64, 0, 0);
+    let mut last = None;
+    for step in steps.iter().take(BATCH_STEPS) {
+        if bytes >= BATCH_BYTES || folders >= BATCH_FOLDERS {
+            break;
+        }
         bytes = bytes.saturating_add(step.bytes);
-        room
-    };
-    steps.iter().take(BATCH_STEPS).take_while(within).count()
+        let folder = step.target.name.rsplit_once('/').map(|(folder, _)| folder);
+        folders += usize::from(last != Some(folder));
+        last = Some(folder);
+        length += 1;
+    }
+    length
 }
 
 /// Notes the steps of a batch and writes their files beside their names; none where there are no steps.
@@ -98,13 +113,21 @@ async fn write_batch<'a>(
     let intended: Vec<(&Step, Noted)> = steps.iter().map(|step| (*step, Noted::Intended)).collect();
     let (journal, clock) = (session.journal, session.clock);
     journal.note(&plan.plan, &intended, clock.now()).await?;
+    let turns = Semaphore::new(LARGE_AT_ONCE);
     let staging = steps.iter().map(|step| {
         session.observer.event(Event::Step {
             step: step.step,
             action: step.action,
             item: step.item.clone(),
         });
-        stage(source, folder, step)
+        let turns = &turns;
+        async move {
+            let _turn = match step.bytes > SMALL_BYTES {
+                true => turns.acquire().await.ok(),
+                false => None,
+            };
+            stage(source, folder, step).await
+        }
     });
     let staged: Vec<Result<(FileEntry, Staged), Trouble>> = stream::iter(staging)
         .buffered(FILES_AT_ONCE)
@@ -226,5 +249,43 @@ fn conclude<'a>(
             tally.states.insert(step.step, Err(reason.clone()));
             Ok(Some((step, Noted::Failed(reason))))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use workspace::ItemId;
+
+    use super::{BATCH_FOLDERS, BATCH_STEPS, batch_length};
+    use crate::{Action, Step, Work};
+
+    fn step(name: String) -> Step {
+        let item = ItemId::new("files", name);
+        Step {
+            step: 1,
+            target: item.clone(),
+            item,
+            action: Action::Upload,
+            work: Work::Files,
+            reason: String::new(),
+            needs: Vec::new(),
+            after: Vec::new(),
+            overwrite: false,
+            files: 1,
+            bytes: 1,
+        }
+    }
+
+    fn length(names: impl Iterator<Item = String>) -> usize {
+        let steps: Vec<Step> = names.map(step).collect();
+        batch_length(&steps.iter().collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_batch_comes_to_no_more_directories_than_may_be_open() {
+        let of_one = (0..2000).map(|number| format!("logs/{number}"));
+        assert_eq!(length(of_one), BATCH_STEPS);
+        let of_many = (0..2000).map(|number| format!("models/{}/{number}", number / 2));
+        assert_eq!(length(of_many), 2 * BATCH_FOLDERS - 1);
     }
 }

@@ -2,7 +2,7 @@
 //! workspace.
 
 use archive_format::Item;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use workspace::folder::Folder;
 use workspace::kind::Restore;
 use workspace::{Entry, FilePath, ItemId, Kind, Selection, Verdict as Selected, Workspace};
@@ -13,8 +13,11 @@ use super::{Plan, Request};
 use crate::files::{Standing, standing};
 use crate::lost;
 use crate::origin::Origin;
-use crate::snapshot::{Source, id_of};
+use crate::snapshot::{Source, id_of, items};
 use crate::{Action, Error, Event, Loss, Observer, Step, Work};
+
+/// Items that are looked at at once, on both sides.
+const ITEMS_AT_ONCE: usize = 32;
 
 /// The kind of a folder's entries.
 const FILES: &str = "files";
@@ -37,21 +40,22 @@ pub(super) async fn plan_folder(
         source: source.identity().clone(),
         ..empty(source.id(), folder.identity().clone(), request)
     };
-    let mut lines = source.lines();
-    while let Some(line) = lines.try_next().await? {
-        let id = id_of(&line);
-        if line.part != 0 || selection.matches_item(&id, &()) == Selected::No {
-            continue;
-        }
-        let Some(loaded) = source.load(&id).await? else {
-            continue;
-        };
-        step(&mut plan, folder, &id, &loaded.item, request).await?;
+    let selected = source.lines().try_filter(move |line| {
+        let left_out = selection.matches_item(&id_of(line), &()) == Selected::No;
+        std::future::ready(!left_out)
+    });
+    let mut judged = items(selected)
+        .map_ok(|item| judge(&source, folder, item, request))
+        .try_buffered(ITEMS_AT_ONCE)
+        .boxed();
+    while let Some((id, item, verdict)) = judged.try_next().await? {
+        step(&mut plan, &id, &item, verdict);
         observer.event(Event::Planning {
             done: plan.steps.len() as u64,
             total: 0,
         });
     }
+    drop(judged);
     plan.estimate = estimate(&plan.steps);
     plan.losses.extend(origin.left());
     plan.losses
@@ -59,15 +63,21 @@ pub(super) async fn plan_folder(
     Ok(plan)
 }
 
-async fn step(
-    plan: &mut Plan,
+/// Compares an item with what the folder has.
+async fn judge(
+    source: &Source,
     folder: &Folder,
-    id: &ItemId,
-    item: &Item,
+    item: Item,
     request: &Request,
-) -> Result<(), Error> {
+) -> Result<(ItemId, Item, Verdict), Error> {
+    let id = ItemId {
+        kind: item.key.kind.clone(),
+        name: item.key.name.clone(),
+        version: item.key.version.clone(),
+    };
+    let item = source.load_from(&id, item).await?.item;
     let kind = Kind::find(&id.kind).filter(|kind| kind.restore == Restore::Files);
-    let target = path_in_folder(id);
+    let target = path_in_folder(&id);
     let verdict = match (kind, item.files.first()) {
         (None, _) => Verdict::nothing(
             Action::Impossible,
@@ -83,6 +93,10 @@ async fn step(
             decide_file(&found, whole, request.options.on_conflict)
         }
     };
+    Ok((id, item, verdict))
+}
+
+fn step(plan: &mut Plan, id: &ItemId, item: &Item, verdict: Verdict) {
     if verdict.action == Action::Impossible {
         plan.losses.push(Loss::new(
             id,
@@ -106,7 +120,7 @@ async fn step(
         } else {
             Work::Nothing
         },
-        target,
+        target: path_in_folder(id),
         reason: verdict.reason,
         needs: Vec::new(),
         after: Vec::new(),
@@ -114,7 +128,6 @@ async fn step(
         files: verdict.amount.files,
         bytes: verdict.amount.bytes,
     });
-    Ok(())
 }
 
 async fn found(
