@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks the unit with systemd's own tools: that it is understood whole, and that its sandbox is as tight as it was.
+# Checks the units with systemd's own tools: that they are understood whole, and that their sandbox is as tight as it was.
 # Usage: bash systemd/check.sh [PROGRAM]   PROGRAM stands in for /usr/bin/mlark, which need not be installed.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -10,17 +10,23 @@ command -v systemd-analyze >/dev/null || { echo "systemd-analyze is missing: apt
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-sed "s|/usr/bin/mlark|$program|" mlark.service >"$work/mlark.service"
+units=(mlark.service mlark-backup.service mlark-backup.timer mlark-failed@.service)
+for unit in "${units[@]}"; do sed "s|/usr/bin/mlark|$program|" "$unit" >"$work/$unit"; done
+mv "$work/mlark-failed@.service" "$work/mlark-failed@mlark.service" # a template is verified as one of its instances
 
-# `verify` also warns with exit code 0, so any word from it is a failure.
-said=$(systemd-analyze verify "$work/mlark.service" 2>&1) || { echo "$said" >&2; exit 1; }
-[ -z "$said" ] || { echo "$said" >&2; exit 1; }
+for unit in "$work"/*; do
+  # `verify` also warns with exit code 0, so any word from it is a failure.
+  said=$(systemd-analyze verify "$unit" 2>&1) || { echo "$said" >&2; exit 1; }
+  [ -z "$said" ] || { echo "$said" >&2; exit 1; }
+done
 
-systemd-analyze security --offline=true --threshold="$exposure_max" --no-pager "$work/mlark.service" | tail -n 1
+for unit in mlark.service mlark-backup.service; do
+  systemd-analyze security --offline=true --threshold="$exposure_max" --no-pager "$work/$unit" | tail -n 1
+done
 
 # Every setting has its reason in README.md.
 missing=0
 while IFS= read -r key; do
   grep -q "\`$key" README.md || { echo "README.md says nothing of $key" >&2; missing=1; }
-done < <(grep -E '^(# )?[A-Z][A-Za-z]+=' mlark.service | sed -E 's/^# //; s/=.*//' | sort -u)
+done < <(grep -hE '^(# )?[A-Z][A-Za-z]+=' "${units[@]}" | sed -E 's/^# //; s/=.*//' | sort -u)
 exit "$missing"

@@ -2,6 +2,7 @@
 //! `mlark backup` and the daemon run it. It prints nothing.
 
 use archive_format::{Repository, RunId, RunOutcome};
+use jiff::Timestamp;
 use workspace::Selection;
 use workspace::azure::Observer as Wire;
 
@@ -40,11 +41,12 @@ pub async fn back_up(
     let policy = policy(session, entry, wishes)?;
     let cache = session.repository_cache(repository)?;
     let _lock = WorkspaceLock::take(&cache, &entry.name)?;
+    let started = session.context.clock.now();
     let source = match Source::open(session, entry, wire).await {
         Ok(source) => source,
         Err(failure) => {
             if !wishes.dry_run {
-                note_failed(session, repository, &entry.name, &failure).await;
+                note_failed(session, repository, &entry.name, started, &failure).await;
             }
             return Err(failure);
         }
@@ -69,13 +71,14 @@ async fn note_failed(
     session: &Session,
     repository: &Repository,
     workspace: &str,
+    started: Timestamp,
     failure: &Failure,
 ) {
     let now = session.context.clock.now();
-    let Ok(run) = RunId::new(now) else { return };
+    let Ok(run) = RunId::new(started) else { return };
     let catalogue = repository.catalogue();
     let outcome = RunOutcome::Failed(failure.sentence());
-    let noted = match catalogue.run_began(run, workspace, now).await {
+    let noted = match catalogue.run_began(run, workspace, started).await {
         Ok(()) => catalogue.run_ended(run, now, outcome).await,
         Err(error) => Err(error),
     };

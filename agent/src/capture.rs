@@ -80,7 +80,7 @@ pub async fn back_up(
     run.release().await;
     let outcome = match &ended {
         Ok((_, Some(record))) => RunOutcome::Snapshot(record.id, record.outcome),
-        Ok((_, None)) => RunOutcome::Failed("It was stopped before anything was saved".to_owned()),
+        Ok((_, None)) => RunOutcome::Failed(STOPPED_EARLY.to_owned()),
         Err(error) => RunOutcome::Failed(reason::words(error)),
     };
     let kept = catalogue.run_ended(id, run.now(), outcome).await;
@@ -93,6 +93,9 @@ pub async fn back_up(
     }
     Ok(report)
 }
+
+/// Why a run failed that was stopped before anything was saved; the catalogue has it in these words.
+pub const STOPPED_EARLY: &str = "It was stopped before anything was saved";
 
 /// Opens what a run needs: the snapshots before, the temporary database, the writer.
 async fn begin<'a>(

@@ -16,6 +16,7 @@ pub mod gaps;
 pub mod init;
 pub mod key;
 pub mod ls;
+pub mod man;
 pub mod prune;
 pub mod restore;
 pub mod show;
@@ -79,6 +80,8 @@ pub enum Command {
     Config(config::Args),
     /// Prints a completion script for a shell
     Completions(completions::Args),
+    /// Prints the manual page, or writes those of all commands
+    Man(man::Args),
 }
 
 /// Does it. What a command keeps while it waits lies on the heap, so that none of them pays for the largest.
@@ -112,5 +115,6 @@ fn begin<'a>(command: &'a Command, session: &'a Session) -> Work<'a> {
         Command::Doctor(args) => Box::pin(doctor::run(args, session)),
         Command::Config(args) => Box::pin(ready(config::run(args, session))),
         Command::Completions(args) => Box::pin(ready(Ok(completions::run(args, session)))),
+        Command::Man(args) => Box::pin(ready(man::run(args, session))),
     }
 }

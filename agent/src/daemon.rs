@@ -134,14 +134,14 @@ impl Daemon {
             };
             let runs = repository
                 .catalogue()
-                .runs(Some(name), 1)
+                .runs(Some(name), LastRun::LOOKED_AT)
                 .await
                 .map_err(|error| Failure::of_archive(&error))?;
             let jitter = session.config.daemon.jitter;
             let delay = jitter.map_or(Duration::ZERO, |jitter| {
                 agenda::delay(name, jitter.duration())
             });
-            agenda.add(name, schedule, delay, runs.first().map(LastRun::of), now);
+            agenda.add(name, schedule, delay, LastRun::of(&runs), now);
             if self.running.contains(name) {
                 agenda.runs(name);
             }

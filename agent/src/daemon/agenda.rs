@@ -9,10 +9,14 @@ use archive_format::{Outcome, Run, RunOutcome};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+use crate::capture::STOPPED_EARLY;
 use crate::config::value::Schedule;
 
 /// More missed runs of one workspace than this are not counted one by one.
 const MISSED_MAX: u64 = 10_000;
+
+/// After so many killed runs in a row the next one is still begun at once.
+const KILLED_MAX: u32 = 3;
 
 /// A clock that went back by less than this was only set right.
 const STEP_BACK: Duration = Duration::from_secs(60);
@@ -27,12 +31,26 @@ pub struct LastRun {
 }
 
 impl LastRun {
-    /// From the catalogue. A killed run (without an end) waits for its schedule: whatever killed it could do so again.
-    pub fn of(run: &Run) -> Self {
-        Self {
+    /// How many runs of the catalogue `of` looks at.
+    pub const LOOKED_AT: u32 = KILLED_MAX + 1;
+
+    /// From the runs of the catalogue, newest first. One that was killed (it has no end) is gone on with like one that was
+    /// stopped; but where several in a row were killed the next waits for its schedule, since whatever killed them could be
+    /// the runs themselves.
+    pub fn of(runs: &[Run]) -> Option<Self> {
+        let run = runs.first()?;
+        let unfinished = match &run.outcome {
+            Some(RunOutcome::Snapshot(_, outcome)) => *outcome == Outcome::Partial,
+            Some(RunOutcome::Failed(why)) => why == STOPPED_EARLY,
+            None => {
+                let killed = runs.iter().take_while(|run| run.outcome.is_none());
+                killed.count() <= KILLED_MAX as usize
+            }
+        };
+        Some(Self {
             started: run.started,
-            unfinished: matches!(run.outcome, Some(RunOutcome::Snapshot(_, Outcome::Partial))),
-        }
+            unfinished,
+        })
     }
 }
 

@@ -189,3 +189,25 @@ fn no_more_begin_than_may_and_the_longest_overdue_first() {
     assert_eq!(names(agenda.due(now, 2)), ["latest"]);
     assert_eq!(names(agenda.due(now, 2)), Vec::<String>::new());
 }
+
+#[test]
+fn runs_that_were_killed_are_gone_on_with_but_not_for_ever() {
+    let run = |outcome| Run {
+        id: archive_format::RunId::new(at("2026-11-23T02:00:00Z")).unwrap(),
+        workspace: "prod".to_owned(),
+        started: at("2026-11-23T02:00:00Z"),
+        finished: None,
+        outcome,
+    };
+    let failed = |why: &str| run(Some(RunOutcome::Failed(why.to_owned())));
+    let unfinished = |runs: &[Run]| LastRun::of(runs).unwrap().unfinished;
+    assert_eq!(LastRun::of(&[]), None);
+    for killed in 1..=3 {
+        let mut runs = vec![run(None); killed];
+        runs.push(failed("x"));
+        assert!(unfinished(&runs), "{killed}");
+    }
+    assert!(!unfinished(&vec![run(None); 4]));
+    assert!(unfinished(&[failed(STOPPED_EARLY)]));
+    assert!(!unfinished(&[failed("the workspace is gone"), run(None)]));
+}
