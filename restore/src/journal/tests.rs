@@ -192,7 +192,7 @@ async fn what_was_made_under_another_version_is_found_by_either_name() {
             "{pattern}"
         );
     }
-    for pattern in ["models", "models/m:2", "othe", "1", "7"] {
+    for pattern in ["models", "models/m:2", "oth", "1", "7"] {
         assert_eq!(journal.renamed_of(pattern).await.unwrap(), [], "{pattern}");
     }
     journal
