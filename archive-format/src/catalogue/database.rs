@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use crate::Error;
@@ -180,7 +180,7 @@ pub(crate) fn open_file(path: &Path) -> rusqlite::Result<Connection> {
             tracing::debug!(path = %path.display(), %error, "the database file cannot be made");
         }
     }
-    let connection = Connection::open_with_flags(
+    let mut connection = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
@@ -189,6 +189,9 @@ pub(crate) fn open_file(path: &Path) -> rusqlite::Result<Connection> {
     // A plan made once holds: otherwise a statement is planned anew whenever another value is bound to it.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.busy_timeout(std::time::Duration::from_secs(30))?;
+    // Several runs write one catalogue. A transaction that reads first and then writes would be refused at once, without
+    // any waiting, where another one wrote in between (SQLITE_BUSY_SNAPSHOT); so each takes its turn when it begins.
+    connection.set_transaction_behavior(TransactionBehavior::Immediate);
     connection.execute_batch(
         "PRAGMA cache_size = -4096; PRAGMA temp_store = FILE; PRAGMA foreign_keys = OFF;",
     )?;
@@ -225,6 +228,32 @@ mod tests {
             let wanted: Vec<i64> = (1..100).chain([0]).collect();
             assert_eq!(rows, wanted);
         }
+    }
+
+    #[test]
+    fn a_transaction_that_reads_before_it_writes_is_not_overtaken() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalogue.sqlite");
+        let mut one = super::open_file(&path).unwrap();
+        one.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE n (n)")
+            .unwrap();
+        let transaction = one.transaction().unwrap();
+        let count = |connection: &Connection| -> i64 {
+            let count = connection.query_row("SELECT count(*) FROM n", [], |row| row.get(0));
+            count.unwrap()
+        };
+        assert_eq!(count(&transaction), 0);
+        let other = std::thread::spawn(move || {
+            let mut other = super::open_file(&path).unwrap();
+            let transaction = other.transaction().unwrap();
+            let seen = count(&transaction);
+            transaction.execute("INSERT INTO n VALUES (2)", []).unwrap();
+            transaction.commit().unwrap();
+            seen
+        });
+        transaction.execute("INSERT INTO n VALUES (1)", []).unwrap();
+        transaction.commit().unwrap();
+        assert_eq!(other.join().unwrap(), 1, "it waited");
     }
 
     #[tokio::test]

@@ -114,8 +114,14 @@ pub(crate) fn prepare(connection: &mut Connection) -> Result<(), Unusable> {
     }
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
+    if version == STEPS.len() {
+        return Ok(());
+    }
     let transaction = connection.transaction()?;
-    for step in &STEPS[version..] {
+    // Somebody else may have done it while this waited for its turn.
+    let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let done = usize::try_from(version).unwrap_or(usize::MAX);
+    for step in STEPS.iter().skip(done) {
         transaction.execute_batch(step)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;

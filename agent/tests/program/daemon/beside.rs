@@ -52,7 +52,7 @@ async fn workspaces_run_side_by_side_each_once_a_night() {
                 .map(|night| (format!("w{number}"), night.to_owned()))
         })
         .collect();
-    assert_eq!(rows(home.path()), wanted);
+    assert_eq!(rows(home.path()), wanted, "{}", ran.err);
     assert!(!ran.err.contains("missed"), "{}", ran.err);
 }
 
