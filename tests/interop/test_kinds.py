@@ -17,7 +17,7 @@ ALL = ("--include", "compute,deployments,secrets")
 # What only the service says of an item, by the SDK's names: when and by whom it was made, where it answers, and whether it
 # is still coming. A schedule comes back disabled, which the plan says.
 SERVICES_OWN = {
-    "creation_context", "system_data", "provisioning_state", "provisioning_status", "scoring_uri", "openapi_uri", "is_enabled",
+    "creation_context", "system_data", "provisioning_state", "provisioningState", "provisioning_status", "scoring_uri", "openapi_uri", "is_enabled",
     "created_on", "modified_on", "provisioning_errors", "principal_id", "isEnabled", "createdAt", "lastModifiedAt", "createdBy", "lastModifiedBy",
 }
 
