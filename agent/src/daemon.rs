@@ -19,7 +19,6 @@ use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
-use crate::clock::sleep_until;
 use crate::command::check::last::LastCheck;
 use crate::command::status::healths;
 use crate::config::{self, read};
@@ -259,8 +258,7 @@ impl Daemon {
 
     /// Waits for the next run, but not long: the clock may be set meanwhile.
     fn pause(&self) -> impl Future<Output = ()> + use<> {
-        let clock = self.session.context.clock.clone();
-        let now = clock.now();
+        let now = self.session.context.clock.now();
         let at_once = usize::from(self.session.config.daemon.at_once.get());
         let next = self.agenda.next().map(|(moment, _)| moment);
         let latest = now + LOOK_EVERY;
@@ -268,7 +266,9 @@ impl Daemon {
             Some(next) if self.running.len() < at_once => next.min(latest),
             _ => latest,
         };
-        async move { sleep_until(&clock, moment).await }
+        // By the timer and not by the clock, which may go back while this waits.
+        let left = Duration::try_from(moment.duration_since(now)).unwrap_or_default();
+        tokio::time::sleep(left.min(LOOK_EVERY))
     }
 
     /// Looks for workspaces that came to fit a pattern, once in a while.

@@ -2,5 +2,5 @@
 
 pub(crate) mod manifest;
 mod secrets;
-mod storm;
+pub(crate) mod storm;
 mod wire;

@@ -7,6 +7,7 @@
 )]
 
 mod backup;
+mod daemon;
 mod faults;
 mod identities;
 mod ignored;

@@ -25,7 +25,7 @@ const SEEDS: u64 = 100;
 const LAG: u64 = 100_000;
 
 /// The mix of one seed: each sort of fault somewhere, one request in five struck. What times there are vary with the seed.
-pub(super) fn mix(seed: u64) -> Vec<Rule> {
+pub(crate) fn mix(seed: u64) -> Vec<Rule> {
     let wait = 1 + seed * 7 % 60;
     let skew = i64::try_from(seed * 37 % 1_700).unwrap() - 850;
     let shares = [
