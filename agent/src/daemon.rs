@@ -111,6 +111,13 @@ impl Daemon {
         daemon.agenda = daemon
             .plan(&daemon.session, &daemon.roster, &repository)
             .await?;
+        // Later on what runs say of themselves counts: one that failed leaves no snapshot.
+        let history = repository.history().await;
+        for record in history.map_err(|error| Failure::of_archive(&error))? {
+            daemon
+                .metrics
+                .outcome(&record.workspace, record.outcome.as_str());
+        }
         daemon.remember(&repository).await?;
         if daemon.agenda.is_empty() {
             daemon.session.ui.warn("No workspace has a schedule, so nothing will run; add `schedule` to a [[workspace]]");

@@ -252,4 +252,4 @@ fn advice(health: &Health) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -94,14 +94,14 @@ type Series = BTreeMap<String, f64>;
 pub struct Metrics(Arc<Mutex<BTreeMap<&'static str, Series>>>);
 
 impl Metrics {
-    /// Takes what the repository knows of a workspace's newest snapshot: what a restart must not forget.
+    /// Takes what the repository knows of a workspace's newest snapshot: what a restart must not forget. How the last run
+    /// ended is not in it.
     pub fn remember(&self, record: &SnapshotRecord) {
         let workspace = record.workspace.as_str();
         if record.outcome == Outcome::Complete {
             let moment = record.finished.as_second() as f64;
             self.set(&LAST_SUCCESS, &[("workspace", workspace)], moment);
         }
-        self.outcome(workspace, record.outcome.as_str());
         for (kind, counts) in &record.items {
             for (result, count) in [
                 ("saved", counts.saved),
@@ -248,6 +248,7 @@ fn escaped(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::health::tests::snapshot;
 
     #[test]
     fn counters_add_up_and_gauges_hold_the_last_value() {
@@ -268,6 +269,16 @@ mod tests {
             text.contains("outcome=\"complete\"} 0\n") && text.contains("outcome=\"failed\"} 1\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_run_that_failed_is_not_hidden_by_the_newest_snapshot() {
+        let metrics = Metrics::default();
+        metrics.outcome("prod", "failed");
+        metrics.remember(&snapshot("2026-11-23T02:00:00Z", "complete"));
+        let text = metrics.text();
+        assert!(text.contains("outcome=\"failed\"} 1\n"), "{text}");
+        assert!(text.contains("mlark_last_success_timestamp_seconds"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn snapshot(started: &str, outcome: &str) -> SnapshotRecord {
+pub(crate) fn snapshot(started: &str, outcome: &str) -> SnapshotRecord {
     let id = SnapshotId::new(at(started)).unwrap();
     serde_json::from_value(json!({
         "id": id, "run": id, "workspace": "prod", "identity": {}, "started": started, "finished": started,

@@ -162,7 +162,11 @@ impl Section {
     fn draw_gaps(&self, html: &mut Html, health: &Health) {
         html.words("h3", "", "Gaps");
         if self.gaps.is_empty() {
-            html.words("p", "quiet", "None: everything that was listed is stored.");
+            let words = match health.last {
+                Some(_) => "None: everything that was listed is stored.",
+                None => "Nothing is known: there was no backup yet.",
+            };
+            html.words("p", "quiet", words);
             return;
         }
         html.table(
