@@ -6,7 +6,7 @@ pub(crate) mod entries;
 mod find;
 pub(crate) mod lines;
 pub(crate) mod objects;
-mod removal;
+pub(crate) mod removal;
 pub(crate) mod repairs;
 mod runs;
 mod schema;

@@ -14,6 +14,7 @@ mod resolve;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -241,6 +242,11 @@ impl Repository {
     /// All snapshots that are not forgotten, oldest first.
     pub async fn history(&self) -> Result<Vec<SnapshotRecord>, Error> {
         self.inner.catalogue.snapshots().await
+    }
+
+    /// The workspaces that ever had a snapshot, also those of which all are forgotten.
+    pub async fn workspaces(&self) -> Result<BTreeSet<String>, Error> {
+        self.inner.catalogue.workspaces().await
     }
 
     /// Suspect snapshots that a person accepted.

@@ -119,12 +119,11 @@ pub fn held_text(why: Held) -> String {
 
 /// The grace periods of the configuration.
 pub async fn grace(session: &Session, repository: &Repository) -> Result<Grace, Failure> {
-    let history = repository.history().await;
-    let history = history.map_err(|error| Failure::of_archive(&error))?;
+    let seen = repository.workspaces().await;
+    let seen = seen.map_err(|error| Failure::of_archive(&error))?;
     let retention = &session.config.retention;
     let named = session.config.workspace.iter().map(|entry| &entry.name);
-    let seen = history.iter().map(|record| &record.workspace);
-    let own = named.chain(seen).filter_map(|workspace| {
+    let own = named.chain(&seen).filter_map(|workspace| {
         let entry = session.entry_of(workspace)?;
         let grace = entry.retention.as_ref()?.grace?;
         Some((workspace.clone(), grace.duration()))

@@ -122,13 +122,22 @@ impl Catalogue {
         &self,
         sort: &'static str,
     ) -> Result<Vec<(u64, Signer, EntryBody)>, Error> {
+        self.entries_after(sort, 0).await
+    }
+
+    /// The same of those with a higher number than this.
+    pub(crate) async fn entries_after(
+        &self,
+        sort: &'static str,
+        number: u64,
+    ) -> Result<Vec<(u64, Signer, EntryBody)>, Error> {
         let rows = self
             .database
             .call("read the log", move |connection| {
                 let mut query = connection.prepare_cached(
-                    "SELECT number, signer, body FROM log WHERE sort = ?1 ORDER BY number",
+                    "SELECT number, signer, body FROM log WHERE sort = ?1 AND number > ?2 ORDER BY number",
                 )?;
-                let rows = query.query_map([sort], |row| {
+                let rows = query.query_map(params![sort, number as i64], |row| {
                     let number = row.get::<_, i64>(0)?.unsigned_abs();
                     Ok((
                         number,
@@ -140,21 +149,20 @@ impl Catalogue {
             })
             .await?;
         rows.into_iter()
-            .map(|(number, signer, body)| {
-                let body =
-                    json::from_canonical(body.as_bytes(), usize::MAX, "a remembered log entry")?;
-                Ok((number, signer, body))
-            })
+            .map(|(number, signer, body)| Ok((number, signer, remembered(&body)?)))
             .collect()
     }
 
-    /// Number, signer and sort of every entry that was read.
+    /// Who signed entries of which sort, each with the first number under which he did, by these numbers; of entries that
+    /// count for nothing every one.
     pub(crate) async fn signers(&self) -> Result<Vec<(u64, Signer, String)>, Error> {
         self.database
             .call("read the log", |connection| {
-                let mut query = connection
-                    .prepare_cached("SELECT number, signer, sort FROM log ORDER BY number")?;
-                let rows = query.query_map([], |row| {
+                let mut query = connection.prepare_cached(
+                    "SELECT min(number), signer, sort FROM log
+                     GROUP BY signer, sort, CASE sort WHEN ?1 THEN number END ORDER BY 1",
+                )?;
+                let rows = query.query_map([PASSED], |row| {
                     let number = row.get::<_, i64>(0)?.unsigned_abs();
                     Ok((number, Signer::from_bytes(row.get(1)?), row.get(2)?))
                 })?;
@@ -165,28 +173,44 @@ impl Catalogue {
 
     /// The first number up to `last` that could not be read.
     pub(crate) async fn first_hole(&self, last: u64) -> Result<Option<u64>, Error> {
-        let numbers = self
-            .signers()
-            .await?
-            .into_iter()
-            .map(|(number, _, _)| number);
-        Ok((1..=last)
-            .zip(numbers)
-            .find(|(wanted, found)| wanted != found)
-            .map(|(wanted, _)| wanted))
+        self.database
+            .call("look for a hole in the log", move |connection| {
+                let last = last as i64;
+                let there: i64 = connection.query_row(
+                    "SELECT count(*) FROM log WHERE number BETWEEN 1 AND ?1",
+                    [last],
+                    |row| row.get(0),
+                )?;
+                if there == last {
+                    return Ok(None);
+                }
+                // The first that has none behind it, or none at all at the beginning.
+                let hole: Option<i64> = connection.query_row(
+                    "SELECT min(number) + 1 FROM (SELECT 0 AS number UNION ALL SELECT number FROM log WHERE number < ?1) AS one
+                     WHERE NOT EXISTS (SELECT 1 FROM log WHERE log.number = one.number + 1)",
+                    [last],
+                    |row| row.get(0),
+                )?;
+                Ok(hole.map(i64::unsigned_abs))
+            })
+            .await
     }
 
-    /// The records of all snapshots that are not forgotten, in the log's order.
+    /// The records of all snapshots that are not forgotten, in the log's order. What the log holds besides costs nothing.
     pub(crate) async fn snapshots(&self) -> Result<Vec<SnapshotRecord>, Error> {
-        let live = self.snapshot_entries("forgotten = 0").await?;
-        let entries = self.entries_of("snapshot").await?;
-        let records = entries
-            .into_iter()
-            .filter_map(|(number, _, entry)| match entry.body {
-                Body::Snapshot(record) if live.get(&record.id) == Some(&number) => Some(*record),
-                _ => None,
-            });
-        Ok(records.collect())
+        let bodies = self
+            .database
+            .call("list snapshots", |connection| {
+                let mut query = connection.prepare_cached(
+                    "SELECT body FROM snapshot JOIN log ON log.number = snapshot.entry
+                     WHERE forgotten = 0 ORDER BY log.number",
+                )?;
+                query
+                    .query_map([], |row| row.get::<_, String>(0))?
+                    .collect::<rusqlite::Result<Vec<_>>>()
+            })
+            .await?;
+        records(&bodies)
     }
 
     /// The ids of accepted snapshots.
@@ -218,6 +242,22 @@ impl Catalogue {
             })
             .await
     }
+}
+
+/// An entry's body as it was kept.
+fn remembered(body: &str) -> Result<EntryBody, Error> {
+    json::from_canonical(body.as_bytes(), usize::MAX, "a remembered log entry")
+}
+
+/// The records in bodies of `snapshot` entries.
+pub(super) fn records(bodies: &[String]) -> Result<Vec<SnapshotRecord>, Error> {
+    let mut records = Vec::with_capacity(bodies.len());
+    for body in bodies {
+        if let Body::Snapshot(record) = remembered(body)?.body {
+            records.push(*record);
+        }
+    }
+    Ok(records)
 }
 
 #[cfg(test)]
@@ -361,3 +401,7 @@ fn sweep(connection: &Connection, name: &PackName) -> rusqlite::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed test says where")]
+mod tests;

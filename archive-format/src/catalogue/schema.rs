@@ -65,6 +65,8 @@ pub(super) const STEPS: &[&str] = &["
     INSERT OR IGNORE INTO lost SELECT unhex(value) FROM log, json_each(log.body, '$.body.repair.lost') WHERE sort = 'repair';
     CREATE INDEX file_sha256 ON file (sha256);
     CREATE INDEX held_piece ON held (piece);
+", "
+    CREATE INDEX log_sort ON log (sort, number);
 "];
 
 /// Forgets everything that the repository can give back; the history of runs and gaps stays.

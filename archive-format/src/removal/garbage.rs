@@ -2,12 +2,14 @@
 //! politeness spares.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::TryStreamExt;
 use jiff::Timestamp;
 
 use super::Lists;
+use crate::catalogue::removal::Forgetting;
 use crate::repository::Inner;
 use crate::storage::{StorageFault, StoredFile};
 use crate::{Error, FileName, PackName, SnapshotId};
@@ -131,6 +133,11 @@ impl Grace {
             .copied()
             .unwrap_or(self.usual)
     }
+
+    fn longest(&self) -> Duration {
+        let own = self.of_workspace.values().copied();
+        own.fold(self.usual, Duration::max)
+    }
 }
 
 fn end_of(time: Timestamp, grace: Duration) -> Timestamp {
@@ -232,19 +239,27 @@ impl Politeness {
             }
             polite.holder = Some((run, hold.until));
         }
-        let forgotten = inner.catalogue.forgotten().await?;
-        let stored = match forgotten.is_empty() {
-            true => BTreeMap::new(),
-            false => entry_times(inner).await?,
+        let mut forgotten = inner.catalogue.forgotten().await?;
+        let stored = match forgotten.values().map(|by| by.entry).max() {
+            None => Arc::default(),
+            Some(last) => lists.entry_times(inner, last).await?,
         };
-        for (record, entry, said) in forgotten {
+        // The store's word counts beside the writer's, who might say anything.
+        let time_of =
+            |by: &Forgetting| (stored.get(&by.entry)).map_or(by.said, |at| by.said.max(*at));
+        let longest = grace.longest();
+        // What was forgotten long ago grows with the log, and is not even looked at.
+        forgotten.retain(|_, by| polite.holder.is_some() || end_of(time_of(by), longest) > now);
+        let ids = forgotten.keys().copied().collect();
+        for record in inner.catalogue.records_of(ids).await? {
+            let Some(by) = forgotten.get(&record.id) else {
+                continue;
+            };
             let grace = grace.of(&record.workspace);
             let until = if grace.is_zero() {
                 now
             } else {
-                // The store's word counts beside the writer's, who might say anything.
-                let forgotten = stored.get(&entry).map_or(said, |stored| said.max(*stored));
-                end_of(forgotten, grace)
+                end_of(time_of(by), grace)
             };
             if until <= now && polite.holder.is_none() {
                 continue;
@@ -290,18 +305,6 @@ impl Politeness {
             Some(_) => None,
         }
     }
-}
-
-/// When the entries of the log were stored, where the store says it.
-async fn entry_times(inner: &Inner) -> Result<BTreeMap<u64, Timestamp>, Error> {
-    let mut times = BTreeMap::new();
-    let mut files = inner.storage.list("log/");
-    while let Some(file) = files.try_next().await? {
-        let number = file.name.as_str().strip_prefix("log/");
-        let number = number.and_then(|number| number.parse().ok());
-        times.extend(number.zip(file.modified));
-    }
-    Ok(times)
 }
 
 /// Whether the list of a forgotten snapshot was swept, or is damaged: then there is nothing to be polite about.

@@ -58,8 +58,11 @@ impl Inner {
                 holds.insert(hold.run, (number, hold));
             }
         }
-        if !holds.is_empty() {
-            for (number, _, entry) in self.catalogue.entries_of("snapshot").await? {
+        holds.retain(|_, (_, hold)| {
+            !hold.packs.is_empty() && hold.until.is_none_or(|until| until > now)
+        });
+        if let Some(first) = holds.values().map(|(number, _)| *number).min() {
+            for (number, _, entry) in self.catalogue.entries_after("snapshot", first).await? {
                 if let Body::Snapshot(record) = entry.body
                     && holds
                         .get(&record.run)
@@ -69,9 +72,6 @@ impl Inner {
                 }
             }
         }
-        holds.retain(|_, (_, hold)| {
-            !hold.packs.is_empty() && hold.until.is_none_or(|until| until > now)
-        });
         Ok(holds
             .into_iter()
             .map(|(run, (_, hold))| (run, hold))

@@ -1,21 +1,25 @@
 //! Lists of pack names, as log entries name them: read wherever their packs lie, kept for a while since snapshots share
 //! most of them, and written into packs of their own.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures::TryStreamExt;
 use jiff::Timestamp;
 
-use crate::log::Body;
 use crate::pack::Class;
 use crate::read::packs;
 use crate::repository::Inner;
 use crate::write::FreshObjects;
 use crate::{Address, Error, PackName, SnapshotRecord};
 
-/// Lists that were read.
+/// What was read for one sweep, which looks at it several times.
 #[derive(Debug, Default)]
-pub(crate) struct Lists(Mutex<HashMap<Address, Arc<Vec<PackName>>>>);
+pub(crate) struct Lists {
+    lists: Mutex<HashMap<Address, Arc<Vec<PackName>>>>,
+    /// When entries of the log were stored.
+    times: Mutex<Arc<BTreeMap<u64, Timestamp>>>,
+}
 
 /// A list that was stored.
 #[derive(Debug)]
@@ -54,17 +58,39 @@ impl Lists {
         address: Address,
         holders: &[PackName],
     ) -> Result<Arc<Vec<PackName>>, Error> {
-        if let Some(names) = self.lock().get(&address) {
+        if let Some(names) = lock(&self.lists).get(&address) {
             return Ok(Arc::clone(names));
         }
         let names = Arc::new(inner.list_object(address, holders).await?);
-        self.lock().insert(address, Arc::clone(&names));
+        lock(&self.lists).insert(address, Arc::clone(&names));
         Ok(names)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Address, Arc<Vec<PackName>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// When the entries of the log were stored, where the store says it: up to this entry and beyond.
+    pub(super) async fn entry_times(
+        &self,
+        inner: &Inner,
+        last: u64,
+    ) -> Result<Arc<BTreeMap<u64, Timestamp>>, Error> {
+        let known = Arc::clone(&lock(&self.times));
+        if known.contains_key(&last) {
+            return Ok(known);
+        }
+        let mut times = BTreeMap::new();
+        let mut files = inner.storage.list("log/");
+        while let Some(file) = files.try_next().await? {
+            let number = file.name.as_str().strip_prefix("log/");
+            let number = number.and_then(|number| number.parse().ok());
+            times.extend(number.zip(file.modified));
+        }
+        let times = Arc::new(times);
+        *lock(&self.times) = Arc::clone(&times);
+        Ok(times)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Inner {
@@ -86,13 +112,7 @@ impl Inner {
 
     /// The packs that hold the lists of `sweep` entries: whoever reads the log needs them, for ever.
     pub(crate) async fn sweep_lists(&self) -> Result<BTreeSet<PackName>, Error> {
-        let mut packs = BTreeSet::new();
-        for (_, _, entry) in self.catalogue.entries_of("sweep").await? {
-            if let Body::Sweep(sweep) = entry.body {
-                packs.extend(sweep.list_packs);
-            }
-        }
-        Ok(packs)
+        self.catalogue.sweep_list_packs().await
     }
 
     /// Stores a sorted list in new packs. Nothing that is there already is used for it, since that might be swept by

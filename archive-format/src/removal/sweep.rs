@@ -3,6 +3,8 @@
 //! Whoever is killed after the entry leaves files that everybody may delete at any time later: swept names are never
 //! named again. Whoever is killed before it has changed nothing.
 
+use std::time::Duration;
+
 use futures::FutureExt;
 use futures::stream::{self, StreamExt};
 use jiff::Timestamp;
@@ -16,6 +18,9 @@ use crate::{Error, FileName, PackName, Repository, SnapshotId, StorageError};
 
 /// Up to so many names stand in the entry itself.
 pub(super) const NAMES_IN_ENTRY: usize = 10_000;
+
+/// Temporary files are left alone for so long at least.
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Packs that are deleted at once.
 const DELETES_AT_ONCE: usize = 8;
@@ -70,6 +75,7 @@ impl Repository {
     ) -> Result<Swept, Error> {
         let inner = &self.inner;
         let lists = Lists::default();
+        tidy(inner, grace, now).await;
         let stock = Stock::list(inner).await?;
         inner.read_log(false, &mut Vec::new()).await?;
         let found = garbage(inner, &stock, grace, now, &lists).await?;
@@ -95,6 +101,16 @@ impl Repository {
         delete(inner, &stock, after.left, &mut swept, events).await;
         inner.drop_superseded_checkpoints().await;
         Ok(swept)
+    }
+}
+
+/// Removes what writers that died left under temporary names. A living one takes less than a day for a file.
+async fn tidy(inner: &Inner, grace: &Grace, now: Timestamp) {
+    let Ok(before) = now.checked_sub(grace.usual.max(DAY)) else {
+        return;
+    };
+    if let Err(error) = inner.storage.tidy(before).await {
+        tracing::debug!(%error, "temporary files stay");
     }
 }
 

@@ -214,6 +214,40 @@ impl Storage for LocalStorage {
         })
         .await
     }
+
+    async fn tidy(&self, before: Timestamp) -> Result<u64, StorageError> {
+        let folder = self.root.join(TEMPORARY);
+        tokio::task::spawn_blocking(move || remove_older(&folder, before))
+            .await
+            .unwrap_or_else(|stopped| Err(io::Error::other(stopped)))
+            .map_err(|source| self.error("delete", TEMPORARY, source))
+    }
+}
+
+/// Removes the files of a folder that were not written to since a moment.
+fn remove_older(folder: &Path, before: Timestamp) -> io::Result<u64> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(error),
+    };
+    let mut removed = 0;
+    for entry in entries {
+        let entry = entry?;
+        let old = |modified| Timestamp::try_from(modified).is_ok_and(|time| time < before);
+        let gone = match entry.metadata().and_then(|about| about.modified()) {
+            Ok(modified) if old(modified) => fs::remove_file(entry.path()),
+            Ok(_) => continue,
+            Err(error) => Err(error),
+        };
+        match gone {
+            Ok(()) => removed += 1,
+            // Its writer ended meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(removed)
 }
 
 /// A file was linked to its name, and it is not known whether that is on disk.

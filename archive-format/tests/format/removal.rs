@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use archive_format::{
-    Commit, Depth, Error, FileName, Grace, Held, Outcome, PackName, Repository, SnapshotRecord,
-    Sparing, Storage, check,
+    Commit, Depth, Error, FileName, Grace, Held, LocalStorage, Outcome, PackName, Repository,
+    SnapshotRecord, Sparing, Storage, check,
 };
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -212,6 +212,31 @@ async fn nothing_is_swept_where_deletes_are_refused() -> Tested {
     // What was not swept is still used.
     let again = backup(&repository, &[model("a", noise(3_000, 1))]).await?;
     assert_eq!(again.bytes.new, 0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_writer_that_died_left_under_a_temporary_name_goes_when_it_is_old() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let storage = Arc::new(LocalStorage::new(folder.path().join("repository")));
+    let world = World::over(storage, true, 1 << 20).await?;
+    let repository = world.open().await?;
+    snapshot(&repository, "prod", 1, Outcome::Complete).await?;
+    let left = |name: &str, days: u32| -> Tested<std::path::PathBuf> {
+        let path = folder.path().join("repository/.tmp").join(name);
+        let file = std::fs::File::create(&path)?;
+        file.set_modified(days_later(days).into())?;
+        Ok(path)
+    };
+    let (dead, living) = (left("dead", 1)?, left("living", 5)?);
+    repository
+        .sweep(&week(), days_later(9), &mut |_| {})
+        .await?;
+    assert!(!dead.exists() && living.exists());
+    // Even without any grace: its writer may be at work.
+    let none = Grace::default();
+    repository.sweep(&none, days_later(5), &mut |_| {}).await?;
+    assert!(living.exists());
     Ok(())
 }
 
