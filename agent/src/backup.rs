@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use workspace::Selection;
 use workspace::azure::Observer as Wire;
 
-use crate::capture::{self, Guard, KnownGap, Observer, Policy, Report};
+use crate::capture::{self, Guard, KnownGap, Observer, Policy, Report, STOPPED_EARLY};
 use crate::config::read::known_until;
 use crate::config::{self};
+use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::lock::WorkspaceLock;
 use crate::place::{Source, data_kind};
@@ -29,20 +30,25 @@ pub struct Wishes {
     pub dry_run: bool,
 }
 
-/// Backs up one workspace. A run that could not even open its workspace stands in the catalogue as failed.
+/// Backs up one workspace. The run began when its maker says: to open a workspace may take long. One that could not even
+/// open it stands in the catalogue as failed, and one that was stopped meanwhile as stopped.
 pub async fn back_up(
     session: &Session,
     repository: &Repository,
     entry: &config::Workspace,
     wishes: &Wishes,
+    started: Timestamp,
     observer: &dyn Observer,
     wire: Option<Wire>,
 ) -> Result<Report, Failure> {
-    let policy = policy(session, entry, wishes)?;
+    let policy = Policy {
+        began: Some(started),
+        ..policy(session, entry, wishes)?
+    };
     let cache = session.repository_cache(repository)?;
     let _lock = WorkspaceLock::take(&cache, &entry.name)?;
-    let started = session.context.clock.now();
-    let source = match Source::open(session, entry, wire).await {
+    let opened = unless_stopped(session, Source::open(session, entry, wire));
+    let source = match opened.await {
         Ok(source) => source,
         Err(failure) => {
             if !wishes.dry_run {
@@ -66,8 +72,22 @@ pub async fn back_up(
     done.map_err(|error| Failure::of_capture(&error))
 }
 
+/// Does what comes before a backup, and breaks off where everything is to stop: nothing is under way yet that has an end
+/// worth waiting for.
+pub async fn unless_stopped<T>(
+    session: &Session,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        done = work => done,
+        () = session.context.shutdown.wait() => {
+            Err(Failure::new(ExitStatus::Interrupted, STOPPED_EARLY))
+        }
+    }
+}
+
 /// Writes the failed run into the catalogue. A catalogue that fails as well must not hide why the run failed.
-async fn note_failed(
+pub async fn note_failed(
     session: &Session,
     repository: &Repository,
     workspace: &str,

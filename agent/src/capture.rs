@@ -35,6 +35,7 @@ mod tally;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
 
 use archive_format::{GapEntry, LineKey, Outcome, Repository, RunOutcome, SnapshotRecord};
 use tokio::sync::Semaphore;
@@ -77,7 +78,10 @@ pub async fn back_up(
     began.map_err(broken)?;
     let ended = run.to_its_end().await;
     // After a failure nobody else does it.
-    run.release().await;
+    tokio::select! {
+        () = run.release() => {}
+        () = stop.wait_and(RELEASE_WHILE_STOPPING) => {}
+    }
     let outcome = match &ended {
         Ok((_, Some(record))) => RunOutcome::Snapshot(record.id, record.outcome),
         Ok((_, None)) => RunOutcome::Failed(STOPPED_EARLY.to_owned()),
@@ -94,6 +98,11 @@ pub async fn back_up(
     Ok(report)
 }
 
+/// How long after the wish to stop a share's snapshot may still be taken away.
+const RELEASE_WHILE_STOPPING: Duration = Duration::from_secs(3);
+/// How long after the wish to stop a commit may end.
+const COMMIT_WHILE_STOPPING: Duration = Duration::from_secs(7);
+
 /// Why a run failed that was stopped before anything was saved; the catalogue has it in these words.
 pub const STOPPED_EARLY: &str = "It was stopped before anything was saved";
 
@@ -109,7 +118,7 @@ async fn begin<'a>(
         workspace: policy.name.clone(),
         source: Box::new(source),
     };
-    let started = policy.clock.now();
+    let started = policy.began.unwrap_or_else(|| policy.clock.now());
     let identity = source.identity().clone();
     let named = serde_json::to_value(&identity).map_err(|source| Error::Remember { source })?;
     if let Err(error) = source.discover().await {
@@ -166,11 +175,12 @@ impl Run<'_> {
                 false
             }
         };
-        self.release().await;
+        tokio::select! {
+            () = self.release() => {}
+            () = self.stop.wait_and(RELEASE_WHILE_STOPPING) => {}
+        }
         if stopped || self.is_lost() {
-            let record = self.commit_so_far().await?;
-            let report = self.report(Ending::Partial, record.as_ref())?;
-            return Ok((report, record));
+            return self.stop_here().await;
         }
         let suspicions = self.suspicions();
         let (outcome, ending) = match suspicions.is_empty() {
@@ -179,9 +189,31 @@ impl Run<'_> {
         };
         // A count that does not add up is found before the commit, which would call the snapshot whole.
         self.counts.tallies(true)?;
-        let record = self.commit(outcome, true).await?;
+        let record = tokio::select! {
+            record = self.commit(outcome, true) => record?,
+            () = self.stop.wait_and(COMMIT_WHILE_STOPPING) => return self.partial(self.kept()),
+        };
         let report = self.report(ending, Some(&record))?;
         Ok((report, Some(record)))
+    }
+
+    fn partial(
+        &self,
+        record: Option<SnapshotRecord>,
+    ) -> Result<(Report, Option<SnapshotRecord>), Error> {
+        let report = self.report(Ending::Partial, record.as_ref())?;
+        Ok((report, record))
+    }
+
+    /// Commits what was done so far. Where a store keeps it waiting while everything is to stop, that is given up as if
+    /// the machine had died: what is stored whole is found by the next run.
+    async fn stop_here(&self) -> Result<(Report, Option<SnapshotRecord>), Error> {
+        let record = tokio::select! {
+            biased;
+            record = self.commit_so_far() => record?,
+            () = self.stop.wait_and(COMMIT_WHILE_STOPPING) => self.kept(),
+        };
+        self.partial(record)
     }
 
     fn report(&self, ending: Ending, record: Option<&SnapshotRecord>) -> Result<Report, Error> {

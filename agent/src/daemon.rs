@@ -14,10 +14,10 @@ mod watch;
 use std::sync::Arc;
 use std::time::Duration;
 
-use archive_format::Repository;
+use archive_format::{Repository, SnapshotRecord};
 use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::command::check::last::LastCheck;
 use crate::command::status::healths;
@@ -38,6 +38,8 @@ use run::{Ended, Pruned, Run};
 
 /// How often workspaces are looked for that fit a pattern.
 const PATTERNS_EVERY: Duration = Duration::from_secs(3_600);
+/// How long the daemon may take to stop.
+const STOP_WITHIN: Duration = Duration::from_millis(9_500);
 /// How long is waited before the clock is looked at again: it may have been set.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
@@ -59,36 +61,73 @@ struct Daemon {
     pruned: Pruned,
 }
 
+/// Something that the daemon sees to between its runs. Whatever it is, the wish to stop breaks it off.
+#[derive(Debug)]
+enum Turn {
+    /// SIGHUP.
+    Reload,
+    /// A run ended.
+    Ended(Result<Ended, JoinError>),
+    /// Nothing happened for a while.
+    Look,
+}
+
 /// Runs the schedule until it is told to stop.
 pub async fn run(session: &Session) -> Result<ExitStatus, Failure> {
-    let mut daemon = Daemon::start(session.clone()).await?;
+    let stop = session.context.shutdown.clone();
+    let mut daemon = tokio::select! {
+        daemon = Daemon::start(session.clone()) => daemon?,
+        () = stop.wait() => return Ok(ExitStatus::Done),
+    };
     let mut hangups = signal(SignalKind::hangup())
         .map_err(|error| Failure::failed("SIGHUP cannot be heard").why(error))?;
     let mut runs = JoinSet::new();
     daemon.notifier.ready();
-    let stop = daemon.session.context.shutdown.clone();
     while !stop.requested() {
         daemon.begin_due(&mut runs);
         daemon.tell_next();
+        let turn = tokio::select! {
+            () = stop.wait() => break,
+            _ = hangups.recv() => Turn::Reload,
+            Some(ended) = runs.join_next() => Turn::Ended(ended),
+            () = daemon.pause() => Turn::Look,
+        };
         tokio::select! {
+            () = daemon.take(turn) => {}
             () = stop.wait() => {}
-            _ = hangups.recv() => daemon.reload().await,
-            Some(ended) = runs.join_next() => daemon.ended(ended).await,
-            () = daemon.pause() => daemon.look_around().await,
         }
     }
-    daemon.notifier.stopping();
-    daemon
-        .session
-        .ui
-        .note("Stopping: what was done is stored, and the next run goes on from there");
-    while let Some(ended) = runs.join_next().await {
-        daemon.ended(ended).await;
-    }
+    daemon.stop(runs).await;
     Ok(ExitStatus::Done)
 }
 
 impl Daemon {
+    async fn take(&mut self, turn: Turn) {
+        match turn {
+            Turn::Reload => self.reload().await,
+            Turn::Ended(ended) => self.ended(ended).await,
+            Turn::Look => self.look_around().await,
+        }
+    }
+
+    /// Waits for the runs to come to their safe points, and no longer than `STOP_WITHIN`: what is not there by then is
+    /// dropped, which costs no more than a power cut.
+    async fn stop(&mut self, mut runs: JoinSet<Ended>) {
+        self.notifier.stopping();
+        let ui = &self.session.ui;
+        ui.note("Stopping: what was done is stored, and the next run goes on from there");
+        let stop = &self.session.context.shutdown;
+        tokio::select! {
+            () = async { while runs.join_next().await.is_some() {} } => return,
+            () = stop.wait_and(STOP_WITHIN) => {}
+        }
+        ui.warn(&format!(
+            "{}: dropped, since the daemon is to stop; the next run goes on from what is stored",
+            self.running.join(", ")
+        ));
+        runs.shutdown().await;
+    }
+
     async fn start(session: Session) -> Result<Self, Failure> {
         let metrics = Metrics::default();
         let page = Page::open(&session, metrics.clone()).await?;
@@ -102,7 +141,7 @@ impl Daemon {
             running: Vec::new(),
             metrics,
             notifier,
-            notices: Notices::open(&session.repository_cache(&repository)?),
+            notices: Notices::open(&session.repository_cache(&repository)?).await,
             page,
             pruned: Pruned::default(),
             session,
@@ -112,13 +151,10 @@ impl Daemon {
             .plan(&daemon.session, &daemon.roster, &repository)
             .await?;
         // Later on what runs say of themselves counts: one that failed leaves no snapshot.
-        let history = repository.history().await;
-        for record in history.map_err(|error| Failure::of_archive(&error))? {
-            daemon
-                .metrics
-                .outcome(&record.workspace, record.outcome.as_str());
+        for record in daemon.remember(&repository).await? {
+            let outcome = record.outcome.as_str();
+            daemon.metrics.outcome(&record.workspace, outcome);
         }
-        daemon.remember(&repository).await?;
         if daemon.agenda.is_empty() {
             daemon.session.ui.warn("No workspace has a schedule, so nothing will run; add `schedule` to a [[workspace]]");
         }
@@ -188,12 +224,14 @@ impl Daemon {
     }
 
     /// Takes note of a run that ended.
-    async fn ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
+    async fn ended(&mut self, ended: Result<Ended, JoinError>) {
         let now = self.session.context.clock.now();
+        let mut opened = None;
         match ended {
             Ok(ended) => {
                 self.running.retain(|name| *name != ended.workspace);
                 self.agenda.ran(&ended.workspace, ended.started, now);
+                opened = ended.repository;
             }
             // Which one it was is not told; all are taken for ended, and the locks keep a run from being doubled.
             Err(error) => {
@@ -205,13 +243,17 @@ impl Daemon {
                 }
             }
         }
-        self.show().await;
+        self.show(opened).await;
     }
 
-    /// Looks at the repository, and shows what it says.
-    async fn show(&mut self) {
-        let shown = match self.session.open_repository().await {
-            Ok(repository) => self.remember(&repository).await,
+    /// Shows what the repository says: the one that a run had open, which knows all that the run did.
+    async fn show(&mut self, opened: Option<Repository>) {
+        let repository = match opened {
+            Some(repository) => Ok(repository),
+            None => self.session.open_repository().await,
+        };
+        let shown = match repository {
+            Ok(repository) => self.remember(&repository).await.map(drop),
             Err(failure) => Err(failure),
         };
         if let Err(failure) = shown {
@@ -219,25 +261,26 @@ impl Daemon {
         }
     }
 
-    /// Takes what the repository knows into metrics, page and notices.
-    async fn remember(&mut self, repository: &Repository) -> Result<(), Failure> {
+    /// Takes what the repository knows into metrics, page and notices. Gives its history.
+    async fn remember(&mut self, repository: &Repository) -> Result<Vec<SnapshotRecord>, Failure> {
         let archive = |error| Failure::of_archive(&error);
-        for record in repository.history().await.map_err(archive)? {
-            self.metrics.remember(&record);
+        let history = repository.history().await.map_err(archive)?;
+        for record in &history {
+            self.metrics.remember(record);
         }
         self.metrics
             .repository_bytes(repository.stored_bytes().await.map_err(archive)?);
         let cache = self.session.repository_cache(repository)?;
-        if let Some(check) = LastCheck::read(&cache).filter(|check| check.sound) {
+        if let Some(check) = LastCheck::read(&cache).await.filter(|check| check.sound) {
             self.metrics.checked(check.time);
         }
-        let healths = healths(&self.session, repository).await?;
+        let healths = healths(&self.session, repository, &history).await?;
         for health in &healths {
             self.metrics.state(&health.workspace, health.state);
         }
         self.notices.tell(&self.session, &healths).await;
         self.page.show(&self.session, repository, healths);
-        Ok(())
+        Ok(history)
     }
 
     fn tell_next(&self) {

@@ -23,6 +23,7 @@ pub mod lock;
 pub mod metrics;
 pub mod part;
 pub mod place;
+pub mod remembered;
 pub mod retention;
 pub mod session;
 pub mod shutdown;

@@ -87,8 +87,13 @@ impl Run<'_> {
                 .await
                 .map(Some);
         }
+        Ok(self.kept())
+    }
+
+    /// The last partial snapshot of this run.
+    pub(super) fn kept(&self) -> Option<SnapshotRecord> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(kept.clone())
+        kept.clone()
     }
 
     /// Commits, and takes anew what the repository gave up.

@@ -76,6 +76,8 @@ pub struct Policy {
     pub partial_every: Duration,
     /// Only lists and counts; stores nothing.
     pub dry_run: bool,
+    /// When the run began, where that was before the workspace was open; none: it begins now.
+    pub began: Option<Timestamp>,
     /// The time of day.
     pub clock: Clock,
 }
@@ -97,6 +99,7 @@ impl Policy {
             known_gaps: Vec::new(),
             partial_every: HOUR,
             dry_run: false,
+            began: None,
             clock,
         }
     }

@@ -65,7 +65,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
         }
         let started = session.context.clock.now();
         let watch = Watch::new(session, &entry.name);
-        let done = back_up(session, &repository, entry, &wishes, &watch, None).await;
+        let done = back_up(session, &repository, entry, &wishes, started, &watch, None).await;
         watch.finish();
         match done {
             Ok(report) => {

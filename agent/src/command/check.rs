@@ -109,7 +109,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
         depth: args.word().to_owned(),
         sound: report.is_sound(),
     };
-    if let Err(error) = last.keep(&session.repository_cache(&repository)?) {
+    if let Err(error) = last.keep(&session.repository_cache(&repository)?).await {
         session.ui.warn(&format!(
             "When this check was made is not remembered: {error}"
         ));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use archive_format::Repository;
+use archive_format::{Repository, SnapshotRecord};
 use serde_json::json;
 
 use crate::config::value::Schedule;
@@ -25,8 +25,9 @@ pub struct Args {}
 /// Shows how everything stands.
 pub async fn run(session: &Session) -> Result<ExitStatus, Failure> {
     let repository = session.open_repository().await?;
-    let healths = healths(session, &repository).await?;
     let archive = |error| Failure::of_archive(&error);
+    let history = repository.history().await.map_err(archive)?;
+    let healths = healths(session, &repository, &history).await?;
     let stored = repository.stored_bytes().await.map_err(archive)?;
     let (number, hash) = repository.head().await.map_err(archive)?;
     let head = format!("{number}:{hash}");
@@ -62,10 +63,13 @@ pub async fn run(session: &Session) -> Result<ExitStatus, Failure> {
     Ok(ExitStatus::Done)
 }
 
-/// The health of every workspace of the configuration, then of those that only the repository knows.
-pub async fn healths(session: &Session, repository: &Repository) -> Result<Vec<Health>, Failure> {
+/// The health of every workspace of the configuration, then of those that only the repository knows, by its history.
+pub async fn healths(
+    session: &Session,
+    repository: &Repository,
+    history: &[SnapshotRecord],
+) -> Result<Vec<Health>, Failure> {
     let archive = |error| Failure::of_archive(&error);
-    let history = repository.history().await.map_err(archive)?;
     let accepted = repository.accepted().await.map_err(archive)?;
     let now = session.context.clock.now();
     // What a pattern means is known by its snapshots.

@@ -17,8 +17,8 @@ use crate::session::Session;
 
 /// How long a call may take, its repetitions included.
 const LIMIT: Duration = Duration::from_secs(20);
-/// The same once the daemon is to stop.
-const WHILE_STOPPING: Duration = Duration::from_secs(3);
+/// How long after the wish to stop they may still take.
+const WHILE_STOPPING: Duration = Duration::from_secs(9);
 /// What is read of an answer, in bytes.
 const ANSWER_BYTES_MAX: u64 = 64 << 10;
 /// In an address of a health-check service it stands for the workspace's name.
@@ -88,10 +88,7 @@ async fn call(
     let limit = async {
         tokio::select! {
             () = tokio::time::sleep(LIMIT) => {}
-            () = async {
-                session.context.shutdown.wait().await;
-                tokio::time::sleep(WHILE_STOPPING).await;
-            } => {}
+            () = session.context.shutdown.wait_and(WHILE_STOPPING) => {}
         }
     };
     let done = tokio::select! {

@@ -10,8 +10,8 @@ use tokio::process::{Child, Command};
 use crate::failure::Failure;
 use crate::session::Session;
 
-/// How long a hook may still take once the daemon is to stop.
-const WHILE_STOPPING: Duration = Duration::from_secs(5);
+/// How long after the wish to stop hooks may still take.
+const WHILE_STOPPING: Duration = Duration::from_secs(8);
 /// What a hook is given of the daemon's own variables.
 const KEPT: [&str; 6] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
 
@@ -110,13 +110,9 @@ pub(super) async fn run(session: &Session, hook: Hook, about: &About) -> Result<
 
 /// Ends with the time of a hook: all of it, or little once the daemon is to stop.
 async fn limit(session: &Session) {
-    let stopping = async {
-        session.context.shutdown.wait().await;
-        tokio::time::sleep(WHILE_STOPPING).await;
-    };
     tokio::select! {
         () = tokio::time::sleep(session.config.daemon.hook_timeout.duration()) => {}
-        () = stopping => {}
+        () = session.context.shutdown.wait_and(WHILE_STOPPING) => {}
     }
 }
 

@@ -2,18 +2,15 @@
 //! was off. What was told last is kept in a small file beside the catalogue.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::calls;
 use crate::health::Health;
+use crate::remembered;
 use crate::session::Session;
 use crate::session::repository::machine_label;
-
-/// The largest file that is read, in bytes.
-const BYTES_MAX: u64 = 1 << 20;
 
 /// What was told.
 #[derive(Debug)]
@@ -24,11 +21,9 @@ pub(super) struct Notices {
 
 impl Notices {
     /// What was told before. A file that cannot be read counts as none: then the first states are told again, not lost.
-    pub(super) fn open(cache: &Path) -> Self {
+    pub(super) async fn open(cache: &Path) -> Self {
         let file = cache.join("told.json");
-        let small = fs::metadata(&file).is_ok_and(|about| about.len() <= BYTES_MAX);
-        let text = small.then(|| fs::read_to_string(&file).ok()).flatten();
-        let told = text.and_then(|text| serde_json::from_str(&text).ok());
+        let told = remembered::read(&file).await;
         Self {
             file,
             told: told.unwrap_or_default(),
@@ -49,18 +44,12 @@ impl Notices {
                 calls::post(session, &document(health, was.as_deref())).await;
             }
         }
-        if changed && let Err(error) = self.keep() {
+        if changed && let Err(error) = remembered::keep(&self.file, &self.told).await {
             session.ui.warn(&format!(
                 "{} cannot be written: {error}; the webhook may be told the same again",
                 self.file.display()
             ));
         }
-    }
-
-    fn keep(&self) -> std::io::Result<()> {
-        let new = self.file.with_extension("new");
-        fs::write(&new, serde_json::to_vec(&self.told)?)?;
-        fs::rename(&new, &self.file)
     }
 }
 

@@ -12,7 +12,7 @@ use super::calls::{self, Ping};
 use super::hooks::{self, About, Hook};
 use super::notify::Notifier;
 use super::watch::Watch;
-use crate::backup::{Wishes, back_up};
+use crate::backup::{Wishes, back_up, note_failed, unless_stopped};
 use crate::capture::{Ending, Report};
 use crate::config::{self, Housekeeping};
 use crate::failure::Failure;
@@ -45,6 +45,8 @@ pub(super) struct Ended {
     pub(super) workspace: String,
     /// When it began.
     pub(super) started: Timestamp,
+    /// The repository that it had open.
+    pub(super) repository: Option<Repository>,
 }
 
 impl Run {
@@ -53,52 +55,75 @@ impl Run {
         let started = self.session.context.clock.now();
         let name = self.entry.name.as_str();
         calls::ping(&self.session, Ping::Start, name, format!("{name}\n")).await;
-        let done = self.back_up().await;
-        let head = match &done {
-            Ok((repository, report)) => {
-                if report.ending == Ending::Complete {
-                    self.keep_house(repository).await;
-                }
-                head(repository).await
+        let mut opened = None;
+        let report = self.back_up(started, &mut opened).await;
+        let mut head = String::new();
+        if let (Ok(report), Some(repository)) = (&report, &opened) {
+            if report.ending == Ending::Complete {
+                self.keep_house(repository).await;
             }
-            Err(_) => String::new(),
-        };
-        let report = done.map(|(_, report)| report);
+            head = head_of(repository).await;
+        }
         self.tell(&report);
         self.after(&report, &head).await;
         Ended {
             workspace: self.entry.name,
             started,
+            repository: opened,
         }
     }
 
-    async fn back_up(&self) -> Result<(Repository, Report), Failure> {
+    /// The backup, after its hook. One that the hook refused counts as failed like any other, and stands in the catalogue.
+    async fn back_up(
+        &self,
+        started: Timestamp,
+        opened: &mut Option<Repository>,
+    ) -> Result<Report, Failure> {
+        let session = &self.session;
         let about = About {
             workspace: self.entry.name.clone(),
             ..About::default()
         };
-        hooks::run(&self.session, Hook::Before, &about).await?;
-        let repository = self.session.open_repository().await?;
+        let allowed = hooks::run(session, Hook::Before, &about).await;
+        let repository = unless_stopped(session, session.open_repository()).await;
+        if let Err(refused) = allowed {
+            if let Ok(repository) = &repository {
+                let name = &self.entry.name;
+                note_failed(session, repository, name, started, &refused).await;
+            }
+            *opened = repository.ok();
+            return Err(refused);
+        }
+        let repository = opened.insert(repository?);
         let watch = Watch::new(&self.entry.name, Arc::clone(&self.notifier));
-        let report = back_up(
-            &self.session,
-            &repository,
+        back_up(
+            session,
+            repository,
             &self.entry,
             &Wishes::default(),
+            started,
             &watch,
             Some(self.metrics.wire()),
         )
-        .await?;
-        Ok((repository, report))
+        .await
     }
 
-    /// Applies the rules of retention. What fails here is said, and tried again after the next backup.
+    /// Applies the rules of retention, and breaks off where everything is to stop: whatever of it is done stays done. What
+    /// fails or is broken off is tried again after the next backup.
     async fn keep_house(&self, repository: &Repository) {
-        let session = &self.session;
-        let wanted = session.config.daemon.retention;
-        if wanted == Housekeeping::None || session.context.shutdown.requested() {
+        let wanted = self.session.config.daemon.retention;
+        if wanted == Housekeeping::None {
             return;
         }
+        tokio::select! {
+            biased;
+            () = self.session.context.shutdown.wait() => {}
+            () = self.apply_rules(repository, wanted) => {}
+        }
+    }
+
+    async fn apply_rules(&self, repository: &Repository, wanted: Housekeeping) {
+        let session = &self.session;
         let scope = Scope {
             workspace: Some(&self.entry.name),
             ..Scope::default()
@@ -132,14 +157,15 @@ impl Run {
         if pruned.is_some_and(recent) {
             return;
         }
-        *pruned = Some(now);
         let ui = &self.session.ui;
         let swept = async {
             let grace = grace(&self.session, repository).await?;
             let swept = repository.sweep(&grace, now, &mut |_| {}).await;
             swept.map_err(|error| Failure::of_archive(&error))
         };
-        match swept.await {
+        let swept = swept.await;
+        *pruned = Some(now);
+        match swept {
             Ok(swept) if swept.deleted > 0 || swept.undeleted > 0 => ui.note(&format!(
                 "Freed {} of {}{}",
                 amount::size(swept.deleted_bytes),
@@ -235,7 +261,7 @@ impl Run {
 }
 
 /// The newest entry of the log, as `--expect-head` takes it: kept by somebody else, it proves that nothing was taken away.
-async fn head(repository: &Repository) -> String {
+async fn head_of(repository: &Repository) -> String {
     match repository.head().await {
         Ok((number, hash)) => format!("head {number}:{hash}"),
         Err(_) => String::new(),

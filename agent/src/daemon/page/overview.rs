@@ -33,8 +33,8 @@ struct Overview<'a> {
 /// Makes the page.
 pub(super) async fn page(view: &View) -> Result<String, Refusal> {
     let repository = &view.repository;
-    let healths = healths(&view.session, repository).await?;
     let records = repository.history().await?;
+    let healths = healths(&view.session, repository, &records).await?;
     let accepted = repository.accepted().await?;
     let mut sections = Vec::with_capacity(healths.len());
     for health in &healths {

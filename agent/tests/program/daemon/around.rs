@@ -207,6 +207,11 @@ async fn a_hook_that_fails_beforehand_keeps_the_backup_from_being_made_and_that_
         "the webhook hears the state when the daemon starts, which stays the same"
     );
     assert!(calls[2].body.contains("docs failed"), "{calls:?}");
+    let status = binary(home.path(), &["status", "--json", "--config", "mlark.toml"]).json();
+    let about = &status["workspaces"][0];
+    assert_eq!(about["failed_runs"], 1, "{about}");
+    let why = about["last_failure"].as_str().unwrap();
+    assert!(why.contains("before_backup"), "{why}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
