@@ -19,6 +19,7 @@ from azure.ai.ml.entities import (
     BatchEndpoint,
     BatchRetrySettings,
     CodeConfiguration,
+    ComputeInstance,
     DataCollector,
     DataColumn,
     DataDriftMetricThreshold,
@@ -28,7 +29,10 @@ from azure.ai.ml.entities import (
     FeatureSetSpecification,
     FeatureStoreEntity,
     FqdnDestination,
+    IdentityConfiguration,
     KubernetesCompute,
+    KubernetesOnlineDeployment,
+    KubernetesOnlineEndpoint,
     ManagedIdentityConfiguration,
     ManagedOnlineDeployment,
     ManagedOnlineEndpoint,
@@ -53,6 +57,8 @@ from azure.ai.ml.entities import (
     RecurrenceTrigger,
     ReferenceData,
     ResourceConfiguration,
+    ResourceRequirementsSettings,
+    ResourceSettings,
     SasTokenConfiguration,
     ServerlessEndpoint,
     ServerlessSparkCompute,
@@ -75,8 +81,10 @@ OWNER = "the team of ws-prod-east"
 # What a workspace needs beside itself, below `/subscriptions/…/resourceGroups/…/providers/`.
 BESIDE = (
     "Microsoft.ContainerService/managedClusters/edge", "Microsoft.Synapse/workspaces/lakehouse", "Microsoft.Storage/storageAccounts/stpartner",
-    "Microsoft.CognitiveServices/accounts/ai",
+    "Microsoft.ManagedIdentity/userAssignedIdentities/caller", "Microsoft.CognitiveServices/accounts/ai",
 )
+# A machine of one person, which no restore makes.
+INSTANCE = "desk"
 LLAMA = "azureml://registries/azureml-meta/models/Llama-2-7b"
 TENANT = "5e5c0a0e-0000-4000-8000-00000000000a"
 CLIENT = "5e5c0a0e-0000-4000-8000-00000000000b"
@@ -99,6 +107,14 @@ def fill(cloud, place, client: MLClient, folder: pathlib.Path) -> dict:
     }
 
 
+def mapping(folder: pathlib.Path, source, target) -> pathlib.Path:
+    """A mapping file by which the target has its own of the resources beside the workspace."""
+    path = folder / f"{target.name}.toml"
+    path.write_text("[resources]\n" + "".join(
+        f'"{beside(source)}/{resource}" = "{beside(target)}/{resource}"\n' for resource in BESIDE))
+    return path
+
+
 def beside(place) -> str:
     """Where the resources beside a workspace have their ids."""
     return f"/subscriptions/{place.subscription}/resourceGroups/{place.group}/providers"
@@ -110,11 +126,13 @@ def same_code(folder: pathlib.Path):
 
 
 def computes(cloud, client: MLClient, place) -> list[str]:
-    """A cluster with what can be set of it, and computes that are attached by their ids."""
+    """A cluster with what can be set of it, somebody's own machine, and computes that are attached by their ids."""
     outside = beside(place)
     made = [
         AmlCompute(name="low", size="Standard_DS2_v2", min_instances=0, max_instances=7, tier="low_priority", idle_time_before_scale_down=600,
                    description="when there is time", tags={"team": "growth"}),
+        ComputeInstance(name=INSTANCE, size="Standard_DS3_v2", description="of one person", ssh_public_access_enabled=False,
+                        idle_time_before_shutdown_minutes=30, enable_node_public_ip=False),
         KubernetesCompute(name="edge", resource_id=f"{outside}/Microsoft.ContainerService/managedClusters/edge", namespace="ml"),
     ]
     for compute in made:
@@ -230,7 +248,9 @@ def online(cloud, client: MLClient, place, folder: pathlib.Path) -> dict:
     keyed = ManagedOnlineEndpoint(name="scoring", auth_mode="key", description="answers within a second", tags={"owner": OWNER},
                                   properties={"tier": "gold"})
     client.online_endpoints.begin_create_or_update(keyed)
-    client.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name="by-token", auth_mode="aad_token"))
+    client.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(
+        name="by-token", auth_mode="aad_token", identity=IdentityConfiguration(type="user_assigned", user_assigned_identities=[
+            ManagedIdentityConfiguration(resource_id=f"{beside(place)}/Microsoft.ManagedIdentity/userAssignedIdentities/caller")])))
     cloud.advance(60)
     for colour, model in (("blue", "azureml:churn:1"), ("green", "azureml:single:1")):
         client.online_deployments.begin_create_or_update(ManagedOnlineDeployment(
@@ -245,7 +265,16 @@ def online(cloud, client: MLClient, place, folder: pathlib.Path) -> dict:
     keyed.traffic = {"blue": 90, "green": 10}
     client.online_endpoints.begin_create_or_update(keyed)
     cloud.advance(60)
-    return {"endpoints": ["scoring", "by-token"], "deployments": [("scoring", "blue"), ("scoring", "green")]}
+    client.online_endpoints.begin_create_or_update(KubernetesOnlineEndpoint(
+        name="on-edge", compute="edge", auth_mode="aml_token", description="beside the machines", tags={"team": "growth"}))
+    cloud.advance(60)
+    client.online_deployments.begin_create_or_update(KubernetesOnlineDeployment(
+        name="grey", endpoint_name="on-edge", model="azureml:churn:1", environment="azureml:sklearn:1", instance_count=1, instance_type="gpu",
+        code_configuration=CodeConfiguration(code=str(folder / "src"), scoring_script="train.py"),
+        request_settings=OnlineRequestSettings(max_concurrent_requests_per_instance=2, request_timeout_ms=5_000),
+        resources=ResourceRequirementsSettings(requests=ResourceSettings(cpu="500m", memory="1Gi"), limits=ResourceSettings(cpu="1", memory="2Gi", gpu="1"))))
+    cloud.advance(60)
+    return {"endpoints": ["scoring", "by-token", "on-edge"], "deployments": [("scoring", "blue"), ("scoring", "green"), ("on-edge", "grey")]}
 
 
 def batch(cloud, client: MLClient, folder: pathlib.Path) -> dict:

@@ -110,19 +110,10 @@ class Kinds(unittest.TestCase):
         lose(cloud, SOURCE)
         cls.target_workspace = cloud.create_workspace(TARGET)
         cls.target_client = cloud.client(TARGET)
-        cls.words = [*ALL, "--mapping", cls.mapping(TARGET)]
+        cls.words = [*ALL, "--mapping", kinds.mapping(cloud.folder, SOURCE, TARGET)]
         cls.applied = mlark.json("restore", "apply", "latest:prod", "--into", "recovery", *cls.words, "--yes", codes=(0, 3))
         cls.verified = mlark.json("restore", "verify", "latest:prod", "--against", "recovery", *cls.words, codes=(0, 4))
         cls.after = cls.dump(TARGET)
-
-    @classmethod
-    def mapping(cls, place):
-        """What a person says of the resources beside the workspace: the target has its own."""
-        path = cls.cloud.folder / f"{place.name}.toml"
-        path.write_text("[resources]\n" + "".join(
-            f'"/subscriptions/{SOURCE.subscription}/resourceGroups/{SOURCE.group}/providers/{resource}" = '
-            f'"/subscriptions/{place.subscription}/resourceGroups/{place.group}/providers/{resource}"\n' for resource in kinds.BESIDE))
-        return path
 
     @classmethod
     def make_half(cls, client):
@@ -206,7 +197,7 @@ class Kinds(unittest.TestCase):
 
     def test_what_the_sdk_brought_back_by_hand_is_skipped(self):
         before = self.dump(BY_HAND)
-        words = [*ALL, "--mapping", self.mapping(BY_HAND)]
+        words = [*ALL, "--mapping", kinds.mapping(self.cloud.folder, SOURCE, BY_HAND)]
         plan = self.mlark.json("restore", "plan", "latest:prod", "--into", BY_HAND.url, *words, codes=(0, 3))
         steps = {step["item"]: step for step in plan["steps"]}
         by_hand = [f"{kind}/{name}:{version}" for kind in ("models", "data") for name, version in self.half[kind]]

@@ -21,13 +21,15 @@ mod feature;
 mod field;
 mod input;
 mod job;
+mod monitor;
 mod node;
 mod refer;
 mod schedule;
 mod sweep;
 mod word;
+mod workspace;
 
-pub use asset::{DATA, ENVIRONMENT, MODEL};
+pub use asset::{CODE, DATA, ENVIRONMENT, MODEL};
 pub use component::COMPONENT;
 pub use compute::COMPUTE;
 pub use connection::CONNECTION;
@@ -40,6 +42,7 @@ pub use feature::{FEATURE_SET, FEATURE_STORE_ENTITY};
 pub use job::JOB;
 pub use refer::is_anonymous;
 pub use schedule::SCHEDULE;
+pub use workspace::WORKSPACE;
 
 use field::Walk;
 

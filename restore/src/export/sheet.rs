@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use workspace::azml::{Given, Neighbour, Sheet, Unmapped, is_anonymous};
+use workspace::kind::Restore;
 use workspace::reference::references;
 use workspace::{ItemId, Kind, Selection};
 
@@ -18,7 +20,7 @@ const REMEMBERED_MAX: usize = 4_096;
 pub(super) enum Made {
     /// Its YAML.
     Sheet(Sheet),
-    /// There is none to be expected: a container of versions, a code, a notebook, a step of a job.
+    /// There is none to be expected: a container of versions, a notebook, a step of a job.
     Nothing,
     /// There should be one, and is not, for this reason.
     Unmapped(String),
@@ -49,12 +51,17 @@ impl<'a> Sheets<'a> {
         let id = &loaded.id;
         let Some((kind, azml)) = kind.and_then(|kind| Some((kind, kind.azml?))) else {
             return Ok(match kind {
-                Some(_) => Made::Nothing,
+                // What is itself a file needs no YAML.
+                Some(kind) if kind.restore == Restore::Files => Made::Nothing,
+                Some(_) => Made::Unmapped("`az ml` has no YAML for items of this kind".to_owned()),
                 None => Made::Unmapped("the kind is not known here".to_owned()),
             });
         };
         if kind.versioned && id.version.is_none() {
-            return Ok(Made::Nothing);
+            return Ok(match says_something(loaded) {
+                true => Made::Unmapped("`az ml` has YAML for versions alone".to_owned()),
+                false => Made::Nothing,
+            });
         }
         let Some(text) = &loaded.arm else {
             return Ok(match is_child(loaded) {
@@ -137,12 +144,29 @@ impl<'a> Sheets<'a> {
     }
 }
 
+/// Whether a container says something of its own, besides which versions there are.
+fn says_something(loaded: &Loaded) -> bool {
+    let document = loaded.arm.as_ref().map(|text| &text.value);
+    let said = |name: &str| {
+        document?
+            .pointer(&format!("/properties/{name}"))
+            .map(|value| match value {
+                Value::Null | Value::Bool(false) => false,
+                Value::String(text) => !text.is_empty(),
+                Value::Object(members) => !members.is_empty(),
+                _ => true,
+            })
+    };
+    let own = ["description", "tags", "properties", "isArchived"];
+    own.into_iter().filter_map(said).any(|said| said)
+}
+
 /// Whether a job is a step, trial or iteration of another: that one's YAML says it.
 fn is_child(loaded: &Loaded) -> bool {
     loaded.record.as_ref().is_some_and(|record| {
         record
             .value
             .get("parentRunId")
-            .is_some_and(serde_json::Value::is_string)
+            .is_some_and(Value::is_string)
     })
 }

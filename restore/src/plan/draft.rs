@@ -196,7 +196,6 @@ impl<'a> Draft<'a> {
                     *substitute,
                 ));
             }
-            self.make_by_hand(kind, &turn.id, &target);
             Verdict::nothing(
                 Action::Manual,
                 "the target has none of this name, and mlark makes none",

@@ -1,4 +1,4 @@
-//! Environments, models and data assets.
+//! Environments, models, data assets and codes.
 
 use serde_json::{Map, Value};
 
@@ -140,4 +140,23 @@ const DATA_FIELDS: &[Field] = &resource(&[
     known("provisioningState"),
     IS_ARCHIVED,
     IS_ANONYMOUS,
+]);
+
+/// Codes. `az ml` makes them of what a job or component names; the SDK loads them by themselves.
+pub static CODE: AzMl = AzMl {
+    noun: "code",
+    file: "code.yml",
+    map: |walk| walk.whole("code", CODE_FIELDS),
+};
+
+const CODE_FIELDS: &[Field] = &resource(&[
+    same("description", "description"),
+    same("tags", "tags"),
+    // The digest of its files, which the SDK makes anew.
+    known("properties"),
+    field("codeUri", "path", How::By(own_place)),
+    known("provisioningState"),
+    IS_ARCHIVED,
+    // What the SDK uploads for a job is named by its content.
+    known("isAnonymous"),
 ]);

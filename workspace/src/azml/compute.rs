@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::endpoint::{IDENTITY, location};
-use super::field::{Field, How, SECOND_MS, Walk, field, known, same};
+use super::field::{Field, How, MINUTE_MS, SECOND_MS, Walk, field, known, same};
+use super::schedule::TRIGGER;
 use super::{AzMl, Unmapped};
 
 /// Computes.
@@ -70,6 +71,7 @@ const FIELDS: &[Field] = &[
     ),
 ];
 
+const NO_PLACE: &str = "the YAML schema has no place for it";
 const ADMIN_KEY: &str = "credentials are never written into a folder";
 
 const PROPERTIES: &[Field] = &[
@@ -104,14 +106,118 @@ const PROPERTIES: &[Field] = &[
         "",
         How::Only("\"Linux\"", "the YAML knows Linux alone"),
     ),
+    field("isolatedNetwork", "", How::Only("false", NO_PLACE)),
     field(
-        "isolatedNetwork",
+        "sshSettings",
         "",
-        How::Only("false", "the YAML schema has no place for it"),
+        How::Inline(&[
+            field("sshPublicAccess", "ssh_public_access_enabled", How::By(ssh)),
+            field(
+                "adminPublicKey",
+                "ssh_settings",
+                How::By(|key, _| Some(serde_json::json!({ "ssh_key_value": key }))),
+            ),
+            known("adminUserName"),
+            known("sshPort"),
+        ]),
+    ),
+    field(
+        "personalComputeInstanceSettings",
+        "create_on_behalf_of",
+        How::Object(&[field(
+            "assignedUser",
+            "",
+            How::Inline(&[
+                same("objectId", "user_object_id"),
+                same("tenantId", "user_tenant_id"),
+            ]),
+        )]),
+    ),
+    field(
+        "setupScripts",
+        "setup_scripts",
+        How::Object(&[field(
+            "scripts",
+            "",
+            How::Inline(&[
+                field("creationScript", "creation_script", How::By(script)),
+                field("startupScript", "startup_script", How::By(script)),
+            ]),
+        )]),
+    ),
+    field(
+        "schedules",
+        "schedules",
+        How::Object(&[field(
+            "computeStartStop",
+            "compute_start_stop",
+            How::Each(&[
+                field("action", "action", How::Word(&[])),
+                field("status", "state", How::Word(&[])),
+                field("recurrence", "trigger", How::By(trigger)),
+                field("cron", "trigger", How::By(trigger)),
+                // Which of the two it is.
+                known("triggerType"),
+                known("id"),
+                known("provisioningStatus"),
+                known("schedule"),
+            ]),
+        )]),
+    ),
+    field(
+        "customServices",
+        "custom_applications",
+        How::Each(&[
+            same("name", "name"),
+            same("type", "type"),
+            field(
+                "image",
+                "image",
+                How::Object(&[known("type"), same("reference", "reference")]),
+            ),
+            field(
+                "endpoints",
+                "endpoints",
+                How::Each(&[
+                    same("target", "target"),
+                    same("published", "published"),
+                    // The SDK's own word.
+                    known("name"),
+                    field("protocol", "", How::Only("\"http\"", NO_PLACE)),
+                ]),
+            ),
+            field(
+                "environmentVariables",
+                "environment_variables",
+                How::EachBy(|variable, _| variable.get("value").cloned()),
+            ),
+            field(
+                "volumes",
+                "bind_mounts",
+                How::Each(&[
+                    same("source", "source"),
+                    same("target", "target"),
+                    known("type"),
+                    field("readOnly", "", How::Only("false", NO_PLACE)),
+                ]),
+            ),
+            field("docker", "", How::Only("{\"privileged\":true}", NO_PLACE)),
+        ]),
+    ),
+    // The SDK shares what runs on one with nobody, or with all, as the service does by itself.
+    known("computeInstanceAuthorizationType"),
+    field(
+        "applicationSharingPolicy",
+        "",
+        How::Only("\"Shared\"", NO_PLACE),
     ),
     field("userAccountCredentials", "", How::Left(ADMIN_KEY)),
     same("namespace", "namespace"),
-    same("idleTimeBeforeShutdown", "idle_time_before_shutdown"),
+    field(
+        "idleTimeBeforeShutdown",
+        "idle_time_before_shutdown_minutes",
+        How::Duration(MINUTE_MS),
+    ),
     same("enableSSO", "enable_sso"),
     same("enableRootAccess", "enable_root_access"),
     same("releaseQuotaOnStop", "release_quota_on_stop"),
@@ -142,6 +248,46 @@ const PROPERTIES: &[Field] = &[
         ]),
     ),
 ];
+
+/// A script of the workspace's own storage; the YAML has no place for one that the document holds whole.
+fn script(value: &Value, walk: &mut Walk<'_>) -> Option<Value> {
+    if value.get("scriptSource").and_then(Value::as_str) != Some("workspaceStorage") {
+        walk.leave("the YAML names a script by its path alone");
+        return None;
+    }
+    walk.value(value, How::Object(SCRIPT))
+}
+
+const SCRIPT: &[Field] = &[
+    known("scriptSource"),
+    same("scriptData", "path"),
+    same("scriptArguments", "command"),
+    field("timeout", "timeout_minutes", How::By(minutes)),
+];
+
+/// `15m`.
+fn minutes(value: &Value, walk: &mut Walk<'_>) -> Option<Value> {
+    let number = value
+        .as_str()
+        .and_then(|text| text.strip_suffix('m')?.parse::<u64>().ok());
+    if number.is_none() {
+        walk.leave(NO_PLACE);
+    }
+    number.map(Value::from)
+}
+
+/// When an instance starts or stops.
+fn trigger(value: &Value, walk: &mut Walk<'_>) -> Option<Value> {
+    let mut written = walk.value(value, How::Object(TRIGGER))?;
+    let sort = match value.get("expression") {
+        Some(_) => "cron",
+        None => "recurrence",
+    };
+    written
+        .as_object_mut()?
+        .insert("type".to_owned(), sort.into());
+    Some(written)
+}
 
 fn ssh(value: &Value, _: &mut Walk<'_>) -> Option<Value> {
     match value.as_str() {

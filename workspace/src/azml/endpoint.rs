@@ -1,6 +1,6 @@
 //! Endpoints: online, batch, serverless, and the subscriptions that serverless ones need.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::AzMl;
 use super::field::{Field, How, Walk, field, known, resource, same};
@@ -13,11 +13,10 @@ pub static ONLINE_ENDPOINT: AzMl = AzMl {
     file: "endpoint.yml",
     map: |walk| {
         let attached = walk.given.document.pointer("/properties/compute");
-        let schema = match attached.is_some_and(|compute| !compute.is_null()) {
-            true => "kubernetesOnlineEndpoint",
-            false => "managedOnlineEndpoint",
-        };
-        walk.whole(schema, ONLINE)
+        match attached.is_some_and(|compute| !compute.is_null()) {
+            true => walk.whole("kubernetesOnlineEndpoint", KUBERNETES),
+            false => walk.whole("managedOnlineEndpoint", MANAGED),
+        }
     },
 };
 
@@ -61,34 +60,47 @@ macro_rules! tracked {
             known("kind"),
             same("tags", "tags"),
             field("location", "location", How::By(location)),
-            field("identity", "identity", How::Object(IDENTITY)),
+            field("identity", "identity", How::By(identity)),
             field("sku", "", How::Left(SKU)),
             field("properties", "", How::Inline($properties)),
         ]
     };
 }
 
-const ONLINE: &[Field] = tracked!(&[
-    same("description", "description"),
-    same("properties", "properties"),
-    field("authMode", "auth_mode", How::Word(AUTH)),
+/// What every online endpoint says.
+macro_rules! online {
+    ($($own:expr),* $(,)?) => {
+        tracked!(&[
+            same("description", "description"),
+            same("properties", "properties"),
+            field("authMode", "auth_mode", How::Word(AUTH)),
+            same("traffic", "traffic"),
+            same("mirrorTraffic", "mirror_traffic"),
+            field("keys", "", How::Left(KEYS)),
+            known("scoringUri"),
+            known("swaggerUri"),
+            known("provisioningState"),
+            $($own),*
+        ])
+    };
+}
+
+const KEYS: &str = "keys are never written into a folder";
+
+const MANAGED: &[Field] = online![field(
+    "publicNetworkAccess",
+    "public_network_access",
+    How::Word(&[])
+)];
+
+const KUBERNETES: &[Field] = online![
     field("compute", "compute", How::By(compute)),
-    same("traffic", "traffic"),
-    same("mirrorTraffic", "mirror_traffic"),
     field(
         "publicNetworkAccess",
-        "public_network_access",
-        How::Word(&[])
-    ),
-    field(
-        "keys",
         "",
-        How::Left("keys are never written into a folder")
+        How::Only("\"Enabled\"", "the YAML schema has no place for it")
     ),
-    known("scoringUri"),
-    known("swaggerUri"),
-    known("provisioningState"),
-]);
+];
 
 const BATCH: &[Field] = tracked!(&[
     same("description", "description"),
@@ -99,11 +111,7 @@ const BATCH: &[Field] = tracked!(&[
         "defaults",
         How::Object(&[same("deploymentName", "deployment_name")])
     ),
-    field(
-        "keys",
-        "",
-        How::Left("keys are never written into a folder")
-    ),
+    field("keys", "", How::Left(KEYS)),
     known("scoringUri"),
     known("swaggerUri"),
     known("provisioningState"),
@@ -129,21 +137,36 @@ const SUBSCRIPTION: &[Field] = &resource(&[
     known("provisioningState"),
 ]);
 
+/// The identities that a resource has: of its own, of others, or both.
+pub(super) const IDENTITY_TYPE: Field = field(
+    "type",
+    "type",
+    How::Word(&[
+        (
+            "SystemAssigned, UserAssigned",
+            "system_assigned,user_assigned",
+        ),
+        (
+            "SystemAssigned,UserAssigned",
+            "system_assigned,user_assigned",
+        ),
+    ]),
+);
+
+/// Endpoints have one identity in YAML: their own, or one of another.
+fn identity(value: &Value, walk: &mut Walk<'_>) -> Option<Value> {
+    let sort = value.get("type").and_then(Value::as_str);
+    let others = value.get("userAssignedIdentities");
+    let others = others.and_then(Value::as_object).map_or(0, Map::len);
+    if others > 1 || sort.is_some_and(|sort| sort.contains(',')) {
+        walk.leave("the YAML of endpoints names one identity");
+        return None;
+    }
+    walk.value(value, How::Object(IDENTITY))
+}
+
 pub(super) const IDENTITY: &[Field] = &[
-    field(
-        "type",
-        "type",
-        How::Word(&[
-            (
-                "SystemAssigned, UserAssigned",
-                "system_assigned,user_assigned",
-            ),
-            (
-                "SystemAssigned,UserAssigned",
-                "system_assigned,user_assigned",
-            ),
-        ]),
-    ),
+    IDENTITY_TYPE,
     field(
         "userAssignedIdentities",
         "user_assigned_identities",

@@ -32,7 +32,11 @@ pub static FEATURE_STORE_ENTITY: AzMl = AzMl {
 const SET: &[Field] = &resource(&[
     same("description", "description"),
     same("tags", "tags"),
-    same("properties", "properties"),
+    field(
+        "properties",
+        "",
+        How::Only("{}", "the YAML schema has no place for it"),
+    ),
     same("stage", "stage"),
     field("entities", "entities", How::EachBy(reference)),
     field(

@@ -213,7 +213,8 @@ impl<'a> Walk<'a> {
                     }
                     self.at.pop();
                 }
-                Some(Value::Object(out))
+                let nothing = out.is_empty() && !members.is_empty();
+                (!nothing).then_some(Value::Object(out))
             }
             Value::Array(items) => {
                 let mut out = Vec::with_capacity(items.len());
@@ -226,6 +227,18 @@ impl<'a> Walk<'a> {
             }
             _ => self.no_place(),
         }
+    }
+
+    /// Does something that stands so many parts below where the walk stands.
+    pub(super) fn below<T>(
+        &mut self,
+        parts: &[&'static str],
+        does: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        parts.iter().for_each(|part| self.at.push(*part));
+        let done = does(self);
+        parts.iter().for_each(|_| self.at.pop());
+        done
     }
 
     fn no_place(&mut self) -> Option<Value> {
@@ -253,6 +266,17 @@ fn is_nothing(value: &Value) -> bool {
         Value::Array(items) => items.is_empty(),
         Value::Object(members) => members.is_empty(),
         _ => false,
+    }
+}
+
+/// Puts members, where there are any, into an object of their own below a name.
+pub(super) fn gather(members: &mut Map<String, Value>, below: &str, names: &[&str]) {
+    let inner: Map<String, Value> = names
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), members.remove(*name)?)))
+        .collect();
+    if !inner.is_empty() {
+        members.insert(below.to_owned(), Value::Object(inner));
     }
 }
 

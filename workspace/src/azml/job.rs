@@ -1,4 +1,4 @@
-//! Jobs: command, sweep, spark, pipeline and AutoML. Other sorts have no YAML that `az ml job create` takes.
+//! Jobs: command, sweep, spark, pipeline, AutoML and fine-tuning. Other sorts have no YAML that `az ml job create` takes.
 
 use serde_json::{Map, Value};
 
@@ -42,6 +42,7 @@ fn sort(job_type: Option<&str>) -> Result<(&'static str, &'static [Field]), Unma
         Some("Spark") => Ok(("sparkJob", SPARK)),
         Some("Pipeline") => Ok(("pipelineJob", PIPELINE)),
         Some("AutoML") => Ok(("autoMLJob", AUTOML)),
+        Some("FineTuning") => Ok(("fineTuningJob", FINE_TUNING)),
         Some(other) => Err(Unmapped(format!(
             "`az ml` has no YAML for jobs of type {other}"
         ))),
@@ -60,7 +61,7 @@ macro_rules! job {
             known("type"),
             known("systemData"),
             field("properties", "", How::Inline(&[
-                field("jobType", "type", How::Word(&[("AutoML", "automl")])),
+                field("jobType", "type", How::Word(&[("AutoML", "automl"), ("FineTuning", "finetuning")])),
                 same("displayName", "display_name"),
                 same("experimentName", "experiment_name"),
                 same("description", "description"),
@@ -163,6 +164,49 @@ const AUTOML: &[Field] = job![
     field("environmentId", "environment_id", How::By(reference)),
     same("environmentVariables", "environment_variables"),
     field("queueSettings", "queue_settings", How::Object(QUEUE)),
+];
+
+const FINE_TUNING: &[Field] = job![
+    field(
+        "fineTuningDetails",
+        "",
+        How::Inline(&[
+            field("modelProvider", "model_provider", How::Word(&[])),
+            field("taskType", "task", How::Word(&[])),
+            field("model", "model", How::By(input)),
+            field("trainingData", "training_data", How::By(input)),
+            field("validationData", "validation_data", How::By(input)),
+            field(
+                "hyperParameters",
+                "hyperparameters",
+                How::By(hyper_parameters)
+            ),
+        ])
+    ),
+    field("queueSettings", "queue_settings", How::Object(QUEUE)),
+    field(
+        "resources",
+        "resources",
+        How::Object(&[same("instanceTypes", "instance_types")])
+    ),
+];
+
+/// Of models of Azure OpenAI there are three, of others those that the user names.
+fn hyper_parameters(value: &Value, walk: &mut Walk<'_>) -> Option<Value> {
+    let provider = walk
+        .given
+        .document
+        .pointer("/properties/fineTuningDetails/modelProvider");
+    match provider.and_then(Value::as_str) {
+        Some("AzureOpenAI") => walk.value(value, How::Object(OPEN_AI)),
+        _ => Some(value.clone()),
+    }
+}
+
+const OPEN_AI: &[Field] = &[
+    same("nEpochs", "n_epochs"),
+    same("learningRateMultiplier", "learning_rate_multiplier"),
+    same("batchSize", "batch_size"),
 ];
 
 pub(super) const IDENTITY: &[Field] = &[

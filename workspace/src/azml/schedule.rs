@@ -1,9 +1,10 @@
-//! Schedules of jobs: the trigger, and the job in a file of its own, since `az ml` takes no definition inline.
+//! Schedules: the trigger, and what it starts. A job stands in a file of its own, since `az ml` takes no definition inline;
+//! a monitor stands in the schedule.
 
 use serde_json::{Map, Value};
 
 use super::field::{Field, How, Walk, field, known, resource, same};
-use super::{AzMl, Unmapped, job};
+use super::{AzMl, Unmapped, job, monitor};
 use crate::ItemId;
 
 /// Schedules.
@@ -60,19 +61,34 @@ fn schedule(walk: &mut Walk<'_>) -> Result<Map<String, Value>, Unmapped> {
     let sort = action
         .and_then(|action| action.get("actionType"))
         .and_then(Value::as_str);
-    let definition = action
-        .and_then(|action| action.get("jobDefinition"))
-        .and_then(Value::as_object);
-    let (Some("CreateJob"), Some(definition)) = (sort, definition) else {
-        let what = sort.unwrap_or("no action");
-        return Err(Unmapped(format!(
-            "`az ml` has no YAML that is written here for schedules of {what}"
-        )));
-    };
-    let mut out = walk.whole("schedule", FIELDS)?;
-    let job = create_job(definition, walk)?;
-    out.insert("create_job".to_owned(), job.into());
-    Ok(out)
+    let defined = |name: &str| action.and_then(|action| action.get(name));
+    match sort {
+        Some("CreateJob") => {
+            let definition = defined("jobDefinition").and_then(Value::as_object);
+            let definition = definition.ok_or_else(|| Unmapped("it defines no job".to_owned()))?;
+            let mut out = walk.whole("schedule", FIELDS)?;
+            let job = create_job(definition, walk)?;
+            out.insert("create_job".to_owned(), job.into());
+            Ok(out)
+        }
+        Some("CreateMonitor") => {
+            let mut out = walk.whole("monitorSchedule", FIELDS)?;
+            let definition = defined("monitorDefinition");
+            let monitor = definition.and_then(|definition| {
+                walk.below(&["properties", "action", "monitorDefinition"], |walk| {
+                    walk.value(definition, How::Object(monitor::DEFINITION))
+                })
+            });
+            let monitor = monitor.filter(|monitor| monitor.get("compute").is_some());
+            let monitor = monitor.ok_or_else(|| Unmapped("it defines no monitor".to_owned()))?;
+            out.insert("create_monitor".to_owned(), monitor);
+            Ok(out)
+        }
+        other => Err(Unmapped(format!(
+            "`az ml` has no YAML for schedules of {}",
+            other.unwrap_or("no action")
+        ))),
+    }
 }
 
 /// The path of the job's YAML: a definition of its own, or that of the job which the schedule names.
@@ -88,11 +104,9 @@ fn create_job(definition: &Map<String, Value>, walk: &mut Walk<'_>) -> Result<St
     .iter()
     .any(|name| definition.contains_key(*name));
     if is_whole {
-        for part in ["properties", "action", "jobDefinition"] {
-            walk.at.push(part);
-        }
-        let mut written = job::definition(definition, walk);
-        (0..3).for_each(|_| walk.at.pop());
+        let mut written = walk.below(&["properties", "action", "jobDefinition"], |walk| {
+            job::definition(definition, walk)
+        });
         if let Ok(members) = &mut written {
             members.remove("name");
         }

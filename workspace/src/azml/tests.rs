@@ -5,6 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::Kind;
 
+mod kinds;
 mod published;
 
 fn source() -> Identity {
@@ -407,8 +408,54 @@ fn a_deployment_says_its_endpoint_and_times_in_numbers() {
 }
 
 #[test]
+fn connections_call_their_target_as_their_type_does() {
+    let id = ItemId::new("connections", "c");
+    let document = |category: &str, metadata: Value| json!({"properties": {"category": category, "authType": "AAD", "target": "https://t", "metadata": metadata}});
+    let model = document(
+        "AzureOpenAI",
+        json!({"ApiVersion": "2024-02-01", "ApiType": "Azure"}),
+    );
+    let model = sheet(&CONNECTION, &id, &model, &[], &[]);
+    let written = body(&model, "connection.yml");
+    for line in ["type: azure_open_ai", "api_version: ", "azure_endpoint: "] {
+        assert!(written.contains(&format!("\n{line}")), "{written}");
+    }
+    assert!(
+        written.contains("\nmetadata:\n  ApiType: Azure\n"),
+        "{written}"
+    );
+    assert!(!written.contains("target"), "{written}");
+    let blobs = document(
+        "AzureBlob",
+        json!({"AccountName": "a", "ContainerName": "c"}),
+    );
+    let blobs = sheet(&CONNECTION, &id, &blobs, &[], &[]);
+    let written = body(&blobs, "connection.yml");
+    for line in ["account_name: a", "container_name: c", "url: "] {
+        assert!(written.contains(&format!("\n{line}")), "{written}");
+    }
+    assert!(!written.contains("metadata"), "{written}");
+}
+
+#[test]
+fn collections_that_are_sampled_otherwise_are_listed() {
+    let id = ItemId::new("onlineDeployments", "ep/blue");
+    let document = |other: f64| {
+        json!({"properties": {"endpointComputeType": "Managed", "dataCollector": {"collections": {
+            "in": {"dataCollectionMode": "Enabled", "samplingRate": 0.5}, "out": {"dataCollectionMode": "Disabled", "samplingRate": other}}}}})
+    };
+    let same = sheet(&ONLINE_DEPLOYMENT, &id, &document(0.5), &[], &[]);
+    let written = body(&same, "deployment.yml");
+    assert!(written.contains("\n  sampling_rate: 0.5\n"), "{written}");
+    assert_eq!(written.matches("sampling_rate").count(), 1, "{written}");
+    assert!(same.left.is_empty(), "{:?}", same.left);
+    let other = sheet(&ONLINE_DEPLOYMENT, &id, &document(0.1), &[], &[]);
+    assert_eq!(pointers(&other), ["/properties/dataCollector"]);
+}
+
+#[test]
 fn sorts_that_have_no_yaml_are_named() {
-    let document = json!({"properties": {"jobType": "FineTuning"}});
+    let document = json!({"properties": {"jobType": "Labeling"}});
     let (id, identity) = (ItemId::new("jobs", "j"), source());
     let given = Given {
         id: &id,
@@ -419,7 +466,7 @@ fn sorts_that_have_no_yaml_are_named() {
         read_only: &[],
     };
     let Err(Unmapped(reason)) = JOB.sheet(&given) else {
-        panic!("fine-tuning has no YAML");
+        panic!("labeling has no YAML");
     };
-    assert!(reason.contains("FineTuning"));
+    assert!(reason.contains("Labeling"));
 }

@@ -30,5 +30,6 @@ pub(super) static ROW: Kind = Kind {
             "`codeUri` names the new one",
         ),
     ],
+    azml: Some(&crate::azml::CODE),
     ..PLAIN
 };

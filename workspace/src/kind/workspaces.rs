@@ -67,6 +67,7 @@ pub(super) static ROW: Kind = Kind {
         "set what it should share with the source",
     )],
     by_hand: settings,
+    azml: Some(&crate::azml::WORKSPACE),
     ..PLAIN
 };
 

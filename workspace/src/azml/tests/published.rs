@@ -61,6 +61,14 @@ const SERVICES_OWN: &[&str] = &[
     "/properties/materializationSettings/storeType",
     "/properties/properties/isolatedNetwork",
     "/properties/properties/remoteLoginPortPublicAccess",
+    "/properties/properties/applicationSharingPolicy",
+    "/properties/properties/computeInstanceAuthorizationType",
+    "/properties/properties/customServices/*/endpoints/*/name",
+    "/properties/properties/customServices/*/environmentVariables/*/type",
+    "/properties/properties/customServices/*/image/type",
+    "/properties/properties/customServices/*/volumes/*/readOnly",
+    "/properties/properties/sshSettings/sshPort",
+    "/properties/properties/sshSettings/sshPublicAccess",
 ];
 
 /// The mapping and an item for what a folder of examples is about; ids and types in them are placeholders.
@@ -70,6 +78,7 @@ fn about(folder: &str) -> Option<(&'static AzMl, ItemId)> {
         "EnvironmentVersion" => (&ENVIRONMENT, versioned("environments")),
         "ModelVersion" => (&MODEL, versioned("models")),
         "DataVersionBase" => (&DATA, versioned("data")),
+        "CodeVersion" => (&CODE, versioned("codes")),
         "ComponentVersion" => (&COMPONENT, versioned("components")),
         "FeaturesetVersion" => (&FEATURE_SET, versioned("featuresets")),
         "FeaturestoreEntityVersion" => (&FEATURE_STORE_ENTITY, versioned("featurestoreEntities")),
@@ -96,6 +105,11 @@ fn about(folder: &str) -> Option<(&'static AzMl, ItemId)> {
 
 /// What the example files below a folder are about: the innermost folder that is known.
 fn item(path: &Path) -> Option<(&'static AzMl, ItemId)> {
+    let folder = path.parent().and_then(Path::file_name);
+    // Its folder holds those of what lies in a workspace.
+    if folder.is_some_and(|folder| folder == "Workspace") {
+        return Some((&WORKSPACE, ItemId::new("workspaces", "x")));
+    }
     path.iter().rev().find_map(|part| about(part.to_str()?))
 }
 
@@ -195,7 +209,7 @@ const WORDS: &[(&str, &str)] = &[
         "SystemAssigned,UserAssigned",
         "system_assigned,user_assigned",
     ),
-    ("ADLSGen2", "azure_data_lake_gen_2"),
+    ("ADLSGen2", "azure_data_lake_gen2"),
 ];
 
 /// Whether a YAML says a value: as it is, as the YAML's word for it, or as a number of units of time.
