@@ -112,7 +112,7 @@ area_observe() { build_bins && bash agent/prometheus/check.sh "${CARGO_TARGET_DI
 
 # Clients in a process of their own: what the SDK leaves behind in one changes how MLflow's client downloads.
 area_interop() {
-  build_bins && (cd tests/interop && python -m unittest -v test_references test_roundtrip test_kinds test_repair test_folder &&
+  build_bins && (cd tests/interop && python -m unittest -v test_references test_roundtrip test_kinds test_registry test_repair test_folder &&
     python -m unittest -v test_clients)
 }
 

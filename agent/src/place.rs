@@ -33,7 +33,7 @@ impl Place {
             Failure::usage("The address of a workspace is refused")
                 .on(format!("`{text}`"))
                 .why(why)
-                .next("write azureml://subscriptions/S/resourceGroups/G/workspaces/W, or the path of a folder")
+                .next("write azureml://subscriptions/S/resourceGroups/G/workspaces/W (or …/registries/R), or the path of a folder")
         };
         let is_azure = text.starts_with("azureml:")
             || text.to_ascii_lowercase().starts_with("/subscriptions/");
@@ -271,6 +271,10 @@ mod tests {
         let long = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w";
         assert_eq!(Place::parse(long).unwrap(), azure);
         assert_eq!(azure.own_name(), "w");
+        let registry =
+            Place::parse("azureml://subscriptions/s/resourceGroups/g/registries/r").unwrap();
+        assert_eq!(registry.own_name(), "r");
+        assert_ne!(registry, azure);
         assert_eq!(
             Place::parse("file:///srv/x").unwrap(),
             Place::parse("/srv/x").unwrap()

@@ -7,7 +7,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use workspace::azure::{AzureWorkspace, Connection, ReadOptions, WorkspaceName, is_softly_deleted};
+use workspace::azure::{
+    AzureWorkspace, Connection, ReadOptions, Root, WorkspaceName, is_softly_deleted,
+};
 use workspace::kind::{ASSOCIATED, Associated, Site, at_first};
 use workspace::reference::{Mapping, Rewriter, rewrite};
 use workspace::{Identity, ItemId, Kind, Workspace};
@@ -58,7 +60,7 @@ pub(crate) async fn plan_absent(
     request: &Request,
     observer: &dyn Observer,
 ) -> Result<Plan, Error> {
-    if !request.options.create_workspace {
+    if !request.options.create_workspace || absent.name.root == Root::Registry {
         return Err(absent.refused());
     }
     let design = design(origin, absent, &request.options).await?;
@@ -266,7 +268,7 @@ impl Absent {
     fn softly_deleted(&self, plan: &Plan) -> Error {
         let region = match &plan.source {
             Identity::Azure { region, .. } => region.as_str(),
-            Identity::Folder(_) => "",
+            Identity::Registry { .. } | Identity::Folder(_) => "",
         };
         Error::SoftlyDeleted {
             workspace: self.name.to_string(),

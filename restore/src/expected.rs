@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use archive_format::FileEntry;
 use serde_json::Value;
 use workspace::reference::{Rewriter, rewrite};
-use workspace::{ItemId, Kind};
+use workspace::{Identity, ItemId, Kind};
 
 use crate::manual::Chore;
 use crate::snapshot::{Loaded, Text};
@@ -131,6 +131,11 @@ impl Expected {
         Cow::Owned(files.collect())
     }
 
+    /// What the document names as the place of the bytes.
+    pub(crate) fn uri(&self, kind: &Kind) -> Option<&str> {
+        self.value.pointer(place::uri_pointer(kind)?)?.as_str()
+    }
+
     /// Names the place that the service gave for the bytes.
     pub(crate) fn set_uri(&mut self, kind: &Kind, uri: String) {
         if let Some(pointer) = place::uri_pointer(kind)
@@ -187,6 +192,12 @@ pub(crate) fn expect(kind: &'static Kind, loaded: &Loaded, given: &Given<'_>) ->
             why,
             "below `LocalUpload/` of the target's default datastore",
         );
+    }
+    if matches!(given.rewriter.target(), Identity::Registry { .. })
+        && !given.rewriter.stays()
+        && let Some(why) = place::lacks_place(kind, loaded, &original)
+    {
+        shaping.row(Action::Impossible, "the item", why, "");
     }
     let placed = place.as_ref().and(place::uri_pointer(kind));
     shaping.losses_of_row();

@@ -309,7 +309,7 @@ fn config(source: &Identity, names: Option<&[String; 3]>) -> Option<Value> {
             resource_group.clone(),
             workspace.clone(),
         ],
-        (None, Identity::Folder(_)) => return None,
+        (None, Identity::Registry { .. } | Identity::Folder(_)) => return None,
     };
     Some(json!({
         "subscription_id": subscription,

@@ -305,6 +305,12 @@ fn workspace_words(source: &Identity) -> String {
             resource_group,
             workspace,
             ..
+        }
+        | Identity::Registry {
+            subscription,
+            resource_group,
+            registry: workspace,
+            ..
         } => format!("{workspace} of group {resource_group} of subscription {subscription}"),
         Identity::Folder(path) => path.display().to_string(),
     }

@@ -43,15 +43,18 @@ pub(crate) struct World<'a> {
     accounts: BTreeSet<String>,
 }
 
-/// A workspace as an item of its own kind.
+/// A workspace or registry as an item of its own kind.
 pub(crate) fn itself(identity: &Identity) -> Option<ItemId> {
-    let Identity::Azure { workspace, .. } = identity else {
-        return None;
+    let (name, is_registry) = match identity {
+        Identity::Azure { workspace, .. } => (workspace, false),
+        Identity::Registry { registry, .. } => (registry, true),
+        Identity::Folder(_) => return None,
     };
-    let kind = KINDS
+    let mut kinds = KINDS
         .iter()
-        .find(|kind| kind.origin == kind::Origin::Workspace)?;
-    Some(ItemId::new(kind.name, workspace))
+        .filter(|kind| kind.origin == kind::Origin::Workspace);
+    let kind = kinds.find(|kind| kind.registry.is_some() == is_registry)?;
+    Some(ItemId::new(kind.name, name))
 }
 
 impl<'a> World<'a> {

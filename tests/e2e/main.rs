@@ -13,6 +13,7 @@ mod identities;
 mod ignored;
 mod kinds;
 mod layers;
+mod registry;
 mod restore;
 mod roles;
 mod size;

@@ -11,6 +11,7 @@ use simulator::world::World;
 use simulator::{Simulator, Specification};
 
 use crate::backup::cloud::Cloud;
+use crate::registry::Shelf;
 use crate::restore::bench::Bench;
 
 /// Past the test's own capture, so that a skipped or short check is seen.
@@ -69,4 +70,18 @@ async fn a_whole_restore_is_as_the_specification_says() {
     let plan = bench.plan_request(&bench.target, &request).await;
     bench.apply(&plan, &bench.target).await;
     judge(&bench.simulator, 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_is_backed_up_and_restored_as_the_specification_says() {
+    let Some(folder) = beside("shared/azure/swagger") else {
+        return;
+    };
+    let shelf = Shelf::new().await;
+    watch(&shelf.bench.simulator, &folder);
+    let source = shelf.bench.open(&shelf.full).await;
+    shelf.bench.store.back_up_as("reg", &source).await;
+    let plan = shelf.plan(&shelf.empty).await;
+    shelf.bench.apply(&plan, &shelf.empty).await;
+    judge(&shelf.bench.simulator, 20);
 }

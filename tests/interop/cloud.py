@@ -24,6 +24,14 @@ class Place:
         self.arm = f"/subscriptions/{subscription}/resourceGroups/{group}/{WORKSPACES}/{name}"
 
 
+class Registry(Place):
+    """Names of one registry."""
+
+    def __init__(self, subscription, group, name, location):
+        super().__init__(subscription, group, name, location)
+        self.url, self.arm = (text.replace("/workspaces/", "/registries/") for text in (self.url, self.arm))
+
+
 SOURCE = Place("a0000000-0000-4000-8000-00000000000a", "rg-prod", "ws-prod-east", "eastus")
 TARGET = Place("b0000000-0000-4000-8000-00000000000b", "rg-recovery", "ws-recovered", "westeurope")
 
@@ -42,6 +50,8 @@ class Cloud:
         self.about = json.loads((self.folder / "cloud/simulator.json").read_text())
         self.urls = self.about["urls"]
         os.environ.update({key: str(value) for key, value in self.about["environment"].items()})
+        # Where the SDK asks where a registry is; other clouds than Microsoft's name it so.
+        os.environ["REGISTRY_DISCOVERY_ENDPOINT_URL"] = f"https://eastus.api.{self.about['suffix']}:{self.about['port']}/"
         self.tokens = {}
 
     def close(self):
@@ -105,6 +115,12 @@ class Cloud:
         self.advance(120)
         return self.wait_for(place.arm)
 
+    def create_registry(self, registry):
+        """A registry, through ARM; what ARM says of it."""
+        self.arm("PUT", f"/subscriptions/{registry.subscription}/resourcegroups/{registry.group}", {"location": registry.location}, version="2021-04-01")
+        details = [{"location": registry.location, "storageAccountDetails": [], "acrDetails": []}]
+        return self.arm("PUT", registry.arm, {"location": registry.location, "properties": {"regionDetails": details}, "tags": {"team": "platform"}})
+
     def wait_for(self, path):
         """The resource, when it has been provisioned."""
         for _ in range(200):
@@ -132,6 +148,12 @@ class Cloud:
         from azure.ai.ml import MLClient
 
         return MLClient(self.credential(), place.subscription, place.group, place.name, cloud=os.environ["AZUREML_CURRENT_CLOUD"])
+
+    def registry_client(self, registry):
+        """The official azure-ai-ml client of a registry."""
+        from azure.ai.ml import MLClient
+
+        return MLClient(self.credential(), registry_name=registry.name, cloud=os.environ["AZUREML_CURRENT_CLOUD"])
 
     def container(self, account, name):
         """The official blob client of a container."""

@@ -42,6 +42,7 @@ mod probe;
 mod put;
 pub mod quota;
 mod range;
+mod registry;
 mod retry;
 pub mod run;
 mod secrets;
@@ -70,12 +71,13 @@ pub use creation::is_softly_deleted;
 pub use credential::CredentialSource;
 pub use credential::source::Origin;
 pub use lock::{LeftMark, TargetLock};
-pub use name::WorkspaceName;
+pub use name::{Root, WorkspaceName};
 pub use place::{FileMeta, Place, Store, Written};
 pub use points::Logged;
 pub use probe::{Probe, Verdict};
 pub use put::has_failed;
 pub use quota::Quota;
+pub use registry::InRegistry;
 pub use run::{ExperimentId, MetricPoint, NewRun, RunEnd, RunFound, RunId};
 pub use settings::{
     Archived, DataBytes, DatastoreAccess, JobOutputs, Priority, Proxy, ReadOptions, Settings,

@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use crate::azml::AzMl;
+use crate::azure::InRegistry;
 use crate::select::{AttributeName, AttributeValue};
 use crate::{Document, Error, ItemId};
 
@@ -33,6 +34,7 @@ mod notebooks;
 mod online;
 mod part;
 mod permission;
+mod registries;
 mod schedules;
 mod serverless;
 mod unknown;
@@ -52,6 +54,7 @@ pub(crate) use workspaces::API_VERSIONS as WORKSPACE_VERSIONS;
 /// that is created meanwhile has to be fetched one by one.
 pub static KINDS: &[&Kind] = &[
     &workspaces::ROW,
+    &registries::ROW,
     &workspaces::ROLE_ASSIGNMENT,
     &network::OUTBOUND_RULE,
     &network::PRIVATE_ENDPOINT,
@@ -166,6 +169,8 @@ pub struct Kind {
     pub order_reason: &'static str,
     /// What a restore cannot bring back for any item of the kind.
     pub losses: &'static [Loss],
+    /// What a registry knows of it, where registries have the kind.
+    pub registry: Option<InRegistry>,
     /// How an item is written as `az ml` YAML, for kinds that have a schema.
     pub azml: Option<&'static AzMl>,
     /// What machines an item asks for, where it does.
@@ -209,6 +214,7 @@ const PLAIN: Kind = Kind {
     order: 0,
     order_reason: "",
     losses: &[],
+    registry: None,
     azml: None,
     machines: None,
     by_hand: command::nothing,

@@ -43,6 +43,15 @@ impl Action {
         }
     }
 
+    /// An action on a registry: `read` of itself, `assets/read`, `assets/write` of everything in it. It has no actions for
+    /// single kinds (the built-in role AzureML Registry User).
+    pub fn of_registry(below: &str) -> Self {
+        Self {
+            plane: Plane::Control,
+            name: format!("{PROVIDER}/registries/{below}"),
+        }
+    }
+
     /// An action on resources of a type, as Resource Manager names it with its provider: `Microsoft.KeyVault/vaults`,
     /// `read`.
     pub fn of_type(resource_type: &str, verb: &str) -> Self {
@@ -138,6 +147,9 @@ pub(crate) fn needed(method: &str, address: &str) -> Vec<Action> {
         };
     }
     let parts: Vec<&str> = path.split('/').collect();
+    if let Some(action) = of_registry(method, verb, &parts) {
+        return vec![action];
+    }
     if let Some(action) = of_other(verb, &parts) {
         return vec![action];
     }
@@ -153,6 +165,24 @@ pub(crate) fn needed(method: &str, address: &str) -> Vec<Action> {
         Some("history" | "metric" | "mlflow") => vec![of_run(verb, below)],
         _ => Vec::new(),
     }
+}
+
+/// A registry, or something in it. To ask for the bytes of an asset is to read it.
+fn of_registry(method: &str, verb: &str, parts: &[&str]) -> Option<Action> {
+    let at = parts
+        .iter()
+        .position(|part| part.eq_ignore_ascii_case("registries"))?;
+    let provider = at.checked_sub(1).and_then(|above| parts.get(above))?;
+    if !provider.eq_ignore_ascii_case(PROVIDER) {
+        return None;
+    }
+    Some(match parts.get(at + 2) {
+        None => Action::of_registry(verb),
+        Some(first) if method == "POST" && first.eq_ignore_ascii_case("datareferences") => {
+            Action::of_registry("assets/read")
+        }
+        Some(_) => Action::of_registry(&format!("assets/{verb}")),
+    })
 }
 
 /// A resource group, or a resource of another provider that lies right in one.
@@ -253,6 +283,34 @@ mod tests {
             ["Microsoft.KeyVault/vaults/read"]
         );
         assert_eq!(arm("PUT "), ours("/write"));
+        let registry = format!(
+            "management.x/subscriptions/s/resourceGroups/g/providers/{PROVIDER}/registries/r"
+        );
+        for (act, action) in [
+            (format!("GET https://{registry}"), "read"),
+            (
+                format!("GET https://{registry}/models/m/versions/1"),
+                "assets/read",
+            ),
+            (
+                format!("POST https://{registry}/datareferences/m/versions/1"),
+                "assets/read",
+            ),
+            (
+                format!("POST https://{registry}/models/m/versions/1/startPendingUpload"),
+                "assets/write",
+            ),
+            (
+                format!("PUT https://{registry}/models/m/versions/1"),
+                "assets/write",
+            ),
+        ] {
+            assert_eq!(
+                of(&act),
+                [format!("{PROVIDER}/registries/{action}")],
+                "{act}"
+            );
+        }
         let data = |act: &str, service: &str, rest: &str| {
             of(&format!("{act} https://eastus.api.x/{service}/{ws}/{rest}"))
         };

@@ -12,6 +12,7 @@ mod lead;
 mod map;
 mod mapping;
 mod parse;
+mod registry;
 mod rewrite;
 mod rewriter;
 mod scan;
@@ -197,6 +198,9 @@ impl Reference {
     /// Whether it names something in this workspace: it states its names, or is relative to whichever it stands in.
     /// Registries, storage and other services' resources are in none.
     pub fn is_in(&self, identity: &Identity) -> bool {
+        if let Identity::Registry { registry, .. } = identity {
+            return self.asset_of(registry).is_some();
+        }
         let Identity::Azure {
             subscription,
             resource_group,
@@ -231,6 +235,9 @@ impl Reference {
     /// The item of this workspace that it names. A label (`@latest`) or a name without version gives the item without a
     /// version: any of them will do. A place in a datastore gives the datastore, one in a run the job.
     pub fn item_in(&self, identity: &Identity) -> Option<ItemId> {
+        if let Identity::Registry { registry, .. } = identity {
+            return self.asset_of(registry).map(|(id, _)| id);
+        }
         if !self.is_in(identity) {
             return None;
         }

@@ -55,6 +55,30 @@ impl Role {
         }
     }
 
+    /// Reads everything of a registry.
+    pub fn registry_backup() -> Self {
+        let actions = ["read", "assets/read"].map(Action::of_registry);
+        Self {
+            name: "mlark registry backup",
+            description: "Reads Azure Machine Learning registries to back them up; changes nothing.",
+            actions: BTreeSet::from(actions),
+        }
+    }
+
+    /// Reads a registry, and makes assets in it.
+    pub fn registry_restore() -> Self {
+        let write = Action::of_registry("assets/write");
+        Self {
+            name: "mlark registry restore",
+            description: "Restores what mlark backed up into an Azure Machine Learning registry.",
+            actions: Self::registry_backup()
+                .actions
+                .into_iter()
+                .chain([write])
+                .collect(),
+        }
+    }
+
     /// Makes a workspace, and looks at what it is made with.
     pub fn creation() -> Self {
         let own = Action::of_workspace("", "write");
@@ -151,6 +175,8 @@ mod tests {
             ("mlark-backup.json", Role::backup()),
             ("mlark-restore.json", Role::restore()),
             ("mlark-create-workspace.json", Role::creation()),
+            ("mlark-registry-backup.json", Role::registry_backup()),
+            ("mlark-registry-restore.json", Role::registry_restore()),
             ("mlark-secrets.json", Role::secrets()),
             ("mlark-rehydration.json", Role::rehydration()),
             ("mlark-share-snapshot.json", Role::share_snapshot()),

@@ -32,24 +32,44 @@ pub enum Identity {
         /// The name of its storage account.
         storage_account: String,
     },
+    /// An Azure ML registry.
+    Registry {
+        /// The subscription's id.
+        subscription: String,
+        /// The resource group.
+        resource_group: String,
+        /// The registry's name.
+        registry: String,
+        /// Its primary Azure region.
+        region: String,
+    },
     /// A folder, by its absolute path.
     Folder(std::path::PathBuf),
 }
 
 impl Identity {
-    /// The ARM id of a workspace in Azure.
+    /// The ARM id of a workspace or registry in Azure.
     pub fn arm_id(&self) -> Option<String> {
-        let Self::Azure {
-            subscription,
-            resource_group,
-            workspace,
-            ..
-        } = self
-        else {
-            return None;
-        };
-        let name = WorkspaceName::new(subscription, resource_group, workspace);
-        name.ok().map(|name| name.arm_id())
+        self.name().map(|name| name.arm_id())
+    }
+
+    /// The name of a workspace or registry in Azure.
+    pub fn name(&self) -> Option<WorkspaceName> {
+        match self {
+            Self::Azure {
+                subscription,
+                resource_group,
+                workspace,
+                ..
+            } => WorkspaceName::new(subscription, resource_group, workspace).ok(),
+            Self::Registry {
+                subscription,
+                resource_group,
+                registry,
+                ..
+            } => WorkspaceName::registry(subscription, resource_group, registry).ok(),
+            Self::Folder(_) => None,
+        }
     }
 }
 

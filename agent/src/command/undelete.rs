@@ -4,7 +4,6 @@
 use archive_format::{Outcome, Repository, SnapshotRecord};
 use restore::{Origin, holds};
 use workspace::Identity;
-use workspace::azure::WorkspaceName;
 
 use super::restore::{Choices, apply, open};
 use super::snapshots::unknown_workspace;
@@ -131,13 +130,9 @@ pub(crate) fn home(session: &Session, record: &SnapshotRecord) -> Result<String,
     };
     match identity.map_err(|error| unknown(&error))? {
         Identity::Folder(path) => Ok(path.display().to_string()),
-        Identity::Azure {
-            subscription,
-            resource_group,
-            workspace,
-            ..
-        } => WorkspaceName::new(&subscription, &resource_group, &workspace)
-            .map(|name| name.to_string())
-            .map_err(|error| unknown(&error)),
+        identity => match identity.name() {
+            Some(name) => Ok(name.to_string()),
+            None => Err(unknown(&"its name is none that Azure gives")),
+        },
     }
 }

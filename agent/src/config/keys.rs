@@ -135,7 +135,7 @@ pub const KEYS: &[Key] = &[
     key("workspace.name", "the name in snapshots and commands"),
     key(
         "workspace.url",
-        "azureml:// URL or ARM id of a workspace, where `*` stands for any resource group or workspace, or a folder",
+        "azureml:// URL or ARM id of a workspace or registry, where `*` stands for any resource group or workspace, or a folder",
     ),
     key("workspace.schedule", "cron pattern of five fields"),
     key(
@@ -235,7 +235,7 @@ pub const KEYS: &[Key] = &[
     key("target.name", "the name in commands"),
     key(
         "target.url",
-        "azureml:// URL or ARM id of a workspace, or a folder",
+        "azureml:// URL or ARM id of a workspace or registry, or a folder",
     ),
     key("target.azure.cloud", "overrides azure.cloud"),
     key("target.azure.ca_file", "overrides azure.ca_file"),

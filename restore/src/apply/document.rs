@@ -9,7 +9,7 @@ use workspace::{Content, Kind};
 
 use super::executor::Executor;
 use super::step::{Trouble, chain};
-use super::upload::{UNCHANGED, Upload};
+use super::upload::Upload;
 use crate::expected::{BytesPlace, Expected, is_archived, is_blank};
 use crate::snapshot::Loaded;
 use crate::{Action, Step};
@@ -48,10 +48,10 @@ impl Executor<'_> {
         self.put(&hand).await
     }
 
-    /// Makes or repairs a code asset: the service gives the place.
+    /// Makes or repairs an item to whose bytes the service gives the place: code, and everything in a registry.
     pub(super) async fn code(&self, step: &Step) -> Result<(), Trouble> {
         let mut hand = self.take(step).await?;
-        let files = hand.loaded.item.files.clone();
+        let files = hand.expected.files(&hand.loaded).into_owned();
         if self.is_there(step, &hand)? {
             let place = self.place_of(&hand).await?;
             let upload = Upload {
@@ -59,13 +59,13 @@ impl Executor<'_> {
                 listed: &place,
                 overwrite: step.overwrite,
                 run: None,
-                tables: &UNCHANGED,
+                tables: &hand.expected.tables,
             };
             return self
                 .upload(upload, &files, |file| file.path.to_string())
                 .await;
         }
-        let Some(BytesPlace::Pending { folder }) = hand.expected.place.clone() else {
+        let Some(BytesPlace::Pending { folder, single }) = hand.expected.place.clone() else {
             return self.put(&hand).await;
         };
         let place = self.pending_place(step).await?;
@@ -74,11 +74,24 @@ impl Executor<'_> {
             listed: &place,
             overwrite: true,
             run: None,
-            tables: &UNCHANGED,
+            tables: &hand.expected.tables,
         };
         let path_of = |file: &FileEntry| below(&folder, file.path.as_str());
         self.upload(upload, &files, path_of).await?;
-        hand.expected.set_uri(hand.kind, uri_below(&place, &folder));
+        let named = match &single {
+            Some(file) => below(&folder, file),
+            None => folder.clone(),
+        };
+        let mut uri = uri_below(&place, &named);
+        // A build context is named with a slash at its end, without which some of the service's parts do not find it.
+        if hand
+            .expected
+            .uri(hand.kind)
+            .is_some_and(|own| own.ends_with('/'))
+        {
+            uri.push('/');
+        }
+        hand.expected.set_uri(hand.kind, uri);
         self.put(&hand).await
     }
 
@@ -209,7 +222,8 @@ impl Executor<'_> {
         };
         let uri =
             uri.ok_or_else(|| Trouble::because("its document in the target names no place"))?;
-        Ok(self.world.azure.locate(uri).await?)
+        let azure = self.world.azure;
+        Ok(azure.locate_of(&hand.expected.target, uri).await?)
     }
 
     /// The place that the service gave in an attempt before, or gives now; noted before anything is written there.
@@ -217,11 +231,11 @@ impl Executor<'_> {
         let (journal, target) = (self.session.journal, &self.plan.target);
         let item = step.target.to_string();
         if let Some(known) = journal.place(target, &item).await?
-            && let Ok(place) = self.world.azure.locate(&known).await
+            && let Some(place) = self.world.azure.regain(&known).await
         {
             return Ok(place);
         }
-        let place = self.world.azure.start_code_upload(&step.target).await?;
+        let place = self.world.azure.start_upload(&step.target).await?;
         journal
             .note_place(target, &item, place.url.as_str())
             .await?;

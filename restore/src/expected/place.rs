@@ -5,6 +5,7 @@
 use archive_format::{EntryKind, FileEntry};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use workspace::azure::InRegistry;
 use workspace::reference::{Reference, Slot};
 use workspace::{Content, Identity, Kind};
 
@@ -30,6 +31,8 @@ pub(crate) enum BytesPlace {
     Pending {
         /// The folder's path, decoded.
         folder: String,
+        /// The name of the one file that the document names, where it names no folder.
+        single: Option<String>,
     },
 }
 
@@ -67,16 +70,14 @@ pub(super) fn place(
 ) -> Option<BytesPlace> {
     let pointer = uri_pointer(kind)?;
     let from = original.pointer(pointer)?.as_str()?.to_owned();
-    if kind.restore == workspace::kind::Restore::PendingUpload {
-        return Some(BytesPlace::Pending {
-            folder: folder_of(&from, given.rewriter.source()),
-        });
+    if kind.uploads_to_given_place(given.rewriter.target()) {
+        return pending(kind, loaded, original, &from, given);
     }
     plain_files(loaded).next()?;
     let single = is_single(loaded, original, &from);
     let moved = must_move(&from, given);
     if moved.is_some() {
-        let uri = local_upload(loaded, &from, given)?;
+        let uri = local_upload(kind, loaded, &from, given)?;
         if let Some(slot) = value.pointer_mut(pointer) {
             *slot = Value::String(uri);
         }
@@ -93,9 +94,53 @@ pub(super) fn place(
     })
 }
 
+/// A place that the service gives, with the source's path below its container. Code has one however empty it is.
+fn pending(
+    kind: &Kind,
+    loaded: &Loaded,
+    original: &Value,
+    from: &str,
+    given: &Given<'_>,
+) -> Option<BytesPlace> {
+    let folder = folder_of(from, given.rewriter.source());
+    if kind.restore == workspace::kind::Restore::PendingUpload {
+        return Some(BytesPlace::Pending {
+            folder,
+            single: None,
+        });
+    }
+    let first = plain_files(loaded).next()?;
+    let last = from.trim_end_matches('/').rsplit('/').next();
+    let is_single = is_single(loaded, original, from);
+    let folder = match (is_single, folder.rsplit_once('/')) {
+        (true, above) => above.map(|(above, _)| above.to_owned()).unwrap_or_default(),
+        // A path in a datastore is no path of the new container: its last part tells the folder from others.
+        (false, _) if folder.is_empty() => last.map(decode).unwrap_or_default(),
+        (false, _) => folder,
+    };
+    Some(BytesPlace::Pending {
+        folder,
+        single: is_single.then(|| first.path.as_str().to_owned()),
+    })
+}
+
+/// Why an item cannot be in a registry, where it cannot.
+pub(super) fn lacks_place(kind: &Kind, loaded: &Loaded, original: &Value) -> Option<&'static str> {
+    let uri = original.pointer(uri_pointer(kind)?)?.as_str()?;
+    let lacks = !uri.is_empty() && plain_files(loaded).next().is_none();
+    lacks.then_some(
+        "its bytes are not in the snapshot, and a registry takes none that lie elsewhere",
+    )
+}
+
 /// Why the source's place cannot be the place in the target, where it cannot.
 fn must_move(uri: &str, given: &Given<'_>) -> Option<&'static str> {
     let reference = Reference::parse(uri)?;
+    if matches!(given.rewriter.source(), Identity::Registry { .. })
+        && reference.get(Slot::Account).is_some()
+    {
+        return Some("its bytes lay in storage of the registry, which is none of the target's");
+    }
     let of_job = reference.get(Slot::Run).or_else(|| {
         reference
             .get(Slot::MaybeRun)
@@ -118,8 +163,11 @@ fn is_writable(uri: &str, given: &Given<'_>) -> bool {
     })
 }
 
-/// `LocalUpload/<digest of the files>/<name>` on the default datastore, in the form that the document had.
-fn local_upload(loaded: &Loaded, from: &str, given: &Given<'_>) -> Option<String> {
+/// `LocalUpload/<digest of the files>/<name>` on the default datastore, in the form that the document had. In a registry
+/// every form is an address; a workspace's models and data are named through a datastore, and the official SDK reads no others.
+fn local_upload(kind: &Kind, loaded: &Loaded, from: &str, given: &Given<'_>) -> Option<String> {
+    let of_registry = matches!(given.rewriter.source(), Identity::Registry { .. });
+    let by_datastore = of_registry && kind.registry == Some(InRegistry::Bytes);
     let last = from
         .trim_end_matches('/')
         .rsplit('/')
@@ -131,7 +179,7 @@ fn local_upload(loaded: &Loaded, from: &str, given: &Given<'_>) -> Option<String
         last
     };
     let path = format!("LocalUpload/{}/{name}", digest(loaded));
-    if from.starts_with("https://") {
+    if from.starts_with("https://") && !by_datastore {
         return Some(format!("{}/{path}", given.default_container?));
     }
     let Identity::Azure {

@@ -199,7 +199,8 @@ fn code_goes_into_its_own_folder_of_whatever_place_the_service_gives() {
     assert_eq!(
         expected.place,
         Some(BytesPlace::Pending {
-            folder: "my src/sub".into()
+            folder: "my src/sub".into(),
+            single: None,
         })
     );
     assert!(expected.ignores("/properties/codeUri"));

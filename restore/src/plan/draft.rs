@@ -136,6 +136,11 @@ impl<'a> Draft<'a> {
                 Verdict::nothing(Action::Impossible, "this version does not know the kind");
             return Ok(self.push(turn, Work::Nothing, turn.id.clone(), verdict));
         };
+        if !self.world.azure.offers(kind) {
+            let reason = format!("the target is a registry, which has no {}", kind.name);
+            let verdict = Verdict::nothing(Action::Impossible, reason);
+            return Ok(self.push(turn, Work::Nothing, turn.id.clone(), verdict));
+        }
         match kind.restore {
             _ if !self.world.include.takes(kind) => self.unasked(kind, turn).await,
             _ if kind.origin == Origin::Workspace && !self.world.azure.is_made() => {

@@ -84,6 +84,7 @@ impl Comparison<'_> {
             ));
         };
         let standing = match kind.restore {
+            _ if !self.world.azure.offers(kind) => Standing::Expected,
             _ if !self.world.include.takes(kind) => Standing::Expected,
             Restore::Never => Standing::Expected,
             Restore::Put | Restore::PendingUpload => {

@@ -86,7 +86,11 @@ impl Comparison<'_> {
         };
         if let Some(uri) = uri.filter(|_| !loaded.item.files.is_empty()) {
             let failed = |error| Error::target(format!("the files of {}", expected.target), error);
-            let place = self.world.azure.locate(&uri).await.map_err(failed)?;
+            let azure = self.world.azure;
+            let place = azure
+                .locate_of(&expected.target, &uri)
+                .await
+                .map_err(failed)?;
             let there = present(self.world.azure, &place).await.map_err(failed)?;
             let path_of = |file: &archive_format::FileEntry| file.path.to_string();
             let files = expected.files(loaded);

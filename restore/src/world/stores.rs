@@ -85,7 +85,7 @@ fn own_account(rewriter: &Rewriter, from: &StoreName) -> Option<StoreName> {
         Identity::Azure {
             storage_account, ..
         } => Some(storage_account.clone()),
-        Identity::Folder(_) => None,
+        Identity::Registry { .. } | Identity::Folder(_) => None,
     };
     let own = account(rewriter.source())?;
     own.eq_ignore_ascii_case(&from.account).then_some(())?;

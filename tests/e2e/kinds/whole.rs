@@ -39,7 +39,9 @@ async fn every_document_is_the_one_that_the_service_shows() {
         assert_eq!(value, document, "{id}");
         *compared.entry(kind.as_str()).or_insert(0) += 1;
     }
-    let of_arm = KINDS.iter().filter(|kind| kind.is_resource());
+    let of_arm = KINDS
+        .iter()
+        .filter(|kind| kind.is_resource() && kind.name != "registries");
     for kind in of_arm.filter(|kind| kind.name != "roleAssignments") {
         assert!(compared.contains_key(kind.name), "no {}", kind.name);
     }

@@ -67,7 +67,11 @@ impl Store {
     }
 
     pub(crate) async fn back_up(&self, source: &dyn Workspace) -> Report {
-        let mut policy = Policy::new("prod", self.clock.clone());
+        self.back_up_as("prod", source).await
+    }
+
+    pub(crate) async fn back_up_as(&self, name: &str, source: &dyn Workspace) -> Report {
+        let mut policy = Policy::new(name, self.clock.clone());
         policy.secrets = true;
         let (unobserved, stop) = (capture::Unobserved, Shutdown::default());
         let report = back_up(source, &self.repository, &policy, &unobserved, &stop);
@@ -290,7 +294,11 @@ async fn connect(simulator: &Simulator, clock: &Clock) -> Connection {
 fn name(simulator: &Simulator, key: &WorkspaceKey) -> WorkspaceName {
     let state = simulator.state();
     let found = &state.workspaces[key];
-    WorkspaceName::new(&found.subscription, &found.group, &found.name).unwrap()
+    let named = match found.registry {
+        true => WorkspaceName::registry,
+        false => WorkspaceName::new,
+    };
+    named(&found.subscription, &found.group, &found.name).unwrap()
 }
 
 /// Sees every event, and stops after so many steps where that was asked.

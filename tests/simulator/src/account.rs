@@ -19,6 +19,8 @@ pub struct Account {
     pub keys: [String; 2],
     /// Region, such as `westeurope`.
     pub location: String,
+    /// Whether it belongs to the service itself, so that no token opens it: a registry's.
+    pub of_service: bool,
     /// What clients wrote of it, and nobody here knows.
     pub properties: Map<String, Value>,
     /// The same of its blob service.
@@ -41,6 +43,7 @@ impl Account {
             arm_id: arm_id.into(),
             keys: [key(random), key(random)],
             location: "westeurope".to_owned(),
+            of_service: false,
             properties: Map::new(),
             blob_service: Map::new(),
             blobs: BlobStore::new(u64::from(random.next_u32())),

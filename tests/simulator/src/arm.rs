@@ -13,6 +13,7 @@ mod page;
 mod place;
 mod read;
 mod reference;
+mod registry;
 mod render;
 mod secret;
 mod storage;
@@ -37,6 +38,8 @@ use place::Place;
 pub use assignment::RoleAssignment;
 pub use operation::Operation;
 pub use page::pages;
+pub use registry::{create as create_registry, remove as remove_registry};
+pub(crate) use registry::{discover as discover_registry, front as registry_front};
 pub(crate) use version::missing as missing_api_version;
 pub(crate) use workspaces::recovery;
 pub use workspaces::{WorkspaceSpec, create as create_workspace};
@@ -92,6 +95,18 @@ fn above_workspace(call: &Call, state: &mut State) -> Answer {
             found,
             "workspaces",
         ] if *found == provider => workspaces::list(call, state, id, Some(name)),
+        ["subscriptions", id, "providers", found, "registries"] if *found == provider => {
+            registry::list(call, state, id, None)
+        }
+        [
+            "subscriptions",
+            id,
+            "resourcegroups",
+            name,
+            "providers",
+            found,
+            "registries",
+        ] if *found == provider => registry::list(call, state, id, Some(name)),
         [
             "subscriptions",
             _,
@@ -146,7 +161,12 @@ fn above_workspace(call: &Call, state: &mut State) -> Answer {
     }
 }
 
-fn below_workspace(call: &Call, state: &mut State, key: &WorkspaceKey, rest: &[String]) -> Answer {
+pub(in crate::arm) fn below_workspace(
+    call: &Call,
+    state: &mut State,
+    key: &WorkspaceKey,
+    rest: &[String],
+) -> Answer {
     let place = Place::parse(rest, call.method == Method::POST);
     let (kind, action) = match &place {
         Some(place) => (format!("/{}", place.kind.join("/")), place.action.clone()),
@@ -159,12 +179,16 @@ fn below_workspace(call: &Call, state: &mut State, key: &WorkspaceKey, rest: &[S
         (&Method::DELETE, None) => "delete".to_owned(),
         _ => "write".to_owned(),
     };
-    gate::demand(
-        call,
-        state,
-        &format!("{}/workspaces{kind}/{verb}", crate::PROVIDER),
-        call.raw_path.as_str(),
-    )?;
+    let action = match key.is_registry() {
+        true => registry::action(call, rest),
+        false => format!("{}/workspaces{kind}/{verb}", crate::PROVIDER),
+    };
+    gate::demand(call, state, &action, call.raw_path.as_str())?;
+    if key.is_registry()
+        && let Some(answer) = registry::own(call, state, key, rest)
+    {
+        return answer;
+    }
     let Some(place) = place else {
         return workspaces::one(call, state, key, rest);
     };
@@ -197,7 +221,10 @@ pub(crate) fn collections() -> impl Iterator<Item = &'static [&'static str]> {
 
 /// A workspace's document, as GET shows it.
 pub(crate) fn show_workspace(state: &State, workspace: &Workspace, now: Timestamp) -> Value {
-    render::workspace(workspace, &state.cloud, &state.directory.tenant, now)
+    match workspace.registry {
+        true => registry::show(state, workspace),
+        false => render::workspace(workspace, &state.cloud, &state.directory.tenant, now),
+    }
 }
 
 /// An item's document, as GET shows it.

@@ -9,6 +9,7 @@
 //! | `POST /workspaces` `{subscription, group, name, location[, account, guid]}` | makes one |
 //! | `GET /workspaces/S/G/W` | its whole content, with SHA-256 of every blob and file |
 //! | `DELETE /workspaces/S/G/W[?purge=true][&account=true]` | deletes it; with `account` its storage account too |
+//! | `GET /registries/S/G/R` | the same of a registry, which ARM makes and deletes |
 //! | `POST /workspaces/S/G/W/runs/RUN` `{status, tags, properties, metrics: [{name, value, step}]}` | changes a job or run; a status set here stays |
 //! | `POST /workspaces/S/G/W/searches` `{lag_seconds, lag_searches}` | how late a search finds a run that MLflow made |
 //! | `GET /requests`, `DELETE /requests` | counts by route and by client, and calls that were tried again; forgets them |
@@ -54,6 +55,9 @@ pub(crate) fn handle(simulator: &Simulator, call: &Call) -> Answer {
         (&Method::GET, ["workspaces", s, g, w]) => show(simulator, &WorkspaceKey::new(s, g, w)),
         (&Method::DELETE, ["workspaces", s, g, w]) => {
             delete(simulator, call, &WorkspaceKey::new(s, g, w))
+        }
+        (&Method::GET, ["registries", s, g, r]) => {
+            show(simulator, &WorkspaceKey::of_registry(s, g, r))
         }
         (&Method::POST, ["workspaces", s, g, w, "runs", run]) => {
             run::change(simulator, call, &WorkspaceKey::new(s, g, w), run)

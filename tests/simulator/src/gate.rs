@@ -23,7 +23,13 @@ pub(crate) fn identify(call: &Call, state: &State) -> Result<Identity, Refusal> 
     match call.service {
         Service::Login | Service::Imds | Service::Control => Ok(Identity::Anonymous),
         Service::Arm if call.parts() == ["metadata", "endpoints"] => Ok(Identity::Anonymous),
-        Service::Data if call.parts().ends_with(&["discovery"]) => Ok(Identity::Anonymous),
+        // A registry's is told to those who bring a token.
+        Service::Data
+            if call.parts().ends_with(&["discovery"])
+                && call.segment(0) != "registrymanagement" =>
+        {
+            Ok(Identity::Anonymous)
+        }
         Service::Arm | Service::Data => bearer(call, state).map(Identity::Bearer),
         Service::Blob | Service::File | Service::Dfs => storage(call, state),
     }
@@ -172,7 +178,11 @@ fn storage_bearer(token: &str, call: &Call, state: &State) -> Result<Identity, R
         ));
     }
     let allows = |action: &&str| state.directory.allows(&claims.client_id, action);
-    if !permission::of_storage(call).iter().all(allows) {
+    let closed = state
+        .accounts
+        .get(&call.label)
+        .is_some_and(|it| it.of_service);
+    if closed || !permission::of_storage(call).iter().all(allows) {
         let text =
             "This request is not authorized to perform this operation using this permission.";
         return Err(Refusal::storage(

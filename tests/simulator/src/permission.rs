@@ -164,7 +164,13 @@ pub(crate) fn above_workspace(call: &Call, parts: &[&str]) -> Option<String> {
         ["subscriptions", _, "resourcegroups"] | ["subscriptions", _, "resourcegroups", _] => {
             "Microsoft.Resources/subscriptions/resourceGroups".to_owned()
         }
-        ["subscriptions", _, "providers", found, "workspaces"]
+        [
+            "subscriptions",
+            _,
+            "providers",
+            found,
+            sort @ ("workspaces" | "registries"),
+        ]
         | [
             "subscriptions",
             _,
@@ -172,9 +178,9 @@ pub(crate) fn above_workspace(call: &Call, parts: &[&str]) -> Option<String> {
             _,
             "providers",
             found,
-            "workspaces",
+            sort @ ("workspaces" | "registries"),
         ] if *found == provider => {
-            format!("{PROVIDER}/workspaces")
+            format!("{PROVIDER}/{sort}")
         }
         [.., "providers", "microsoft.storage", "storageaccounts"] => {
             "Microsoft.Storage/storageAccounts".to_owned()

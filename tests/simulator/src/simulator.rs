@@ -210,6 +210,11 @@ fn dispatch(call: &Call, state: &mut State) -> Answer {
 }
 
 fn data_plane(call: &Call, state: &mut State) -> Answer {
+    match call.segment(0) {
+        "registrymanagement" => return arm::discover_registry(call, state),
+        "mferp" => return arm::registry_front(call, state),
+        _ => {}
+    }
     gate::demand_data(call, state)?;
     match call.segment(0) {
         "discovery" => discovery::handle(call, state),

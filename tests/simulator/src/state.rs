@@ -45,6 +45,8 @@ pub struct Settings {
     pub limited: bool,
     /// Api-versions newer than this are not known here, by type below the provider (`workspaces`, `workspaces/jobs`).
     pub newest: BTreeMap<String, String>,
+    /// Whether discovery names a registry's front in another domain than its own, as in the public cloud.
+    pub front_elsewhere: bool,
 }
 
 impl Default for Settings {
@@ -60,6 +62,7 @@ impl Default for Settings {
             metadata_object: false,
             limited: false,
             newest: BTreeMap::new(),
+            front_elsewhere: false,
         }
     }
 }

@@ -12,12 +12,13 @@ use crate::history::History;
 use crate::metric::Metrics;
 use crate::mlflow::Mlflow;
 
-/// Subscription, resource group and name of a workspace. ARM compares them without regard to case.
+/// Subscription, resource group and name of a workspace, or of a registry. ARM compares them without regard to case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkspaceKey {
     subscription: String,
     group: String,
     name: String,
+    registry: bool,
 }
 
 impl WorkspaceKey {
@@ -27,6 +28,7 @@ impl WorkspaceKey {
             subscription: subscription.to_lowercase(),
             group: group.to_lowercase(),
             name: name.to_lowercase(),
+            registry: false,
         }
     }
 
@@ -39,7 +41,6 @@ impl WorkspaceKey {
             (2, "resourceGroups"),
             (4, "providers"),
             (5, crate::PROVIDER),
-            (6, "workspaces"),
         ];
         if fixed
             .iter()
@@ -47,7 +48,26 @@ impl WorkspaceKey {
         {
             return None;
         }
-        Some((Self::new(&head[1], &head[3], &head[7]), &segments[8..]))
+        let registry = match head[6].to_lowercase().as_str() {
+            "workspaces" => false,
+            "registries" => true,
+            _ => return None,
+        };
+        let key = Self::new(&head[1], &head[3], &head[7]);
+        Some((Self { registry, ..key }, &segments[8..]))
+    }
+
+    /// The key of a registry.
+    pub fn of_registry(subscription: &str, group: &str, name: &str) -> Self {
+        Self {
+            registry: true,
+            ..Self::new(subscription, group, name)
+        }
+    }
+
+    /// Whether it is a registry's.
+    pub fn is_registry(&self) -> bool {
+        self.registry
     }
 
     /// Whether it lies in that subscription.
@@ -96,6 +116,8 @@ pub struct Workspace {
     pub documents: Documents,
     /// Who has which role here, by assignments here and above.
     pub assignments: Vec<RoleAssignment>,
+    /// Whether it is no workspace but a registry, which has documents alone.
+    pub registry: bool,
     /// Its runs.
     pub history: History,
     /// Metrics of its runs.
@@ -109,16 +131,28 @@ pub struct Workspace {
 impl Workspace {
     /// Its key.
     pub fn key(&self) -> WorkspaceKey {
-        WorkspaceKey::new(&self.subscription, &self.group, &self.name)
+        WorkspaceKey {
+            registry: self.registry,
+            ..WorkspaceKey::new(&self.subscription, &self.group, &self.name)
+        }
+    }
+
+    /// The word for its sort in ARM ids.
+    pub fn root(&self) -> &'static str {
+        match self.registry {
+            true => "registries",
+            false => "workspaces",
+        }
     }
 
     /// Its ARM id, without a trailing slash.
     pub fn arm_id(&self) -> String {
         format!(
-            "/subscriptions/{}/resourceGroups/{}/providers/{}/workspaces/{}",
+            "/subscriptions/{}/resourceGroups/{}/providers/{}/{}/{}",
             self.subscription,
             self.group,
             crate::PROVIDER,
+            self.root(),
             self.name
         )
     }

@@ -17,6 +17,7 @@ mod jobs;
 mod large;
 mod models;
 mod notebooks;
+mod registry;
 mod runs;
 mod schedules;
 mod words;
@@ -29,6 +30,7 @@ use crate::workspace::WorkspaceKey;
 pub use census::{Census, storage_pages};
 pub use decoys::{DECOYS, Decoy};
 pub use large::Large;
+pub use registry::{empty_registry, registry};
 
 /// Subscription of the workspace that is lost.
 pub const SOURCE_SUBSCRIPTION: &str = "3c9e41d7-5b0a-4f62-8e1d-7a20c6f9b10a";

@@ -192,7 +192,7 @@ fn identities(value: &Value, walk: &mut Walk<'_>) -> Option<Value> {
 pub(super) fn location(value: &Value, walk: &mut Walk<'_>) -> Option<Value> {
     let spoken = |text: &str| text.replace(' ', "").to_ascii_lowercase();
     let own = match walk.given.identity {
-        Identity::Azure { region, .. } => spoken(region),
+        Identity::Azure { region, .. } | Identity::Registry { region, .. } => spoken(region),
         Identity::Folder(_) => String::new(),
     };
     (value.as_str().map(spoken) != Some(own)).then(|| value.clone())

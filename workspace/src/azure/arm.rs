@@ -54,7 +54,7 @@ impl Arm {
             &self.name.resource_group,
             "providers",
             PROVIDER,
-            "workspaces",
+            self.name.root.segment(),
             &self.name.workspace,
         ];
         url(
@@ -280,7 +280,7 @@ pub(crate) fn unknown_version(error: &Error) -> bool {
     })
 }
 
-/// The workspaces of a subscription that a name with `*` means.
+/// The workspaces or registries of a subscription that a name with `*` means.
 pub(crate) async fn workspaces(
     connection: &Connection,
     pattern: &WorkspaceName,
@@ -290,7 +290,7 @@ pub(crate) async fn workspaces(
         &pattern.subscription,
         "providers",
         PROVIDER,
-        "workspaces",
+        pattern.root.segment(),
     ];
     for (at, version) in WORKSPACE_VERSIONS.iter().enumerate() {
         let first = url(connection, parts, &[], version)?;

@@ -5,6 +5,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use url::Url;
 
+use super::answer::Answer;
 use super::arm::item_parts;
 use super::connection::{Access, json_request};
 use super::locate::decoded;
@@ -17,10 +18,12 @@ use crate::{Error, ItemId, Kind};
 const HASH_VERSION: &str = "202208";
 
 impl AzureWorkspace {
-    /// Asks for a place to put the bytes of a code asset to, which opens with a signature of its own. Each call gives a
-    /// new one.
-    pub async fn start_code_upload(&self, id: &ItemId) -> Result<Place, Error> {
-        let kind = Kind::by_name(&id.kind)?;
+    /// Asks Resource Manager for a place to put the bytes of an item to.
+    pub(crate) async fn start_pending_upload(
+        &self,
+        kind: &'static Kind,
+        id: &ItemId,
+    ) -> Result<Place, Error> {
         let mut parts = item_parts(kind, id)?;
         parts.push("startPendingUpload".to_owned());
         let body = json!({"pendingUploadType": "TemporaryBlobReference"});
@@ -38,6 +41,11 @@ impl AzureWorkspace {
                 answer => break answer?,
             }
         };
+        self.given_place(&answer)
+    }
+
+    /// The place that an answer opens for writing.
+    pub(crate) fn given_place(&self, answer: &Answer) -> Result<Place, Error> {
         let document = answer.json()?;
         let signed = document
             .pointer("/blobReferenceForConsumption/credential/sasUri")

@@ -24,9 +24,22 @@ const NO_SECRET: &str = "None";
 /// That of one that an account key opens.
 const KEY: &str = "AccountKey";
 
-/// The ways that were found, by datastore. A datastore is asked for its secret once in a run.
+/// The ways that were found, by datastore, and in a registry by account and container. A datastore is asked for its secret once in a run.
 #[derive(Debug, Default)]
 pub(crate) struct Doors(Mutex<HashMap<String, Connection>>);
+
+impl Doors {
+    /// From now on a container is opened by this connection, whatever datastores say.
+    pub(crate) async fn put(&self, account: &str, container: &str, way: Connection) {
+        let mut ways = self.0.lock().await;
+        ways.insert(format!("{account}/{container}"), way);
+    }
+
+    async fn of_container(&self, account: &str, container: &str) -> Option<Connection> {
+        let ways = self.0.lock().await;
+        ways.get(&format!("{account}/{container}")).cloned()
+    }
+}
 
 impl AzureWorkspace {
     /// The connection that opens a place.
@@ -55,6 +68,10 @@ impl AzureWorkspace {
 
     async fn way(&self, store: Store, account: &str, container: &str) -> Result<Connection, Error> {
         let own = self.connection();
+        if self.is_registry() {
+            let way = self.doors().of_container(account, container).await;
+            return Ok(way.unwrap_or_else(|| own.clone()));
+        }
         if self.options().datastore_access == DatastoreAccess::Entra {
             return Ok(own.clone());
         }

@@ -53,10 +53,12 @@ impl AzureWorkspace {
             .and_then(|document| document.value.pointer(pointer))
             .and_then(Value::as_str);
         let policy = (kind.name == BOOKMARKS).then_some(self.options().data);
+        // Data of a registry lies in storage of its own.
+        let policy = policy.filter(|policy| *policy == DataBytes::None || !self.is_registry());
         match (uri, policy) {
             (None | Some(""), _) | (_, Some(DataBytes::None)) => stream::empty().boxed(),
             (Some(uri), policy) => flattened(async move {
-                let place = match self.locate(uri).await {
+                let place = match self.locate_of(&item.id, uri).await {
                     // What lies nowhere in this workspace lies not on its default datastore.
                     Err(Error::Place { .. }) if policy == Some(DataBytes::DefaultDatastore) => {
                         return Ok(stream::empty().boxed());

@@ -44,7 +44,7 @@ impl History {
             .and_then(Value::as_str)
             .and_then(|text| Url::parse(text).ok())
             .filter(|url| url.scheme() == "https")
-            .ok_or_else(|| "the workspace names no discovery address".to_owned());
+            .ok_or_else(|| "its document names no discovery address".to_owned());
         Self {
             connection: arm.connection.clone(),
             discovery,
@@ -58,11 +58,16 @@ impl History {
         self.base.get_or_try_init(|| self.discover()).await
     }
 
-    async fn discover(&self) -> Result<Url, Error> {
-        let discovery = self.discovery.as_ref().map_err(|reason| Error::Answer {
+    /// The address of discovery, as Resource Manager named it.
+    pub(crate) fn discovery(&self) -> Result<&Url, Error> {
+        self.discovery.as_ref().map_err(|reason| Error::Answer {
             act: format!("GET {}", self.arm_id),
             reason: reason.clone(),
-        })?;
+        })
+    }
+
+    async fn discover(&self) -> Result<Url, Error> {
+        let discovery = self.discovery()?;
         let request = Request::new(discovery.clone(), Method::Get);
         let answer = self
             .connection

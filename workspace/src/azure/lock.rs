@@ -40,8 +40,8 @@ const MARK_BYTES_MAX: usize = 4096;
 #[derive(Debug)]
 pub struct TargetLock {
     owner: String,
-    held: Held,
-    renewal: JoinHandle<()>,
+    /// The mark, and what renews it. A registry has no place for one: none of its containers is the customer's.
+    held: Option<(Held, JoinHandle<()>)>,
 }
 
 /// A mark that is there: a restore is under way, or was cut off.
@@ -91,12 +91,12 @@ impl TargetLock {
 
     /// Gives the target free, and leaves the mark for whoever comes next.
     pub async fn leave(self) -> Result<(), Error> {
-        self.renewal.abort();
-        let released = self
-            .held
-            .client
-            .release_lease(self.held.lease.clone(), None);
-        let act = act(Method::Put, self.held.client.url());
+        let Some((held, renewal)) = &self.held else {
+            return Ok(());
+        };
+        renewal.abort();
+        let released = held.client.release_lease(held.lease.clone(), None);
+        let act = act(Method::Put, held.client.url());
         match released.await.map_err(|error| from_core(error, &act)) {
             Ok(_) | Err(Error::NotFound(_) | Error::Conflict(_)) => Ok(()),
             Err(error) => Err(error),
@@ -105,13 +105,16 @@ impl TargetLock {
 
     /// Gives the target free.
     pub async fn release(self) -> Result<(), Error> {
-        self.renewal.abort();
+        let Some((held, renewal)) = &self.held else {
+            return Ok(());
+        };
+        renewal.abort();
         let options = BlobClientDeleteOptions {
-            lease_id: Some(self.held.lease.clone()),
+            lease_id: Some(held.lease.clone()),
             ..BlobClientDeleteOptions::default()
         };
-        let removed = self.held.client.delete(Some(options)).await;
-        let act = act(Method::Delete, self.held.client.url());
+        let removed = held.client.delete(Some(options)).await;
+        let act = act(Method::Delete, held.client.url());
         match removed.map_err(|error| from_core(error, &act)) {
             Ok(_) | Err(Error::NotFound(_)) => Ok(()),
             // It ran out, and somebody else may hold it now.
@@ -123,14 +126,25 @@ impl TargetLock {
 
 impl Drop for TargetLock {
     fn drop(&mut self) {
-        self.renewal.abort();
+        if let Some((_, renewal)) = &self.held {
+            renewal.abort();
+        }
     }
 }
 
 impl AzureWorkspace {
     /// Marks the target as held, by a lease on `mlark/restore.lock` in its default container. The mark is renewed as long
     /// as it lives. Somebody who died holding it on another machine is waited for, at most 18 seconds.
+    ///
+    /// A registry has no place for a mark. There each step looks first at what is there, a version once made is never
+    /// written over, and two restores of one snapshot write the same.
     pub async fn lock(&self, owner: &str) -> Result<TargetLock, Error> {
+        if self.is_registry() {
+            return Ok(TargetLock {
+                owner: owner.to_owned(),
+                held: None,
+            });
+        }
         let place = self.datastore_place(None, MARK).await?;
         let client = Arc::new(upload::client(self.connection(), &place)?);
         let act = act(Method::Put, &place.url);
@@ -142,15 +156,18 @@ impl AzureWorkspace {
         let lease = self.acquire(&client, &place, &act).await?;
         let held = Held { client, lease, act };
         held.write(&mark).await?;
+        let renewal = tokio::spawn(held.clone().renew());
         Ok(TargetLock {
             owner: mark.owner,
-            renewal: tokio::spawn(held.clone().renew()),
-            held,
+            held: Some((held, renewal)),
         })
     }
 
     /// The mark that is in the target, if any.
     pub async fn left_mark(&self) -> Result<Option<LeftMark>, Error> {
+        if self.is_registry() {
+            return Ok(None);
+        }
         let place = self.datastore_place(None, MARK).await?;
         if self.list_place(&place).try_next().await?.is_none() {
             return Ok(None);

@@ -140,7 +140,7 @@ impl AzureWorkspace {
 
     /// The runs that carry the tag `mlark.source_run` with this value.
     pub async fn find_runs(&self, source_run: &str) -> Result<Vec<RunFound>, Error> {
-        if !self.is_made() {
+        if !self.has_runs() {
             return Ok(Vec::new());
         }
         if source_run.contains(['\'', '"', '\\']) {
@@ -187,7 +187,7 @@ impl AzureWorkspace {
 
     /// One run.
     pub async fn run(&self, run: &RunId) -> Result<Option<RunFound>, Error> {
-        if !self.is_made() {
+        if !self.has_runs() {
             return Ok(None);
         }
         match self

@@ -1,22 +1,43 @@
-//! What names an Azure ML workspace: subscription, resource group and name.
+//! What names an Azure ML workspace or registry: subscription, resource group and name.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::Error;
 
-const WHAT: &str =
-    "an Azure ML workspace (azureml://subscriptions/S/resourceGroups/G/workspaces/W or its ARM id)";
+const WHAT: &str = "an Azure ML workspace or registry (azureml://subscriptions/S/resourceGroups/G/workspaces/W, …/registries/R, or its ARM id)";
 
-/// The name of a workspace. Group and name may be `*` where a configuration means all of them.
+/// What a name is of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Root {
+    /// A workspace.
+    #[default]
+    Workspace,
+    /// A registry: a source and a target of its own, with the assets that workspaces share.
+    Registry,
+}
+
+impl Root {
+    /// The word in ARM ids.
+    pub fn segment(self) -> &'static str {
+        match self {
+            Self::Workspace => "workspaces",
+            Self::Registry => "registries",
+        }
+    }
+}
+
+/// The name of a workspace, or of a registry. Group and name may be `*` where a configuration means all of them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkspaceName {
     /// The subscription's id.
     pub subscription: String,
     /// The resource group.
     pub resource_group: String,
-    /// The workspace's name.
+    /// The workspace's or registry's name.
     pub workspace: String,
+    /// Which of the two it is.
+    pub root: Root,
 }
 
 impl WorkspaceName {
@@ -30,6 +51,7 @@ impl WorkspaceName {
             subscription: subscription.into(),
             resource_group: resource_group.into(),
             workspace: workspace.into(),
+            root: Root::Workspace,
         };
         let sound = |part: &str| {
             !part.is_empty()
@@ -52,11 +74,27 @@ impl WorkspaceName {
         }
     }
 
+    /// The same for a registry.
+    pub fn registry(
+        subscription: impl Into<String>,
+        resource_group: impl Into<String>,
+        registry: impl Into<String>,
+    ) -> Result<Self, Error> {
+        let name = Self::new(subscription, resource_group, registry)?;
+        Ok(Self {
+            root: Root::Registry,
+            ..name
+        })
+    }
+
     /// The path of the workspace's ARM id, without a slash at its end.
     pub fn arm_id(&self) -> String {
         format!(
-            "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.MachineLearningServices/workspaces/{}",
-            self.subscription, self.resource_group, self.workspace
+            "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.MachineLearningServices/{}/{}",
+            self.subscription,
+            self.resource_group,
+            self.root.segment(),
+            self.workspace
         )
     }
 
@@ -71,8 +109,11 @@ impl fmt::Display for WorkspaceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "azureml://subscriptions/{}/resourceGroups/{}/workspaces/{}",
-            self.subscription, self.resource_group, self.workspace
+            "azureml://subscriptions/{}/resourceGroups/{}/{}/{}",
+            self.subscription,
+            self.resource_group,
+            self.root.segment(),
+            self.workspace
         )
     }
 }
@@ -80,7 +121,7 @@ impl fmt::Display for WorkspaceName {
 impl FromStr for WorkspaceName {
     type Err = Error;
 
-    /// Takes `azureml://subscriptions/S/resourceGroups/G/workspaces/W` and ARM ids, with ARM's freedom of letter case.
+    /// Takes `azureml://subscriptions/S/resourceGroups/G/workspaces/W`, the same with `registries/R`, and ARM ids, with ARM's freedom of letter case.
     fn from_str(text: &str) -> Result<Self, Error> {
         let path = text.strip_prefix("azureml:").unwrap_or(text);
         let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
@@ -88,12 +129,11 @@ impl FromStr for WorkspaceName {
             |at: usize, word: &str| parts.get(at).is_some_and(|p| p.eq_ignore_ascii_case(word));
         let long = is(4, "providers") && is(5, "Microsoft.MachineLearningServices");
         let at = if long { 6 } else { 4 };
-        if is(0, "subscriptions")
-            && is(2, "resourceGroups")
-            && is(at, "workspaces")
-            && parts.len() == at + 2
-        {
+        let whole = is(0, "subscriptions") && is(2, "resourceGroups") && parts.len() == at + 2;
+        if whole && is(at, Root::Workspace.segment()) {
             Self::new(parts[1], parts[3], parts[at + 1])
+        } else if whole && is(at, Root::Registry.segment()) {
+            Self::registry(parts[1], parts[3], parts[at + 1])
         } else {
             Err(Error::Name {
                 text: text.to_owned(),
@@ -116,6 +156,19 @@ mod tests {
         let long: WorkspaceName = short.arm_id().parse().unwrap();
         assert_eq!(short, long);
         assert_eq!(short.to_string().parse::<WorkspaceName>().unwrap(), short);
+    }
+
+    #[test]
+    fn a_registry_is_named_likewise_and_is_no_workspace() {
+        let text = "azureml://subscriptions/s/resourceGroups/g/registries/r";
+        let registry: WorkspaceName = text.parse().unwrap();
+        assert_eq!(registry, WorkspaceName::registry("s", "g", "r").unwrap());
+        assert_eq!(registry.to_string(), text);
+        assert_eq!(
+            registry.arm_id().parse::<WorkspaceName>().unwrap(),
+            registry
+        );
+        assert_ne!(registry, WorkspaceName::new("s", "g", "r").unwrap());
     }
 
     #[test]

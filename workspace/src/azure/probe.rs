@@ -13,7 +13,7 @@ use super::arm::{Arm, WORKSPACE_VERSIONS};
 use super::connection::{Access, Connection};
 use super::datastore::{ARTIFACT_STORE, NOTEBOOK_STORE};
 use super::history::History;
-use super::name::WorkspaceName;
+use super::name::{Root, WorkspaceName};
 use super::place::{Place, Store};
 use super::settings::ReadOptions;
 use super::share;
@@ -52,6 +52,9 @@ impl Connection {
     /// the actions' names; an action that guards several storage accounts comes once for each.
     pub async fn probe(&self, name: &WorkspaceName) -> Vec<Probe> {
         let arm = Arm::new(self.clone(), name.clone());
+        if name.root == Root::Registry {
+            return of_registry(&arm).await;
+        }
         let mut probes = Vec::new();
         let workspace = Action::of_workspace("", "read");
         let document = arm.workspace().await;
@@ -195,6 +198,19 @@ fn complete(probes: &mut Vec<Probe>) {
             "it cannot be asked before the workspace and its datastores can be read".to_owned(),
         ),
     }));
+}
+
+/// What a backup of a registry asks: the registry, and an asset that nobody has.
+async fn of_registry(arm: &Arm) -> Vec<Probe> {
+    let own = vec![Action::of_registry("read")];
+    let mut probes = vec![ask_arm(arm, own, &[], WORKSPACE_VERSIONS).await];
+    let mut kinds = KINDS.iter().filter(|kind| kind.registry.is_some());
+    if let Some(kind) = kinds.find(|kind| kind.collection().is_some()) {
+        let assets = vec![Action::of_registry("assets/read")];
+        let parts: Vec<&str> = kind.collection().into_iter().chain([NOBODY]).collect();
+        probes.push(ask_arm(arm, assets, &parts, kind.api_versions).await);
+    }
+    probes
 }
 
 async fn of_kind(arm: &Arm, kind: &'static Kind) -> Vec<Probe> {

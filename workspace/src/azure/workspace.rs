@@ -7,6 +7,7 @@ use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio::sync::OnceCell;
 use url::Url;
 
 use super::arm::Arm;
@@ -18,8 +19,9 @@ use super::experiments;
 use super::history::{History, MetricName};
 use super::inventory::Inventory;
 use super::mlflow::KnownExperiments;
-use super::name::WorkspaceName;
+use super::name::{Root, WorkspaceName};
 use super::place::Place;
+use super::registry::region_of;
 use super::settings::ReadOptions;
 use super::share::{self, ShareReader};
 use super::share_snapshot::ShareSnapshot;
@@ -51,6 +53,7 @@ pub struct AzureWorkspace {
     may_write: MayWrite,
     experiments: KnownExperiments,
     unknown: OnceLock<Vec<&'static Kind>>,
+    registry_front: OnceCell<Url>,
     is_made: bool,
 }
 
@@ -64,6 +67,9 @@ impl AzureWorkspace {
         let arm = Arm::new(connection.clone(), name.clone());
         let document = arm.workspace().await?;
         let workspace = Self::assemble(arm, document, options)?;
+        if workspace.is_registry() {
+            return Ok(workspace);
+        }
         if let Err(error) = workspace.history.base().await {
             // It is asked for again when a job needs it, and is a gap then.
             tracing::warn!(%error, "discovery of the data plane failed");
@@ -86,13 +92,17 @@ impl AzureWorkspace {
     }
 
     fn assemble(arm: Arm, document: Document, options: ReadOptions) -> Result<Self, Error> {
+        let datastores = match arm.name.root {
+            Root::Workspace => DatastoreCache::default(),
+            Root::Registry => DatastoreCache::holding(Vec::new()),
+        };
         Ok(Self {
             identity: identity(&arm.name, &document.value),
             history: History::new(&arm, &document.value),
             document,
             options,
             arm,
-            datastores: DatastoreCache::default(),
+            datastores,
             doors: Doors::default(),
             inventory: Inventory::open()?,
             ways: Ways::default(),
@@ -100,6 +110,7 @@ impl AzureWorkspace {
             may_write: MayWrite::default(),
             experiments: KnownExperiments::default(),
             unknown: OnceLock::new(),
+            registry_front: OnceCell::new(),
             is_made: true,
         })
     }
@@ -163,6 +174,11 @@ impl AzureWorkspace {
 
     pub(crate) fn share_snapshot(&self) -> &ShareSnapshot {
         &self.share_snapshot
+    }
+
+    /// Where a registry's own front is; asked for once.
+    pub(crate) fn registry_front(&self) -> &OnceCell<Url> {
+        &self.registry_front
     }
 
     pub(crate) fn doors(&self) -> &Doors {
@@ -264,6 +280,14 @@ fn entry_of_share(kind: &'static Kind, file: SourceFile) -> Listed {
 }
 
 fn identity(name: &WorkspaceName, document: &Value) -> Identity {
+    if name.root == Root::Registry {
+        return Identity::Registry {
+            subscription: name.subscription.clone(),
+            resource_group: name.resource_group.clone(),
+            registry: name.workspace.clone(),
+            region: region_of(document),
+        };
+    }
     let text = |pointer: &str| {
         document
             .pointer(pointer)
@@ -288,13 +312,18 @@ impl Workspace for AzureWorkspace {
     }
 
     fn kinds(&self) -> Vec<&'static Kind> {
-        let ours = |kind: &&Kind| kind.is_resource() || kind.content == Content::Share;
+        let ours = |kind: &&Kind| {
+            (kind.is_resource() || kind.content == Content::Share) && self.offers(kind)
+        };
         let unknown = self.unknown.get().into_iter().flatten();
         let known = KINDS.iter().copied().filter(ours);
         known.chain(unknown.copied()).collect()
     }
 
     async fn discover(&self) -> Result<(), Error> {
+        if self.is_registry() {
+            return Ok(());
+        }
         let types = types::below_workspaces(&self.arm).await?;
         let unknown = types.iter().filter_map(Kind::unknown).collect();
         // Who asks twice in one run gets what the first answer said.
@@ -319,6 +348,9 @@ impl Workspace for AzureWorkspace {
     }
 
     fn list(&self, kind: &'static Kind) -> BoxStream<'_, Result<Listed, Error>> {
+        if !self.offers(kind) {
+            return stream::empty().boxed();
+        }
         if kind.origin == Origin::Workspace {
             return stream::iter([Ok(self.itself(kind))]).boxed();
         }
@@ -342,6 +374,9 @@ impl Workspace for AzureWorkspace {
 
     async fn get(&self, id: &ItemId) -> Result<Option<Listed>, Error> {
         let kind = Kind::by_name(&id.kind)?;
+        if !self.offers(kind) {
+            return Ok(None);
+        }
         if !self.is_made && kind.origin != Origin::Workspace {
             let mut listed = self.list(kind);
             while let Some(found) = listed.try_next().await? {
@@ -398,6 +433,9 @@ impl Workspace for AzureWorkspace {
     }
 
     async fn runs(&self, since: Option<Timestamp>) -> Result<Option<RunList<'_>>, Error> {
+        if !self.has_runs() {
+            return Ok(None);
+        }
         let found = experiments::runs(&self.history, since).await?;
         Ok(found.map(|found| RunList {
             changes: found.changes,

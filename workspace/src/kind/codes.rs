@@ -2,6 +2,7 @@
 //! gives a new place.
 
 use super::{Container, Content, Kind, Origin, PLAIN, Restore, attribute};
+use crate::azure::InRegistry;
 
 pub(super) static ROW: Kind = Kind {
     name: "codes",
@@ -31,5 +32,6 @@ pub(super) static ROW: Kind = Kind {
         ),
     ],
     azml: Some(&crate::azml::CODE),
+    registry: Some(InRegistry::Bytes),
     ..PLAIN
 };

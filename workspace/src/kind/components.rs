@@ -1,6 +1,7 @@
 //! Components: a specification in untyped JSON with snake_case keys, which names code, environments and components.
 
 use super::{ALL_VIEWS, Container, Kind, Origin, PLAIN, Restore, attribute, definition};
+use crate::azure::InRegistry;
 
 pub(super) static ROW: Kind = Kind {
     name: "components",
@@ -24,5 +25,6 @@ pub(super) static ROW: Kind = Kind {
     order_reason: "a component names code and environments, and a pipeline component other components: leaves first",
     losses: &[attribute::CREATOR_LOSS],
     azml: Some(&crate::azml::COMPONENT),
+    registry: Some(InRegistry::Documents),
     ..PLAIN
 };

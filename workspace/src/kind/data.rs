@@ -1,6 +1,7 @@
 //! Data assets: bookmarks of a place in a datastore. The document is always kept, the bytes by policy.
 
 use super::{ALL_VIEWS, Container, Content, Kind, Origin, PLAIN, Restore, attribute};
+use crate::azure::InRegistry;
 
 pub(super) static ROW: Kind = Kind {
     name: "data",
@@ -33,5 +34,6 @@ pub(super) static ROW: Kind = Kind {
     order_reason: "a data asset names a datastore that must be there, and jobs name data assets",
     losses: &[attribute::CREATOR_LOSS],
     azml: Some(&crate::azml::DATA),
+    registry: Some(InRegistry::Bytes),
     ..PLAIN
 };

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{ALL_VIEWS, Container, Content, Kind, Origin, PLAIN, Restore, attribute};
 use crate::ItemId;
+use crate::azure::InRegistry;
 
 pub(super) static ROW: Kind = Kind {
     name: "environments",
@@ -57,6 +58,7 @@ pub(super) static ROW: Kind = Kind {
         ),
     ],
     azml: Some(&crate::azml::ENVIRONMENT),
+    registry: Some(InRegistry::Front),
     ..PLAIN
 };
 

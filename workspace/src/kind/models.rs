@@ -1,6 +1,7 @@
 //! Models: a version's bytes lie wherever its `modelUri` leads.
 
 use super::{ALL_VIEWS, Container, Content, Kind, Origin, PLAIN, Restore, attribute, definition};
+use crate::azure::InRegistry;
 
 pub(super) static ROW: Kind = Kind {
     name: "models",
@@ -36,5 +37,6 @@ pub(super) static ROW: Kind = Kind {
     order_reason: "a model names a datastore that must be there, and deployments and jobs name models",
     losses: &[attribute::CREATOR_LOSS],
     azml: Some(&crate::azml::MODEL),
+    registry: Some(InRegistry::Bytes),
     ..PLAIN
 };

@@ -23,6 +23,9 @@ impl Rewriter {
         if let Some(text) = self.mapped_resource(reference) {
             return Outcome { text, left: None };
         }
+        if let Some(outcome) = self.map_across(reference) {
+            return outcome;
+        }
         match reference.form() {
             Form::Storage | Form::Hadoop => self.map_storage(reference),
             Form::Registry | Form::Image => {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use workspace::Role;
-use workspace::azure::{Connection, Probe, Verdict, WhoAmI, WorkspaceName};
+use workspace::azure::{Connection, Probe, Root, Verdict, WhoAmI, WorkspaceName};
 
 use super::{Check, Findings, State, more_roles};
 use crate::config;
@@ -80,6 +80,10 @@ async fn of_azure(
     }
     for probe in connection.probe(name).await {
         permission(&entry.name, &probe, found);
+    }
+    if name.root == Root::Registry {
+        // Neither secrets nor storage of its owner's belong to a registry.
+        return;
     }
     let more = more_roles(entry);
     for probe in connection.probe_changes(name, &more).await {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use restore::manual::quoted;
 use serde_json::json;
 use workspace::Role;
-use workspace::azure::{AzureWorkspace, Connection, ReadOptions, WorkspaceName};
+use workspace::azure::{AzureWorkspace, Connection, ReadOptions, Root, WorkspaceName};
 
 use super::azure::connect;
 use super::more_roles;
@@ -36,6 +36,8 @@ pub(super) async fn run(named: &[String], session: &Session) -> Result<ExitStatu
         Role::rehydration(),
         Role::share_snapshot(),
         Role::restore(),
+        Role::registry_backup(),
+        Role::registry_restore(),
     ] {
         let groups: BTreeSet<String> = wanted
             .iter()
@@ -72,6 +74,13 @@ async fn wanted(named: &[String], session: &Session) -> Result<Vec<Wanted>, Fail
     let mut wanted = Vec::new();
     let mut add = |role: Role, url: &str, azure: config::Azure| -> Result<(), Failure> {
         if let Place::Azure(name) = Place::parse(url)? {
+            let role = match name.root {
+                Root::Workspace => role,
+                Root::Registry if role == Role::restore() => Role::registry_restore(),
+                Root::Registry if role == Role::backup() => Role::registry_backup(),
+                // Neither secrets nor storage of its owner's belong to a registry.
+                Root::Registry => return Ok(()),
+            };
             wanted.push(Wanted { role, name, azure });
         }
         Ok(())

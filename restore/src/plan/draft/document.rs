@@ -13,6 +13,8 @@ use crate::{Action, Error, Loss, OnConflict, Work};
 
 /// The access tier in which blobs cannot be read.
 const ARCHIVE: &str = "Archive";
+/// Why bytes that went away in a registry stay away.
+const KEPT_SHUT: &str = "a registry gives nobody a place for the bytes of a version that is there: delete the version first";
 /// How many versions of a name are looked through for one that is the same.
 const VERSIONS_COMPARED_MAX: usize = 16;
 
@@ -57,6 +59,13 @@ impl Draft<'_> {
         }
         if verdict.renumber {
             (expected, verdict) = self.renumber(kind, &loaded, verdict).await?;
+        }
+        if verdict.action == Action::Repair
+            && found != Found::Failed
+            && self.world.azure.is_registry()
+        {
+            let why = format!("{}; {KEPT_SHUT}", verdict.reason);
+            verdict = Verdict::nothing(Action::Impossible, why);
         }
         self.finish_document(kind, turn, &loaded, expected, verdict, archived)
             .await
@@ -231,7 +240,10 @@ impl Draft<'_> {
         };
         let failed = |error| Error::target(format!("the files of {}", expected.target), error);
         let azure = self.world.azure;
-        let place = azure.locate(&uri).await.map_err(failed)?;
+        let place = azure
+            .locate_of(&expected.target, &uri)
+            .await
+            .map_err(failed)?;
         let there = present(azure, &place).await.map_err(failed)?;
         let files = expected.files(loaded);
         let standings = standings(azure, &files, &there, |file| file.path.to_string())

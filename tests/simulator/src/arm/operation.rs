@@ -6,7 +6,7 @@ use http::StatusCode;
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::call::Call;
+use crate::call::{Call, Service};
 use crate::clock::{iso, later};
 use crate::reply::{Answer, Refusal, Reply};
 use crate::state::State;
@@ -45,9 +45,17 @@ pub(crate) fn start(
     let (subscription, location, route) = at;
     let id = register(call, state, result);
     let version = call.query.get("api-version").unwrap_or_default();
+    // The front of registries has operations of its own.
+    let front = match call.service {
+        Service::Data => format!(
+            "{}/{}",
+            state.cloud.data_url(&call.label),
+            super::registry::FRONT
+        ),
+        _ => state.cloud.arm_url(),
+    };
     let base = format!(
-        "{}/subscriptions/{subscription}/providers/{}/locations/{location}",
-        state.cloud.arm_url(),
+        "{front}/subscriptions/{subscription}/providers/{}/locations/{location}",
         crate::PROVIDER
     );
     let seconds = state.settings.operation.as_secs().max(1).to_string();

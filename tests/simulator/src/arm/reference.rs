@@ -165,6 +165,9 @@ fn arm_id(workspace: &Workspace, id: &str) -> Option<Target> {
         .map(str::to_owned)
         .collect();
     let (key, rest) = WorkspaceKey::of_segments(&segments)?;
+    if key.is_registry() {
+        return None;
+    }
     if key != workspace.key() {
         return Some(Target::Elsewhere);
     }

@@ -23,17 +23,11 @@ pub(crate) fn resource(
     let properties = take_properties(&mut body);
     let properties = properties_of(workspace, place, resource, properties, cloud, now);
     let mut document = Map::new();
-    document.insert(
-        "id".into(),
-        json!(format!(
-            "{}/{}/{}",
-            workspace.arm_id(),
-            place.collection,
-            resource.name
-        )),
-    );
+    document.insert("id".into(), json!(id_of(workspace, place, resource)));
     document.insert("name".into(), json!(resource.name));
-    document.insert("type".into(), json!(place.resource_type()));
+    let of_type = place.resource_type();
+    let of_type = of_type.replace("/workspaces/", &format!("/{}/", workspace.root()));
+    document.insert("type".into(), json!(of_type));
     if place.row.tracked {
         document.insert("location".into(), json!(workspace.location));
         document.insert("tags".into(), json!({}));
@@ -42,6 +36,16 @@ pub(crate) fn resource(
     document.insert("properties".into(), Value::Object(properties));
     document.insert("systemData".into(), system_data(resource));
     Value::Object(document)
+}
+
+/// An item's id. That of a version in a registry is no id of Resource Manager's: azure-ai-ml 1.35.2 takes no other for one
+/// than `azureml://registries/…` (`AMLVersionedArmId`).
+fn id_of(workspace: &Workspace, place: &Place, resource: &Resource) -> String {
+    let above = match workspace.registry && place.parent().is_some() {
+        true => format!("azureml://registries/{}", workspace.name),
+        false => workspace.arm_id(),
+    };
+    format!("{above}/{}/{}", place.collection, resource.name)
 }
 
 fn take_properties(body: &mut Map<String, Value>) -> Map<String, Value> {

@@ -53,6 +53,18 @@ impl WorkspaceSpec {
 
 /// Makes a workspace as Azure does: storage account, containers, shares, default datastores. Answers its key.
 pub fn create(state: &mut State, spec: &WorkspaceSpec, now: Timestamp) -> WorkspaceKey {
+    let mut workspace = build(state, spec, now);
+    add_datastores(state, &mut workspace, now);
+    for id in render::beside(&workspace) {
+        beside::add(state, &id);
+    }
+    let key = workspace.key();
+    state.workspaces.insert(key.clone(), workspace);
+    key
+}
+
+/// One with its group and storage account, which nobody knows of yet.
+pub(super) fn build(state: &mut State, spec: &WorkspaceSpec, now: Timestamp) -> Workspace {
     if state.group(&spec.subscription, &spec.group).is_none() {
         state.add_group(ResourceGroup {
             subscription: spec.subscription.clone(),
@@ -74,7 +86,7 @@ pub fn create(state: &mut State, spec: &WorkspaceSpec, now: Timestamp) -> Worksp
             found.shares.create_share(share, now);
         }
     }
-    let mut workspace = Workspace {
+    Workspace {
         subscription: spec.subscription.clone(),
         group: spec.group.clone(),
         name: spec.name.clone(),
@@ -90,18 +102,12 @@ pub fn create(state: &mut State, spec: &WorkspaceSpec, now: Timestamp) -> Worksp
         deleted: None,
         documents: Documents::default(),
         assignments: Vec::new(),
+        registry: false,
         history: History::new(salt),
         metrics: Default::default(),
         artifacts: Default::default(),
         mlflow: Default::default(),
-    };
-    add_datastores(state, &mut workspace, now);
-    for id in render::beside(&workspace) {
-        beside::add(state, &id);
     }
-    let key = workspace.key();
-    state.workspaces.insert(key.clone(), workspace);
-    key
 }
 
 fn create_account(state: &mut State, spec: &WorkspaceSpec) -> String {
@@ -188,7 +194,10 @@ pub(crate) fn list(
     let rows: Vec<&Workspace> = state
         .workspaces
         .iter()
-        .filter(|(key, workspace)| key.is_in(subscription, of_group) && workspace.deleted.is_none())
+        .filter(|(key, workspace)| {
+            let is_ours = key.is_in(subscription, of_group) && !key.is_registry();
+            is_ours && workspace.deleted.is_none()
+        })
         .map(|(_, workspace)| workspace)
         .collect();
     let tenant = &state.directory.tenant;

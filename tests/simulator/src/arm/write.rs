@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::collection::Finish;
 use super::operation::{self, Told};
 use super::place::Place;
-use super::{bad_request, check, endpoint, job, read, reference, render, secret};
+use super::{bad_request, check, endpoint, job, read, reference, registry, render, secret};
 use crate::call::Call;
 use crate::clock::later;
 use crate::documents::Resource;
@@ -41,6 +41,7 @@ pub(crate) fn put(
     check::parent(workspace, place)?;
     check::members(place, name, properties(&body), old.is_some())?;
     check::kind(call, state, workspace, place, name, properties(&body))?;
+    registry::check(state, workspace, place, properties(&body))?;
     endpoint::check_region(workspace, place, &body)?;
     reference::check(workspace, &Value::Object(body.clone()))?;
     if let Some(old) = &old {
@@ -62,7 +63,7 @@ pub(crate) fn put(
         place,
         Resource {
             secrets,
-            ..resource(call, state, place, name, body, old)
+            ..resource(call, state, key, place, name, body, old)
         },
     );
     answer(call, state, key, place, name, created)
@@ -204,9 +205,18 @@ fn fill_in(properties: &mut Map<String, Value>, name: &str, value: Value) {
     }
 }
 
+/// How a PUT ends: in a registry it is always a long operation.
+fn put_of(place: &Place, key: &WorkspaceKey) -> Finish {
+    match key.is_registry() {
+        true => registry::PUT,
+        false => place.row.put,
+    }
+}
+
 fn resource(
     call: &Call,
     state: &State,
+    key: &WorkspaceKey,
     place: &Place,
     name: &str,
     body: Map<String, Value>,
@@ -221,7 +231,7 @@ fn resource(
         resource.created = old.created;
         resource.created_by = old.created_by;
     }
-    if place.row.put != Finish::Now {
+    if put_of(place, key) != Finish::Now {
         resource.ready = later(call.now, state.settings.operation);
         // The next operation that begins is that of this call.
         resource.fails = state.failing_operations > 0;
@@ -311,10 +321,11 @@ fn answer(
         StatusCode::OK
     };
     let reply = Reply::json(status, &body);
-    match place.row.put {
+    let put = put_of(place, key);
+    match put {
         Finish::Now => Ok(reply),
         Finish::Later(route) | Finish::Elsewhere(route) => {
-            let (reply, told) = match place.row.put {
+            let (reply, told) = match put {
                 Finish::Elsewhere(_) => (Reply::empty(StatusCode::ACCEPTED), Told::ByLocation),
                 _ => (reply, Told::ByStatus),
             };

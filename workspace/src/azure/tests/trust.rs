@@ -192,7 +192,7 @@ async fn a_place_to_write_elsewhere_is_refused() -> Result<(), Error> {
     let connection = Connection::open(settings).await?;
     let target = AzureWorkspace::open(&connection, &bench.target, ReadOptions::default()).await?;
     let id = ItemId::versioned("codes", "c", "1");
-    let error = target.start_code_upload(&id).await.err();
+    let error = target.start_upload(&id).await.err();
     assert!(matches!(error, Some(Error::Answer { .. })), "{error:?}");
     assert!(spy.sent().iter().all(|sent| !sent.host.ends_with(EVIL)));
     Ok(())

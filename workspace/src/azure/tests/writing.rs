@@ -274,7 +274,7 @@ async fn code_goes_to_the_place_that_the_service_gives() -> Result<(), Error> {
     let bench = Bench::new();
     let target = bench.open(&bench.target).await?;
     let id = ItemId::versioned("codes", "0f0f", "1");
-    let place = target.start_code_upload(&id).await?;
+    let place = target.start_upload(&id).await?;
     assert!(!format!("{place:?}{place}").contains("sig="));
     let path = FilePath::new("src/train.py")?;
     target
