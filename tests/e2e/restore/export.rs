@@ -138,7 +138,8 @@ async fn an_item_whose_yaml_was_edited_is_left_to_az_ml() {
 async fn other_bytes_and_other_documents_are_refused() {
     let bench = Bench::small().await;
     let path = export(&bench).await;
-    let file = find(&path.join("codes"), "");
+    let beside = find(&path.join("codes"), "code.yml");
+    let file = find(&beside.with_file_name("files"), "");
     std::fs::write(
         &file,
         vec![b'x'; std::fs::metadata(&file).unwrap().len() as usize],
