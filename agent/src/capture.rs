@@ -74,6 +74,7 @@ pub async fn back_up(
     };
     let broken = |error| run.broken(error);
     let (id, catalogue) = (writer.run(), repository.catalogue());
+    observer.event(&Event::Began(id));
     let began = catalogue.run_began(id, &policy.name, run.started).await;
     began.map_err(broken)?;
     let ended = run.to_its_end().await;

@@ -10,6 +10,7 @@ use azure_core::http::HttpClient;
 use crate::config::Network;
 use crate::config::environment::Environment;
 use crate::shutdown::Shutdown;
+use crate::ui::journal::Journal;
 use workspace::Clock;
 use workspace::azure::Quota;
 
@@ -66,6 +67,8 @@ pub struct Context {
     pub stdout: Sink,
     /// Standard error.
     pub stderr: Sink,
+    /// systemd's journal, where standard error is connected to it.
+    pub journal: Option<Arc<Journal>>,
     /// Which streams are terminals.
     pub terminals: Terminals,
     /// The wish to stop.
@@ -75,8 +78,10 @@ pub struct Context {
 impl Context {
     /// The process's own world.
     pub fn of_process() -> Self {
+        let environment = Environment::of_process();
         Self {
-            environment: Environment::of_process(),
+            journal: Journal::of_process(&environment).map(Arc::new),
+            environment,
             clock: Clock::system(),
             transport: None,
             network: Network::default(),

@@ -28,6 +28,7 @@ use crate::metrics::Metrics;
 use crate::session::Session;
 use crate::session::patterns::pattern;
 use crate::ui::amount;
+use crate::ui::journal::Field;
 
 use agenda::{Agenda, Due, LastRun};
 use notices::Notices;
@@ -202,7 +203,8 @@ impl Daemon {
             };
             if missed > 0 {
                 self.metrics.missed(&workspace, missed);
-                self.session.ui.warn(&format!(
+                let ui = self.session.ui.about(Field::Workspace, &workspace);
+                ui.warn(&format!(
                     "{workspace}: {} missed; the one that begins now makes up for {}",
                     match missed {
                         1 => "a run was".to_owned(),
@@ -211,8 +213,10 @@ impl Daemon {
                     if missed == 1 { "it" } else { "them" },
                 ));
             }
+            let mut session = self.session.clone();
+            session.ui = session.ui.about(Field::Workspace, &workspace);
             let run = Run {
-                session: self.session.clone(),
+                session,
                 entry: entry.clone(),
                 metrics: self.metrics.clone(),
                 notifier: Arc::clone(&self.notifier),

@@ -3,6 +3,7 @@
 
 pub mod amount;
 pub mod escape;
+pub mod journal;
 pub mod progress;
 pub mod rows;
 mod secret;
@@ -15,10 +16,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 
 use crate::context::{Context, Sink, Terminals};
-use crate::failure::Failure;
+use crate::failure::{Failure, without_queries};
+use journal::{Field, Journal, Priority};
 use progress::{Progress, Style};
 pub use rows::Rows;
 pub use table::Table;
+use workspace::error::request_id_in;
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -67,6 +70,9 @@ pub enum Tone {
 pub struct Ui {
     stdout: Sink,
     stderr: Sink,
+    journal: Option<Arc<Journal>>,
+    /// What its lines are about.
+    about: Vec<(Field, String)>,
     terminals: Terminals,
     manner: Manner,
     coloured: bool,
@@ -87,12 +93,22 @@ impl Ui {
         Self {
             stdout: context.stdout.clone(),
             stderr: context.stderr.clone(),
+            journal: context.journal.clone(),
+            about: Vec::new(),
             terminals: context.terminals,
             manner,
             coloured: coloured && !manner.json,
             closed: Arc::default(),
             broken: Arc::default(),
         }
+    }
+
+    /// The same, whose lines are about this too: the journal keeps it as a field of theirs.
+    #[must_use]
+    pub fn about(&self, field: Field, value: impl Into<String>) -> Self {
+        let mut ui = self.clone();
+        ui.about.push((field, value.into()));
+        ui
     }
 
     /// Whether results are wanted as JSON.
@@ -180,30 +196,34 @@ impl Ui {
     /// A message for people. Not shown with `-q`.
     pub fn note(&self, text: &str) {
         if !self.manner.quiet {
-            self.err(&format!("{}\n", escape::line(text)));
+            self.say(Priority::Info, text);
         }
     }
 
     /// A message that is shown only with `-v`.
     pub fn detail(&self, text: &str) {
-        if self.verbose() && !self.manner.json {
-            self.note(text);
+        if self.verbose() && !self.manner.json && !self.manner.quiet {
+            self.say(Priority::Debug, text);
         }
     }
 
     /// Something that the user must see.
     pub fn warn(&self, text: &str) {
-        self.err(&format!("mlark: warning: {}\n", escape::line(text)));
+        self.say(Priority::Warning, text);
     }
 
     /// Why a part of the run failed: lines on standard error only.
     pub fn complain(&self, failure: &Failure) {
-        self.err(&failure.lines());
+        let lines = failure.lines();
+        let message = lines.trim_start_matches("mlark: ").trim_end();
+        if !self.sent(Priority::Error, message) {
+            self.err(&lines);
+        }
     }
 
     /// Why the run failed: lines on standard error, and the document with `--json`.
     pub fn failure(&self, failure: &Failure) {
-        self.err(&failure.lines());
+        self.complain(failure);
         if self.manner.json {
             self.document(&failure.document());
         }
@@ -253,6 +273,33 @@ impl Ui {
 
     fn note_broken(&self, why: String) {
         *self.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+    }
+
+    /// A line for people: into the journal, or to standard error.
+    fn say(&self, priority: Priority, text: &str) {
+        let line = escape::line(text);
+        if self.sent(priority, &line) {
+            return;
+        }
+        let front = match priority {
+            Priority::Warning => "mlark: warning: ",
+            _ => "",
+        };
+        self.err(&format!("{front}{line}\n"));
+    }
+
+    /// Whether the journal took a message.
+    fn sent(&self, priority: Priority, message: &str) -> bool {
+        let Some(journal) = &self.journal else {
+            return false;
+        };
+        let plain =
+            |(field, value): &(Field, String)| (*field, without_queries(&escape::line(value)));
+        let mut fields: Vec<(Field, String)> = self.about.iter().map(plain).collect();
+        let request = request_id_in(message);
+        fields.extend(request.map(|id| (Field::Request, id.to_owned())));
+        let message = without_queries(message);
+        journal.send(priority, &message, &fields).is_ok()
     }
 
     fn err(&self, text: &str) {
@@ -331,6 +378,19 @@ pub(crate) mod tests {
         ui.line("first");
         assert!(ui.closed());
         assert_eq!(ui.broken(), None);
+    }
+
+    #[test]
+    fn what_the_journal_does_not_take_goes_to_standard_error() {
+        let (sink, written) = memory();
+        let mut context = context();
+        context.stderr = sink;
+        let nobody = Journal::at(std::path::Path::new("/nowhere/at/all")).ok();
+        context.journal = nobody.map(Arc::new);
+        let ui = Ui::new(&context, Manner::default()).about(Field::Workspace, "prod");
+        ui.note("all is well");
+        ui.warn("look here");
+        assert_eq!(written.text(), "all is well\nmlark: warning: look here\n");
     }
 
     #[test]

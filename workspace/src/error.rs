@@ -47,10 +47,21 @@ impl fmt::Display for Refusal {
             write!(f, " (it needs {})", needs.join(" and "))?;
         }
         match &self.request_id {
-            Some(id) => write!(f, " (request {id})"),
+            Some(id) => write!(f, "{REQUEST}{id})"),
             None => Ok(()),
         }
     }
+}
+
+/// What stands before the id of a request in the text of an error.
+const REQUEST: &str = " (request ";
+
+/// The service's id of the request that the text of an error names, where it names one: of several the last.
+pub fn request_id_in(text: &str) -> Option<&str> {
+    let (_, rest) = text.rsplit_once(REQUEST)?;
+    let (id, _) = rest.split_once(')')?;
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    (!id.is_empty() && id.chars().all(fits)).then_some(id)
 }
 
 /// Whatever caused an error further down.

@@ -25,6 +25,8 @@ pub struct Progress {
 /// One event of a run.
 #[derive(Debug)]
 pub enum Event<'a> {
+    /// The run has an id, under which the catalogue has it.
+    Began(archive_format::RunId),
     /// A kind's listing begins.
     Listing(&'static workspace::Kind),
     /// This workspace cannot have a kind, by what the service said.

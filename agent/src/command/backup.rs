@@ -11,6 +11,7 @@ use crate::config;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::session::Session;
+use crate::ui::journal::Field;
 
 use watch::Watch;
 
@@ -78,7 +79,8 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
             Err(failure) => {
                 status = status.and(failure.status);
                 rows.push(failed_row(session, entry, started, &failure));
-                session.ui.complain(&failure);
+                let ui = session.ui.about(Field::Workspace, &entry.name);
+                ui.complain(&failure);
                 last_failure = Some(failure);
             }
         }

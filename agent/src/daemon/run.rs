@@ -20,6 +20,7 @@ use crate::metrics::Metrics;
 use crate::retention::forgetting::{Scope, by_rules, grace};
 use crate::session::Session;
 use crate::ui::amount;
+use crate::ui::journal::Field;
 
 /// How often space is freed at most.
 const PRUNE_EVERY: Duration = Duration::from_secs(24 * 3_600);
@@ -51,7 +52,7 @@ pub(super) struct Ended {
 
 impl Run {
     /// Does all of it.
-    pub(super) async fn go(self) -> Ended {
+    pub(super) async fn go(mut self) -> Ended {
         let started = self.session.context.clock.now();
         let name = self.entry.name.as_str();
         calls::ping(&self.session, Ping::Start, name, format!("{name}\n")).await;
@@ -75,7 +76,7 @@ impl Run {
 
     /// The backup, after its hook. One that the hook refused counts as failed like any other, and stands in the catalogue.
     async fn back_up(
-        &self,
+        &mut self,
         started: Timestamp,
         opened: &mut Option<Repository>,
     ) -> Result<Report, Failure> {
@@ -96,7 +97,7 @@ impl Run {
         }
         let repository = opened.insert(repository?);
         let watch = Watch::new(&self.entry.name, Arc::clone(&self.notifier));
-        back_up(
+        let done = back_up(
             session,
             repository,
             &self.entry,
@@ -105,7 +106,11 @@ impl Run {
             &watch,
             Some(self.metrics.wire()),
         )
-        .await
+        .await;
+        if let Some(run) = watch.run() {
+            self.session.ui = self.session.ui.about(Field::Run, run.to_string());
+        }
+        done
     }
 
     /// Applies the rules of retention, and breaks off where everything is to stop: whatever of it is done stays done. What
@@ -209,6 +214,10 @@ impl Run {
         for gap in unknown.take(GAPS_TOLD) {
             let file = gap.file.as_deref();
             let file = file.map(|file| format!("//{file}")).unwrap_or_default();
+            let mut ui = ui.about(Field::Item, &gap.item);
+            if let Some(file) = &gap.file {
+                ui = ui.about(Field::File, file);
+            }
             ui.warn(&format!(
                 "{name}: {}{file} was not saved: {}",
                 gap.item, gap.reason

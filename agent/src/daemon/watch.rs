@@ -1,8 +1,9 @@
 //! What a backup of the daemon shows: one line of status for systemd, at most one a second.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use archive_format::RunId;
 use tokio::time::Instant;
 
 use super::notify::Notifier;
@@ -18,6 +19,7 @@ pub(super) struct Watch {
     workspace: String,
     notifier: Arc<Notifier>,
     last: Mutex<Option<Instant>>,
+    run: OnceLock<RunId>,
 }
 
 impl Watch {
@@ -27,7 +29,13 @@ impl Watch {
             workspace: workspace.to_owned(),
             notifier,
             last: Mutex::default(),
+            run: OnceLock::new(),
         }
+    }
+
+    /// The run's id, once it has one.
+    pub(super) fn run(&self) -> Option<RunId> {
+        self.run.get().copied()
     }
 
     fn is_time(&self) -> bool {
@@ -42,8 +50,13 @@ impl Watch {
 
 impl Observer for Watch {
     fn event(&self, event: &Event<'_>) {
-        let Event::Progress(progress) = event else {
-            return;
+        let progress = match event {
+            Event::Began(run) => {
+                self.run.get_or_init(|| *run);
+                return;
+            }
+            Event::Progress(progress) => progress,
+            _ => return,
         };
         if self.is_time() {
             self.notifier.status(&format!(

@@ -50,6 +50,7 @@ impl Watch {
 impl Observer for Watch {
     fn event(&self, event: &Event<'_>) {
         match event {
+            Event::Began(_) => {}
             Event::Listing(kind) => self.doing(format!("listing {}", kind.name)),
             Event::Listed(kind, count) => {
                 self.say(&format!("listed {count} {}", kind.name));
