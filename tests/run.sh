@@ -119,7 +119,10 @@ area_interop() {
 # The format's second reader, written from FORMAT.md alone, on repositories that mlark made.
 area_reader() { build_bins && (cd tests/interop && python -m unittest -v test_reader); }
 
-area_kill() { build_bins && (cd tests/interop && python -m unittest -v test_kill); }
+# A restore and the daemon, killed at moments all over their work.
+area_kill() {
+  build_bins && (cd tests/interop && python -m unittest -v test_kill) && cargo test --workspace --locked --test e2e killed
+}
 
 area_demo() { bash tests/demo.sh; }
 

@@ -1,4 +1,10 @@
-//! The daemon over a simulated year, against a model of its own.
+//! The daemon in virtual time: over a simulated year, against a model of its own; killed at random moments; stopped at
+//! whatever it is at; with several workspaces.
 
 mod almanac;
+mod beside;
+mod journal;
+mod killed;
+mod site;
+mod stop;
 mod year;

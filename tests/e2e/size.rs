@@ -1,8 +1,8 @@
 //! Size: a file of many gigabytes and a workspace of many items, within the memory limit. Each in processes of their own,
 //! so that what is measured is mlark's.
 
-mod blob;
+pub(crate) mod blob;
 mod workspace;
 
 /// What a process may take: the limit that the configuration has by default.
-const LIMIT_KIB: u64 = 256 << 10;
+pub(crate) const LIMIT_KIB: u64 = 256 << 10;

@@ -36,13 +36,17 @@ impl Said {
     ///
     /// It told none of that name.
     pub fn figure(&self, name: &str) -> Result<u64, String> {
-        let found = self.0.lines().find_map(|line| {
-            let (_, figure) = line.split_once(MARK)?;
-            let (found, value) = figure.split_once(": ")?;
-            (found == name).then(|| value.parse().ok())?
-        });
+        let found = self.0.lines().find_map(|line| figure_in(line, name));
         found.ok_or_else(|| format!("no {name} in {}", self.0))
     }
+}
+
+/// A figure of that name, where a line of a process that is still at work tells it.
+#[must_use]
+pub fn figure_in(line: &str, name: &str) -> Option<u64> {
+    let (_, figure) = line.split_once(MARK)?;
+    let (found, value) = figure.split_once(": ")?;
+    (found == name).then(|| value.parse().ok())?
 }
 
 /// The command that runs one ignored test of this binary alone, in a process that knows the folder.

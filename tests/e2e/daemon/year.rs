@@ -2,30 +2,18 @@
 //! days without a service, restarts, days when the clocks change, and a clock that jumps. Run in a process of its own, whose
 //! memory and open files are looked at.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
-use std::path::Path;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::collections::BTreeSet;
 
-use archive_format::{KeyChain, LocalStorage, OpenOptions, Outcome, Repository, Run, RunOutcome};
-use http::Method;
+use archive_format::{Outcome, Run, RunOutcome};
 use jiff::{SignedDuration, Timestamp, ToSpan};
-use mlark::config::environment::Environment;
+use mlark::ExitStatus;
 use mlark::shutdown::Shutdown;
-use mlark::{Context, ExitStatus, Sink};
 use mlark_tests::apart;
-use mlark_tests::length::short_or_long;
-use serde_json::json;
-use simulator::arm::WorkspaceSpec;
-use simulator::clock::RuntimeClock;
+use mlark_tests::length::{figures, is_long, short_or_long};
 use simulator::faults::{Fault, Rule};
-use simulator::state::{CLIENT_ID, CLIENT_SECRET, TENANT};
-use simulator::{Caller, Settings, Simulator, SimulatorTransport};
-use tokio::time::Instant;
-use workspace::Clock;
 
-use super::almanac::{Jump, Keep, Shift, ZONE, half_past_two, kept, runs, shown};
+use super::almanac::{Jump, Keep, Shift, ZONE, half_past_two, kept, runs};
+use super::site::{ITEMS, Place, Site, hours_after};
 use crate::faults::storm::mix;
 
 const START: &str = "2027-02-20T12:00:00Z";
@@ -41,8 +29,14 @@ const KEEP: Keep = Keep {
 /// One day in so many has faults, another one no service at all.
 const FAULTS_EVERY: i64 = 9;
 const OUTAGE_EVERY: i64 = 41;
+/// From this day on the process is as large as it becomes, and a day costs what days cost.
+const EARLY_DAY: i64 = 40;
+/// So many days are looked at to know what one costs.
+const DAYS_SEEN: usize = 20;
+/// So many times as dear may a day become: by the snapshots that the rules keep longer, and not by the length of the log.
+const DEARER_MAX: u64 = 2;
 /// What the process may grow by after its first months, in KiB and open files.
-const GROWTH_KIB: u64 = 24 << 10;
+const GROWTH_KIB: u64 = 16 << 10;
 const GROWTH_FILES: u64 = 4;
 
 /// How many days it runs.
@@ -50,163 +44,76 @@ fn days() -> i64 {
     short_or_long(SHORT_DAYS, LONG_DAYS)
 }
 
-/// Standard error, kept.
-#[derive(Clone, Default)]
-struct Said(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Said {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The cloud, the machine, and the time.
+/// The cloud, the machine, and the time; the workspace, and what each day cost.
 struct Year<'a> {
-    folder: &'a Path,
-    simulator: Simulator,
-    spec: WorkspaceSpec,
-    start: Timestamp,
-    since: Instant,
-    said: Said,
+    site: Site<'a>,
+    place: Place,
+    /// The processor's time that was used up to each noon, in milliseconds.
+    noons: std::sync::Mutex<Vec<u64>>,
 }
 
 impl Year<'_> {
-    fn truth(&self) -> Timestamp {
-        self.start + self.since.elapsed()
-    }
-
-    /// The machine's clock.
-    fn clock(&self, jumps: Vec<Jump>) -> Clock {
-        let (start, since) = (self.start, self.since);
-        Clock::new(move || shown(&jumps, start + since.elapsed()))
-    }
-
-    async fn mlark(&self, words: &[&str], jumps: &[Jump], stop: Shutdown) -> ExitStatus {
-        let context = Context {
-            environment: Environment::from_iter(BTreeMap::<String, String>::new()),
-            transport: Some(Arc::new(SimulatorTransport::new(&self.simulator))),
-            clock: self.clock(jumps.to_vec()),
-            stdout: Sink::new(std::io::sink()),
-            stderr: Sink::new(self.said.clone()),
-            shutdown: stop,
-            ..Context::of_process()
-        };
-        let config = self.folder.join("mlark.toml");
-        let mut all = vec!["mlark", "--config", config.to_str().unwrap()];
-        all.extend(words);
-        mlark::run(all, context).await
-    }
-
     fn configure(&self) {
-        let at = self.folder.display();
-        let arm = self.simulator.state().cloud.arm_url();
-        let WorkspaceSpec {
-            subscription,
-            group,
-            name,
-            ..
-        } = &self.spec;
-        std::fs::write(self.folder.join("secret"), CLIENT_SECRET).unwrap();
-        let text = format!(
-            "[repository]\nurl = \"{at}/repository\"\ncache = \"{at}/cache\"\nkey_file = \"{at}/agent.key\"\n\
-             [azure]\ncloud = \"{arm}\"\ncredential = \"client-secret\"\ntenant_id = \"{TENANT}\"\n\
-             client_id = \"{CLIENT_ID}\"\nclient_secret_file = \"{at}/secret\"\n\
-             [[workspace]]\nname = \"prod\"\n\
-             url = \"azureml://subscriptions/{subscription}/resourceGroups/{group}/workspaces/{name}\"\n\
-             schedule = \"30 2 * * *\"\ntimezone = \"{ZONE}\"\n\
+        let rest = format!(
+            "[[workspace]]\nname = \"prod\"\nurl = \"{}\"\nschedule = \"30 2 * * *\"\ntimezone = \"{ZONE}\"\n\
              [retention]\nkeep_last = {}\nkeep_daily = {}\nkeep_weekly = {}\nkeep_monthly = {}\ngrace = \"7d\"\n",
-            KEEP.last, KEEP.daily, KEEP.weekly, KEEP.monthly
+            self.place.url(),
+            KEEP.last,
+            KEEP.daily,
+            KEEP.weekly,
+            KEEP.monthly
         );
-        std::fs::write(self.folder.join("mlark.toml"), text).unwrap();
-    }
-
-    /// Puts an environment of the workspace, of this day.
-    fn put(&self, item: i64, day: i64) {
-        let WorkspaceSpec {
-            subscription,
-            group,
-            name,
-            ..
-        } = &self.spec;
-        let target = format!(
-            "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.MachineLearningServices/workspaces/{name}\
-             /environments/e{item}/versions/1?api-version=2024-04-01"
-        );
-        let body = json!({"properties": {
-            "image": "python:3.12", "tags": {"day": day.to_string(), "item": item.to_string()},
-        }});
-        let reply = Caller::new(&self.simulator).arm(Method::PUT, &target, Some(&body));
-        assert!(reply.status.is_success(), "{reply:?}");
+        self.site.configure(None, &rest);
     }
 
     /// The workspace's life: a change each noon, faults on some days, nothing at all on others.
     async fn live(&self, until: Timestamp) {
         for day in 0.. {
-            let noon = self.start + SignedDuration::from_hours(24 * day);
+            let noon = hours_after(self.site.start, 24 * day);
             if noon >= until {
                 return;
             }
-            self.wait_until(noon).await;
+            self.site.wait_until(noon).await;
+            self.noons.lock().unwrap().push(processor_ms());
             // What the cloud remembers of requests must not be taken for the daemon's memory.
-            self.simulator.assert_no_early_retries();
-            self.simulator.state().arrivals.reset();
+            let simulator = &self.site.simulator;
+            simulator.assert_no_early_retries();
+            simulator.state().arrivals.reset();
             if day % OUTAGE_EVERY == OUTAGE_EVERY - 1 {
                 let dead = Fault::Status {
                     status: 503,
                     code: None,
                 };
-                self.simulator.set_faults(1, vec![Rule::always(dead)]);
+                simulator.set_faults(1, vec![Rule::always(dead)]);
                 continue;
             }
-            self.simulator.set_faults(1, Vec::new());
-            self.put(day % 20, day);
+            simulator.set_faults(1, Vec::new());
+            self.site.put(&self.place, day % ITEMS, day);
             if day % FAULTS_EVERY == FAULTS_EVERY - 1 {
                 let seed = u64::try_from(day).unwrap();
-                self.simulator.set_faults(seed, mix(seed));
+                simulator.set_faults(seed, mix(seed));
             }
         }
     }
 
-    async fn wait_until(&self, moment: Timestamp) {
-        let left = moment.duration_since(self.truth());
-        tokio::time::sleep(Duration::try_from(left).unwrap_or_default()).await;
-    }
-
     /// The daemon for one shift.
     async fn work(&self, shift: Shift, jumps: &[Jump]) {
-        self.wait_until(shift.from).await;
-        let stop = Shutdown::default();
-        let asked = stop.clone();
-        let end = async {
-            self.wait_until(shift.to).await;
-            asked.request();
-        };
-        let (status, ()) = tokio::join!(self.mlark(&["daemon", "--no-progress"], jumps, stop), end);
-        assert_eq!(status, ExitStatus::Done);
+        self.site.wait_until(shift.from).await;
+        self.site.daemon_until(shift.to, jumps).await;
     }
 
-    async fn repository(&self) -> Repository {
-        let storage = Arc::new(LocalStorage::new(self.folder.join("repository")));
-        let options = OpenOptions {
-            cache: self.folder.join("cache"),
-            trusted_signers: Vec::new(),
-            expect_head: None,
-            tolerate_damage: false,
-            program: "mlark test".to_owned(),
-        };
-        let keys = KeyChain::default();
-        Repository::open(storage, keys, options).await.unwrap()
+    /// What a usual day of these cost, in milliseconds of the processor: the median.
+    fn usual_day(&self, days: std::ops::Range<usize>) -> u64 {
+        let noons = self.noons.lock().unwrap();
+        let mut costs: Vec<u64> = noons[days].windows(2).map(|two| two[1] - two[0]).collect();
+        costs.sort_unstable();
+        costs[costs.len() / 2]
     }
 }
 
 /// The daemon's shifts: off for some minutes every other week, for three days once, and stopped within a run twice.
 fn shifts(start: Timestamp) -> Vec<Shift> {
-    let end = start + SignedDuration::from_hours(24 * days());
+    let end = hours_after(start, 24 * days());
     let mut shifts = Vec::new();
     let mut from = start + 1.minute();
     let mut number = 0;
@@ -235,7 +142,7 @@ fn shifts(start: Timestamp) -> Vec<Shift> {
 /// The clock is 27 hours fast for two hours once, and five hours slow for half a day.
 fn jumps(start: Timestamp) -> Vec<Jump> {
     let (first, second) = (days() * 27 / 100, days() * 55 / 100);
-    let at = |day: i64, hours: i64| start + SignedDuration::from_hours(24 * day + hours);
+    let at = |day: i64, hours: i64| hours_after(start, 24 * day + hours);
     vec![
         Jump {
             from: at(first, 3),
@@ -248,6 +155,15 @@ fn jumps(start: Timestamp) -> Vec<Jump> {
             by: SignedDuration::from_hours(-5),
         },
     ]
+}
+
+/// The processor's time that this process used, in milliseconds (proc(5), `utime` and `stime`, in hundredths of a second).
+fn processor_ms() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let (_, rest) = stat.rsplit_once(") ").unwrap();
+    let fields: Vec<&str> = rest.split(' ').collect();
+    let ticks = |place: usize| fields[place].parse::<u64>().unwrap();
+    (ticks(11) + ticks(12)) * 10
 }
 
 fn open_files() -> u64 {
@@ -267,7 +183,10 @@ fn resident_kib() -> u64 {
 #[test]
 fn a_year_ends_as_an_independent_model_says() {
     let folder = tempfile::tempdir().unwrap();
-    let said = apart::run("daemon::year::the_year", folder.path()).unwrap();
+    let mut command = apart::command("daemon::year::the_year", folder.path()).unwrap();
+    // As systemd/mlark.service says it.
+    command.env("MALLOC_ARENA_MAX", "2");
+    let said = apart::Said::of(&command.output().unwrap()).unwrap();
     let figure = |name: &str| said.figure(name).unwrap();
     assert!(
         figure("runs") > days().unsigned_abs() * 93 / 100,
@@ -275,8 +194,27 @@ fn a_year_ends_as_an_independent_model_says() {
     );
     let (early, late) = (figure("early KiB"), figure("late KiB"));
     assert!(late <= early + GROWTH_KIB, "{early} KiB, then {late}");
-    let (early, late) = (figure("early files"), figure("late files"));
-    assert!(late <= early + GROWTH_FILES, "{early} files, then {late}");
+    let files = (figure("early files"), figure("late files"));
+    assert!(files.1 <= files.0 + GROWTH_FILES, "{files:?} files");
+    let day = (figure("early ms"), figure("late ms"));
+    assert!(day.1 <= day.0 * DEARER_MAX, "{day:?} ms a day");
+    let line = format!(
+        "{} simulated days of the daemon, {} runs: resident {} MiB after {} days and {} MiB at the end, open files {} and {}; a \
+         usual day takes {} ms of the processor among the first months and {} ms at the end; the catalogue has {} KiB",
+        days(),
+        figure("runs"),
+        early >> 10,
+        EARLY_DAY,
+        late >> 10,
+        files.0,
+        files.1,
+        day.0,
+        day.1,
+        figure("catalogue KiB"),
+    );
+    if is_long() {
+        figures(&line).unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -284,57 +222,60 @@ fn a_year_ends_as_an_independent_model_says() {
 async fn the_year() {
     let folder = apart::folder().unwrap();
     let start: Timestamp = START.parse().unwrap();
-    let clock = RuntimeClock::starting_at(start);
+    let site = Site::new(&folder, start);
     let year = Year {
-        folder: &folder,
-        simulator: Simulator::with_clock(Settings::default(), Arc::new(clock)),
-        spec: WorkspaceSpec::new(
-            "a0000000-0000-4000-8000-00000000000a",
-            "rg",
-            "ws",
-            "westeurope",
-        ),
-        start,
-        since: Instant::now(),
-        said: Said::default(),
+        place: site.workspace("ws"),
+        site,
+        noons: std::sync::Mutex::default(),
     };
-    year.simulator.create_workspace(&year.spec);
-    (0..20).for_each(|item| year.put(item, -1));
     year.configure();
-    let made = year.mlark(&["init", "--unencrypted"], &[], Shutdown::default());
-    assert_eq!(made.await, ExitStatus::Done);
+    year.site.init().await;
 
     let (shifts, jumps) = (shifts(start), jumps(start));
     let work = async {
-        for (number, shift) in shifts.iter().enumerate() {
+        for shift in &shifts {
             if shift.cuts {
                 // Slow, so that the end of the shift falls into the run.
                 let slow = Rule::always(Fault::Slow { ms: 20_000 });
                 let before = shift.to - 10.minutes();
                 let ((), ()) = tokio::join!(year.work(*shift, &jumps), async {
-                    year.wait_until(before).await;
-                    year.simulator.set_faults(1, vec![slow]);
+                    year.site.wait_until(before).await;
+                    year.site.simulator.set_faults(1, vec![slow]);
                 });
-                year.simulator.set_faults(1, Vec::new());
+                year.site.simulator.set_faults(1, Vec::new());
             } else {
                 year.work(*shift, &jumps).await;
             }
-            if number == 1 {
-                apart::tell("early KiB", resident_kib());
-                apart::tell("early files", open_files());
-            }
         }
     };
-    let end = start + SignedDuration::from_hours(24 * days());
-    tokio::join!(work, year.live(end));
+    let look = async {
+        year.site
+            .wait_until(hours_after(start, 24 * EARLY_DAY))
+            .await;
+        apart::tell("early KiB", resident_kib());
+        apart::tell("early files", open_files());
+    };
+    let end = hours_after(start, 24 * days());
+    tokio::join!(work, look, year.live(end));
     apart::tell("late KiB", resident_kib());
     apart::tell("late files", open_files());
+    let last = year.noons.lock().unwrap().len();
+    let early = usize::try_from(EARLY_DAY).unwrap();
+    apart::tell("early ms", year.usual_day(early - DAYS_SEEN..early));
+    apart::tell("late ms", year.usual_day(last - DAYS_SEEN..last));
     judge(&year, &shifts, &jumps).await;
 }
 
 /// Compares what is there with the model.
 async fn judge(year: &Year<'_>, shifts: &[Shift], jumps: &[Jump]) {
-    let repository = year.repository().await;
+    let repository = year.site.repository().await;
+    let catalogue = year
+        .site
+        .folder
+        .join("cache")
+        .join(repository.id().to_string());
+    let catalogue = std::fs::metadata(catalogue.join("catalogue.sqlite")).unwrap();
+    apart::tell("catalogue KiB", catalogue.len() >> 10);
     let mut unused = repository.catalogue().runs(None, 10_000).await.unwrap();
     apart::tell("runs", unused.len() as u64);
     let expected = runs(shifts, jumps);
@@ -352,7 +293,7 @@ async fn judge(year: &Year<'_>, shifts: &[Shift], jumps: &[Jump]) {
     assert_eq!(unused, [], "nobody expected these");
 
     // Every moment of the schedule was served by a run of its own or told as missed.
-    let text = String::from_utf8(year.said.0.lock().unwrap().clone()).unwrap();
+    let text = year.site.said.text();
     let told: u64 = text.lines().filter_map(missed).sum();
     let missed: u64 = expected.iter().map(|run| run.missed).sum();
     assert_eq!(told, missed);
@@ -393,25 +334,26 @@ async fn judge(year: &Year<'_>, shifts: &[Shift], jumps: &[Jump]) {
 
     // The newest snapshot holds what the workspace holds, and the repository is sound.
     let newest = repository.snapshot(history.last().unwrap());
-    for item in 0..20 {
+    for item in 0..ITEMS {
         let line = newest
             .item("environments", &format!("e{item}"), Some("1"))
             .await
             .unwrap()
             .unwrap();
         let document = newest.document(&line.documents[0]).await.unwrap();
-        let day = document["properties"]["tags"]["day"]
+        let day = document["properties"]["tags"]["turn"]
             .as_str()
             .unwrap()
             .parse::<i64>()
             .unwrap();
         let wanted = (0..days())
-            .filter(|day| day % 20 == item && day % OUTAGE_EVERY != OUTAGE_EVERY - 1)
+            .filter(|day| day % ITEMS == item && day % OUTAGE_EVERY != OUTAGE_EVERY - 1)
             .max()
             .unwrap();
         assert_eq!(day, wanted, "e{item}");
     }
     let sound = year
+        .site
         .mlark(&["check", "--read-data"], &[], Shutdown::default())
         .await;
     assert_eq!(sound, ExitStatus::Done);

@@ -3,9 +3,11 @@
 
 use mlark_tests::apart::{self, peak_kib, tell};
 use mlark_tests::length::{figures, short_or_long};
+use simulator::Simulator;
 use simulator::blob::{Content, Fill};
 use simulator::call::Service;
 use simulator::faults::{Fault, Rule};
+use simulator::workspace::WorkspaceKey;
 use simulator::world::World;
 
 use super::LIMIT_KIB;
@@ -85,11 +87,11 @@ fn cuts(method: &str, contains: &str, size: u64, fault: Fault) -> Rule {
     }
 }
 
-/// Puts the blob in place of the largest file of a model.
-fn put(bench: &Bench, content: &Content) -> String {
-    let at = bench.simulator.now();
-    let mut state = bench.simulator.state();
-    let workspace = state.workspace(&bench.source).unwrap();
+/// Puts a blob in place of the largest file of a model.
+pub(crate) fn put(simulator: &Simulator, key: &WorkspaceKey, content: &Content) -> String {
+    let at = simulator.now();
+    let mut state = simulator.state();
+    let workspace = state.workspace(key).unwrap();
     let (account, container) = (workspace.account.clone(), workspace.blob_container.clone());
     let blobs = &mut state.accounts.get_mut(&account).unwrap().blobs;
     let held = blobs.container(&container).unwrap();
@@ -133,7 +135,7 @@ async fn there_and_back() {
     let bench = Bench::of(&World::small(3)).await;
     let size = size();
     let content = Content::generated(Fill::Cipher, SEED, size);
-    let name = put(&bench, &content);
+    let name = put(&bench.simulator, &bench.source, &content);
     tell("blob bytes", size);
 
     bench.simulator.state().arrivals.reset();
