@@ -1,13 +1,16 @@
 //! Registries, as a source and as a target of their own.
 
+use std::time::Duration;
+
 use ::restore::{Action, OnConflict, Plan, VerifyOutcome};
+use futures::TryStreamExt;
 use mlark::capture::{Counted, Ending};
 use serde_json::Value;
 use simulator::arm::WorkspaceSpec;
 use simulator::workspace::WorkspaceKey;
 use simulator::world::{self, TARGET_SUBSCRIPTION};
-use workspace::Role;
 use workspace::azure::Verdict;
+use workspace::{Role, Workspace as _};
 
 use crate::restore::bench::Bench;
 use crate::roles::give;
@@ -31,7 +34,7 @@ impl Shelf {
         let bench = Bench::small().await;
         let full = world::registry(&bench.simulator, &spec("reg-prod")).unwrap();
         let empty = world::empty_registry(&bench.simulator, &spec("reg-rescue"));
-        bench.simulator.advance(std::time::Duration::from_secs(5));
+        bench.simulator.advance(Duration::from_secs(5));
         Self { bench, full, empty }
     }
 
@@ -160,6 +163,29 @@ async fn a_registry_that_is_lost_comes_back_though_its_front_is_named_where_no_t
         after["blobs"][blob]["sha256"],
         before["blobs"][was]["sha256"]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signature_that_ends_while_a_version_is_read_is_asked_for_again() {
+    let shelf = Shelf::new().await;
+    let source = shelf.bench.open(&shelf.full).await;
+    let id = "models/shared-model:1".parse().unwrap();
+    let item = source.get(&id).await.unwrap().unwrap();
+    let files: Vec<_> = source.files(&item).try_collect().await.unwrap();
+    assert_eq!(files.len(), 2);
+    for file in &files {
+        shelf.bench.simulator.advance(Duration::from_secs(2 * 3600));
+        let bytes: Vec<_> = source
+            .read(file)
+            .await
+            .unwrap()
+            .try_collect()
+            .await
+            .unwrap();
+        let read: usize = bytes.iter().map(|piece| piece.len()).sum();
+        assert_eq!(Some(read as u64), file.size);
+    }
+    assert!(!format!("{source:?}").contains("sig="));
 }
 
 #[tokio::test(start_paused = true)]

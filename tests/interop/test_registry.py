@@ -128,6 +128,8 @@ class Registries(unittest.TestCase):
         cls.mlark = Mlark(cloud, SHELF, RESCUE)
         cls.mlark.init()
         cls.report = cls.mlark.json("backup", "prod")["snapshots"][0]
+        cls.doctor = cls.mlark.json("doctor")
+        cls.grant = cls.mlark.json("doctor", "--grant")["grant"]
         cloud.arm("DELETE", SHELF.arm)
         words = ("latest:prod", "--into", "recovery")
         cls.plan = cls.mlark.json("restore", "plan", *words, codes=(0, 3))
@@ -146,6 +148,17 @@ class Registries(unittest.TestCase):
         files = {name for name in self.bytes_before if "/" in name}
         # Those of the component's code besides.
         self.assertEqual(self.report["files"]["read"], len(files) + 2)
+
+    def test_doctor_asks_for_the_actions_of_registries_and_says_how_to_grant_them(self):
+        asked = {name: row["answer"] for row in self.doctor["permissions"] for name in row["actions"]}
+        own = {name: answer for name, answer in asked.items() if "/registries/" in name}
+        self.assertEqual({name.rsplit("/registries/")[1] for name in own}, {"read", "assets/read"})
+        self.assertEqual(len(set(own.values())), 1, own)
+        self.assertFalse([name for name in asked if "/workspaces/" in name or "Microsoft.Storage" in name], asked)
+        for role, registry in (("mlark registry backup", SHELF), ("mlark registry restore", RESCUE)):
+            lines = [line for line in self.grant if role in line]
+            self.assertEqual(len(lines), 2, self.grant)
+            self.assertIn(registry.arm, lines[1])
 
     def test_everything_came_back_as_the_plan_said(self):
         self.assertEqual((self.applied["outcome"], self.applied["failed"]), ("complete", 0), self.applied.get("failures"))

@@ -52,6 +52,7 @@ mod share_snapshot;
 mod share_upload;
 mod share_xml;
 mod spool;
+mod ticket;
 mod tier;
 mod token;
 pub mod traffic;

@@ -18,6 +18,7 @@ use sha2::Sha256;
 use url::Url;
 
 use super::cloud::{Cloud, host_of};
+use super::ticket::Ticket;
 use super::wire::own;
 use crate::{Clock, Error};
 
@@ -43,6 +44,8 @@ pub(crate) enum StoreSecret {
     Key(SecretString),
     /// The query of a shared access signature, without a question mark.
     Signature(SecretString),
+    /// The same, which the service gives for a while.
+    Ticket(Arc<Ticket>),
 }
 
 /// Opens one storage account.
@@ -58,7 +61,7 @@ impl fmt::Debug for Door {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sort = match self.secret {
             StoreSecret::Key(_) => "key",
-            StoreSecret::Signature(_) => "signature",
+            StoreSecret::Signature(_) | StoreSecret::Ticket(_) => "signature",
         };
         f.debug_struct("Door")
             .field("account", &self.account)
@@ -83,6 +86,10 @@ impl Policy for Door {
         }
         match &self.secret {
             StoreSecret::Signature(signature) => {
+                add_signature(request.url_mut(), signature.expose_secret());
+            }
+            StoreSecret::Ticket(ticket) => {
+                let signature = ticket.signature().await.map_err(own)?;
                 add_signature(request.url_mut(), signature.expose_secret());
             }
             StoreSecret::Key(key) => {

@@ -24,7 +24,8 @@ const NO_SECRET: &str = "None";
 /// That of one that an account key opens.
 const KEY: &str = "AccountKey";
 
-/// The ways that were found, by datastore, and in a registry by account and container. A datastore is asked for its secret once in a run.
+/// The ways that were found, by datastore, and in a registry by account and container. A datastore is asked for its secret
+/// once in a run.
 #[derive(Debug, Default)]
 pub(crate) struct Doors(Mutex<HashMap<String, Connection>>);
 

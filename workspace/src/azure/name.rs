@@ -121,7 +121,8 @@ impl fmt::Display for WorkspaceName {
 impl FromStr for WorkspaceName {
     type Err = Error;
 
-    /// Takes `azureml://subscriptions/S/resourceGroups/G/workspaces/W`, the same with `registries/R`, and ARM ids, with ARM's freedom of letter case.
+    /// Takes `azureml://subscriptions/S/resourceGroups/G/workspaces/W`, the same with `registries/R`, and ARM ids, with ARM's
+    /// freedom of letter case.
     fn from_str(text: &str) -> Result<Self, Error> {
         let path = text.strip_prefix("azureml:").unwrap_or(text);
         let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();

@@ -8,8 +8,9 @@
 //! For the build context of an environment Resource Manager gives no place. The registry's own front in the region's data
 //! plane does (`tempdatarefs`), which its discovery names; azure-ai-ml 1.35.2 asks there for everything.
 
+use std::sync::Arc;
+
 use azure_core::http::{Context, Method};
-use secrecy::SecretString;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -18,6 +19,7 @@ use super::door::{Door, StoreSecret};
 use super::locate::below;
 use super::name::Root;
 use super::place::Place;
+use super::ticket::{self, Ticket};
 use super::traffic::Service;
 use super::workspace::AzureWorkspace;
 use crate::{Content, Error, ItemId, Kind};
@@ -135,44 +137,32 @@ impl AzureWorkspace {
         let kind = Kind::by_name(&id.kind)?;
         let body = json!({"assetId": self.asset_id(id), "blobUri": uri});
         let parts = ["datareferences", &id.name, "versions", version];
-        let answer = loop {
+        let own = self.connection();
+        let (address, answer) = loop {
             let version = self.arm().version(kind)?;
-            let url = self.arm().url(parts, &[], version)?;
-            let request = json_request(Method::Post, url, &body);
-            let sent = self
-                .connection()
-                .send(Access::Token, Context::new(), request);
-            match sent.await {
+            let address = self.arm().url(parts, &[], version)?;
+            match ticket::ask(own, address.clone(), &body).await {
                 Err(error) if self.arm().tries_older(kind, version, &error) => {}
-                answer => break answer?,
+                answer => break (address, answer?),
             }
         };
-        let document = answer.json()?;
-        let credential = document.pointer("/blobReferenceForConsumption/credential");
-        let text = |name: &str| credential?.get(name)?.as_str();
-        if text("credentialType") == Some("NoCredentials") {
+        let Some(signed) = ticket::signed(&answer)? else {
             return Ok(());
-        }
-        let signed = text("sasUri").and_then(|uri| Url::parse(uri).ok());
-        let signed = signed.ok_or_else(|| answer.unusable("it gives no address to read"))?;
-        self.open_door(&signed)
-            .await
-            .ok_or_else(|| answer.unusable("its address is no container of this cloud"))
-    }
-
-    async fn open_door(&self, signed: &Url) -> Option<()> {
-        let own = self.connection();
-        let (account, service) = own.cloud().storage_host(signed)?;
-        let container = signed.path_segments()?.next().filter(|it| !it.is_empty())?;
-        let signature = signed.query().filter(|_| service == Service::Blob)?;
+        };
+        let refused = || answer.unusable("its address is no container of this cloud");
+        let (account, service) = own.cloud().storage_host(&signed).ok_or_else(refused)?;
+        let container = signed.path_segments().and_then(|mut parts| parts.next());
+        let container = container.filter(|name| !name.is_empty() && service == Service::Blob);
+        let container = container.ok_or_else(refused)?.to_owned();
+        let ticket = Ticket::new(own.clone(), address, body, &signed).ok_or_else(refused)?;
         let way = own.with_door(Door {
             cloud: own.cloud().clone(),
             account: account.clone(),
-            secret: StoreSecret::Signature(SecretString::from(signature)),
+            secret: StoreSecret::Ticket(Arc::new(ticket)),
             clock: own.clock().clone(),
         });
-        self.doors().put(&account, container, way).await;
-        Some(())
+        self.doors().put(&account, &container, way).await;
+        Ok(())
     }
 }
 

@@ -94,3 +94,108 @@ impl Rewriter {
         })
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use crate::reference::Mapping;
+
+    fn registry(name: &str) -> Identity {
+        Identity::Registry {
+            subscription: "s".into(),
+            resource_group: "g".into(),
+            registry: name.into(),
+            region: "westeurope".into(),
+        }
+    }
+
+    fn workspace() -> Identity {
+        Identity::Azure {
+            subscription: "s2".into(),
+            resource_group: "g2".into(),
+            workspace: "w".into(),
+            region: "westeurope".into(),
+            workspace_guid: "guid".into(),
+            storage_account: "st".into(),
+        }
+    }
+
+    fn mapped(rewriter: &Rewriter, text: &str) -> String {
+        rewriter.map(&Reference::parse(text).unwrap()).text
+    }
+
+    const OWN: &str = "/subscriptions/s2/resourceGroups/g2/providers/Microsoft.MachineLearningServices/workspaces/w";
+
+    #[test]
+    fn references_of_a_registry_lead_to_the_other_one_in_its_own_form() {
+        let rewriter = Rewriter::new(registry("one"), registry("two"));
+        for (from, to) in [
+            (
+                "azureml://registries/one/environments/e/versions/3",
+                "azureml://registries/two/environments/e/versions/3",
+            ),
+            (
+                "azureml://registries/ONE/models/m/labels/latest",
+                "azureml://registries/two/models/m/labels/latest",
+            ),
+            (
+                "azureml://registries/one/codes/c",
+                "azureml://registries/two/codes/c",
+            ),
+            (
+                "azureml://registries/other/codes/c/versions/1",
+                "azureml://registries/other/codes/c/versions/1",
+            ),
+        ] {
+            assert_eq!(mapped(&rewriter, from), to);
+        }
+    }
+
+    #[test]
+    fn the_mapping_file_goes_before_what_the_two_registries_say() {
+        let mapping = Mapping::parse("[registries]\n\"one\" = \"third\"\n").unwrap();
+        let rewriter = Rewriter::new(registry("one"), registry("two")).with_mapping(mapping);
+        assert_eq!(
+            mapped(&rewriter, "azureml://registries/one/models/m/versions/1"),
+            "azureml://registries/third/models/m/versions/1"
+        );
+    }
+
+    #[test]
+    fn between_a_registry_and_a_workspace_a_reference_gets_the_targets_form() {
+        let rewriter = Rewriter::new(registry("one"), workspace());
+        assert_eq!(
+            mapped(
+                &rewriter,
+                "azureml://registries/one/environments/e/versions/3"
+            ),
+            format!("azureml:{OWN}/environments/e/versions/3")
+        );
+        let rewriter = Rewriter::new(workspace(), registry("two"));
+        for from in [
+            format!("azureml:{OWN}/environments/e/versions/3"),
+            format!("{OWN}/environments/e/versions/3"),
+        ] {
+            assert_eq!(
+                mapped(&rewriter, &from),
+                "azureml://registries/two/environments/e/versions/3"
+            );
+        }
+        let compute = format!("{OWN}/computes/cpu");
+        let outcome = rewriter.map(&Reference::parse(&compute).unwrap());
+        assert_eq!(outcome.text, compute);
+        assert!(outcome.left.is_some());
+    }
+
+    #[test]
+    fn a_renamed_version_of_a_registry_is_followed() {
+        let mut rewriter = Rewriter::new(registry("one"), registry("two"));
+        let from = ItemId::versioned("models", "m", "1");
+        rewriter.renamed(from, ItemId::versioned("models", "m", "9"));
+        assert_eq!(
+            mapped(&rewriter, "azureml://registries/one/models/m/versions/1"),
+            "azureml://registries/two/models/m/versions/9"
+        );
+    }
+}

@@ -186,7 +186,7 @@ fn permission(workspace: &str, probe: &Probe, found: &mut Findings) {
         Verdict::Missing(error) => {
             let refusal = error.refusal();
             let says = error.to_string();
-            let whole = actions.iter().any(|action| ends_in_workspace(action));
+            let whole = actions.iter().any(|action| ends_in_whole(action));
             let check = Check {
                 state: State::Bad,
                 // Without the workspace itself nothing can be read.
@@ -220,6 +220,6 @@ fn permission(workspace: &str, probe: &Probe, found: &mut Findings) {
     found.checks.push(check);
 }
 
-fn ends_in_workspace(action: &str) -> bool {
-    action.ends_with("/workspaces/read")
+fn ends_in_whole(action: &str) -> bool {
+    action.ends_with("/workspaces/read") || action.ends_with("/registries/read")
 }
