@@ -157,6 +157,9 @@ pub struct Kind {
     pub attribute: fn(&[Document], &AttributeName) -> Option<AttributeValue>,
     /// Fields written with another value at first.
     pub held_back: &'static [HeldBack],
+    /// JSON pointers of references without which the service makes no item: where one leads to what is not there, a
+    /// person makes the item when it is.
+    pub must_lead: &'static [&'static str],
     /// How it is restored.
     pub restore: Restore,
     /// Whether it is restored unasked.
@@ -208,6 +211,7 @@ const PLAIN: Kind = Kind {
     terminal: &[],
     attribute: attribute::of_resource,
     held_back: &[],
+    must_lead: &[],
     restore: Restore::Never,
     asked: Asked::Always,
     follows: &[],

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use workspace::kind::{Origin, Restore};
-use workspace::reference::references;
 use workspace::{ItemId, Kind};
 
 use super::decide::{Amount, Verdict};
@@ -20,6 +19,7 @@ mod document;
 mod file;
 mod finish;
 mod job;
+mod nowhere;
 mod times;
 
 /// A plan that is being made.
@@ -322,42 +322,6 @@ impl<'a> Draft<'a> {
                 "",
             ));
         }
-    }
-
-    /// Rows for references that lead nowhere in the target, and what was seen of those that lead somewhere.
-    async fn check_references(
-        &mut self,
-        kind: &'static Kind,
-        id: &ItemId,
-        value: &serde_json::Value,
-    ) -> Result<(), Error> {
-        let target = self.world.rewriter().target().clone();
-        for (pointer, reference) in references(kind, value) {
-            let Some(item) = reference.item_in(&target) else {
-                continue;
-            };
-            if item.kind == "jobs" || self.is_made(&item) {
-                continue;
-            }
-            if self.listing.has(&item).await? {
-                self.sight(&item).await?;
-                continue;
-            }
-            let substitute = match Kind::find(&item.kind).map(|kind| kind.restore) {
-                Some(Restore::Never) => {
-                    "make one of this name, or map the name to one that is there"
-                }
-                _ => "restore it too, or map its name",
-            };
-            self.losses.push(Loss::new(
-                id,
-                Action::Manual,
-                pointer,
-                format!("it refers to {item}, which the target does not have"),
-                substitute,
-            ));
-        }
-        Ok(())
     }
 
     /// Whether a step so far makes an item; without a version any version will do.

@@ -69,6 +69,68 @@ async fn deployments_are_made_only_where_they_are_asked_for() {
     assert_eq!(found.outcome, VerifyOutcome::AsPlanned);
 }
 
+/// A schedule that watches a deployment of the source.
+async fn watched(bench: &Bench) {
+    let id = bench.simulator.state().workspaces[&bench.source].arm_id();
+    let deployment = bench.simulator.state().workspaces[&bench.source]
+        .documents
+        .list("onlineEndpoints/scoring/deployments")[0]
+        .name
+        .clone();
+    let body = json!({"properties": {
+        "isEnabled": false, "trigger": {"triggerType": "Cron", "expression": "0 3 * * *", "timeZone": "UTC"},
+        "action": {"actionType": "CreateMonitor", "monitorDefinition": {
+            "computeConfiguration": {"computeType": "ServerlessSpark", "instanceType": "standard_e4s_v3", "runtimeVersion": "3.4",
+                "computeIdentity": {"computeIdentityType": "AmlToken"}},
+            "monitoringTarget": {"taskType": "Classification", "deploymentId": format!("{id}/{SCORING}/deployments/{deployment}")},
+            "signals": {}}}}});
+    let path = format!("{id}/schedules/watch?api-version=2024-04-01");
+    let reply = Caller::new(&bench.simulator).arm(Method::PUT, &path, Some(&body));
+    assert!(reply.status.is_success(), "{reply:?}");
+    bench.store.back_up(&bench.open(&bench.source).await).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_that_watches_a_deployment_which_is_not_asked_for_is_a_persons() {
+    let bench = bench().await;
+    watched(&bench).await;
+    let mut request = bench.request(&["onlineEndpoints", "schedules/watch"], OnConflict::Fail);
+    let plan = bench.plan_request(&bench.target, &request).await;
+    let [watch] = steps(&plan, "schedules")[..] else {
+        panic!("{:#?}", plan.steps);
+    };
+    assert_eq!(watch.action, Action::Manual, "{watch:?}");
+    assert!(
+        watch
+            .reason
+            .contains("onlineEndpoints/scoring/deployments/")
+    );
+    let told = plan.losses.iter();
+    let mut told = told.filter(|loss| loss.item == watch.item && loss.what == "the item");
+    let row = told.next().unwrap();
+    assert!(row.substitute.contains("--include deployments"), "{row:?}");
+    let by_hand = plan.manual.iter().find(|step| step.item == watch.item);
+    let command = &by_hand.unwrap().command;
+    assert!(
+        command.contains("az ml schedule create --file"),
+        "{command}"
+    );
+    let outline = bench.apply(&plan, &bench.target).await;
+    assert_eq!(outline.outcome, OutcomeWord::Complete, "{outline:?}");
+    let found = bench.verify_request(&bench.target, &request).await;
+    assert_eq!(found.outcome, VerifyOutcome::AsPlanned);
+
+    // With its deployment it is made, and at once.
+    request.options.include.deployments = true;
+    let plan = bench.plan_request(&bench.target, &request).await;
+    assert_eq!(steps(&plan, "schedules")[0].action, Action::Create);
+    bench.apply(&plan, &bench.target).await;
+    assert_eq!(
+        shown(&bench, "schedules/watch")["properties"]["action"]["actionType"],
+        "CreateMonitor"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_endpoint_comes_back_with_its_deployments_and_then_its_traffic() {
     let bench = bench().await;

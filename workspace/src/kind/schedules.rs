@@ -27,6 +27,7 @@ pub(super) static ROW: Kind = Kind {
         until: Until::Person,
         by_hand: "enable",
     }],
+    must_lead: &["/properties/action/monitorDefinition/monitoringTarget/deploymentId"],
     restore: Restore::Put,
     order: 110,
     order_reason: "a schedule starts what it names, so all of that comes first",

@@ -57,6 +57,11 @@ impl Draft<'_> {
             verdict = Verdict::nothing(Action::Manual, why);
             self.make_by_hand(kind, &turn.id, &expected.target);
         }
+        if verdict.action == Action::Create
+            && let Some(lacking) = self.lacking(kind, &expected.value).await?
+        {
+            verdict = self.made_without(kind, turn, &expected.target, &lacking);
+        }
         if verdict.renumber {
             (expected, verdict) = self.renumber(kind, &loaded, verdict).await?;
         }
