@@ -1,7 +1,8 @@
 //! The two roles that mlark's identity needs, made from the table of kinds: one to back up, one to restore.
 //!
 //! A role holds exactly the actions that the rows' own requests need, nothing with a star in it. [`Role::creation`] is for
-//! `restore --create-workspace`, on a resource group. Three more are for what a configuration may ask for besides:
+//! `restore --create-workspace`, on a resource group, [`Role::resubmission`] for `restore --resubmit`. Three more are for
+//! what a configuration may ask for besides:
 //! [`Role::secrets`] (`secrets`, `datastore_access = "datastore"`), [`Role::rehydration`] (`archived = "rehydrate"`) and
 //! [`Role::share_snapshot`] (`share_snapshot = true`). The last two change the storage account, which a backup by default
 //! never does.
@@ -93,6 +94,20 @@ impl Role {
         }
     }
 
+    /// Submits jobs again that had not ended, each under a fixed name that is asked for first.
+    pub fn resubmission() -> Self {
+        let jobs = KINDS.iter().filter(|kind| kind.restore == Restore::Run);
+        let collections = jobs.filter_map(|kind| kind.collection());
+        let verbs = ["read", "write"];
+        Self {
+            name: "mlark resubmit",
+            description: "Submits jobs again that had not ended when mlark backed them up; they run, and cost money.",
+            actions: collections
+                .flat_map(|jobs| verbs.map(|verb| Action::of_workspace(jobs, verb)))
+                .collect(),
+        }
+    }
+
     /// Lists the credentials that the configuration may ask for.
     pub fn secrets() -> Self {
         let kinds = KINDS.iter().flat_map(|kind| kind.actions_for_secrets());
@@ -125,6 +140,12 @@ impl Role {
     /// Whether it changes a storage account whose workspace is backed up, which nothing needs unless it is asked for.
     pub fn changes_storage(&self) -> bool {
         [Self::rehydration(), Self::share_snapshot()].contains(self)
+    }
+
+    /// Whether it is assigned on the resource group: what it is about may not be there yet.
+    pub fn is_for_groups(&self) -> bool {
+        let group = Action::of_type(GROUPS, "read");
+        self.actions.contains(&group)
     }
 
     /// Whether it holds actions on the workspace, so that it is assigned there.
@@ -177,6 +198,7 @@ mod tests {
             ("mlark-create-workspace.json", Role::creation()),
             ("mlark-registry-backup.json", Role::registry_backup()),
             ("mlark-registry-restore.json", Role::registry_restore()),
+            ("mlark-resubmit.json", Role::resubmission()),
             ("mlark-secrets.json", Role::secrets()),
             ("mlark-rehydration.json", Role::rehydration()),
             ("mlark-share-snapshot.json", Role::share_snapshot()),
@@ -200,6 +222,7 @@ mod tests {
             Role::backup(),
             Role::restore(),
             Role::creation(),
+            Role::resubmission(),
             Role::secrets(),
             Role::rehydration(),
             Role::share_snapshot(),

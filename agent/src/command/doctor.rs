@@ -21,7 +21,8 @@ use crate::ui::{Table, Tone};
 Examples:
   mlark doctor
   mlark doctor prod --json
-  mlark doctor --grant > grant.sh")]
+  mlark doctor --grant > grant.sh
+  mlark doctor --grant --create-workspace --resubmit > grant.sh")]
 pub struct Args {
     /// Names of the configuration, workspace URLs or folders [default: all of the configuration]
     #[arg(value_name = "WORKSPACE")]
@@ -29,6 +30,12 @@ pub struct Args {
     /// Prints the az commands that give mlark's identity the roles that it needs; runs nothing
     #[arg(long)]
     grant: bool,
+    /// With --grant: the role that makes workspaces, for every target
+    #[arg(long, requires = "grant")]
+    create_workspace: bool,
+    /// With --grant: the role that submits jobs again, for every target
+    #[arg(long, requires = "grant")]
+    resubmit: bool,
 }
 
 /// How one thing stands.
@@ -120,7 +127,7 @@ struct Findings {
 /// Looks.
 pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
     if args.grant {
-        return grant::run(&args.workspaces, session).await;
+        return grant::run(args, session).await;
     }
     let mut found = Findings::default();
     here::configuration(session, &mut found);

@@ -290,3 +290,37 @@ async fn grant_prints_the_commands_for_roles_and_assignments() {
     let definition: Value = serde_json::from_str(definition).unwrap();
     assert_eq!(definition["Name"], "mlark backup");
 }
+
+#[tokio::test(start_paused = true)]
+async fn grant_prints_the_roles_of_restores_that_make_workspaces_and_submit_jobs_where_they_are_asked_for()
+ {
+    let cloud = Cloud::everything().await;
+    let machine = Machine::new(&cloud).await;
+    let words = ["doctor", "--grant", "--create-workspace", "--resubmit"];
+    let (code, text) = machine.run(&words).await;
+    assert_eq!(code, 0, "{text}");
+    let rescue = format!("{}-rescue", cloud.name.arm_id());
+    let group = rescue.split("/providers/").next().unwrap().to_owned();
+    for (role, scope) in [(Role::creation(), group), (Role::resubmission(), rescue)] {
+        let of_role = text
+            .lines()
+            .filter(|line| line.contains(&format!("--role '{}' ", role.name)));
+        let of_role: Vec<&str> = of_role.collect();
+        assert_eq!(of_role.len(), 1, "{text}");
+        assert!(
+            of_role[0].ends_with(&format!("--scope '{scope}'")),
+            "{text}"
+        );
+        let defined = text.lines().find(|line| {
+            line.starts_with("az role definition") && line.contains(&format!("\"{}\"", role.name))
+        });
+        let defined = defined.unwrap();
+        assert!(
+            role.actions
+                .iter()
+                .all(|action| defined.contains(action.name()))
+        );
+    }
+    let (code, text) = machine.run(&["doctor", "--resubmit"]).await;
+    assert_eq!(code, 2, "{text}");
+}

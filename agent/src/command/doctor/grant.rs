@@ -1,5 +1,5 @@
-//! The `az` commands that give mlark's identity what it needs: the two roles, and where they are assigned. Printed for
-//! somebody who may assign roles; nothing is run.
+//! The `az` commands that give mlark's identity what it needs: the roles, and where they are assigned. Printed for somebody
+//! who may assign roles; nothing is run.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use workspace::Role;
 use workspace::azure::{AzureWorkspace, Connection, ReadOptions, Root, WorkspaceName};
 
 use super::azure::connect;
-use super::more_roles;
+use super::{Args, more_roles};
 use crate::config;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
@@ -27,8 +27,8 @@ struct Wanted {
 }
 
 /// Prints them.
-pub(super) async fn run(named: &[String], session: &Session) -> Result<ExitStatus, Failure> {
-    let wanted = wanted(named, session).await?;
+pub(super) async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
+    let wanted = wanted(args, session).await?;
     let mut lines: Vec<String> = Vec::new();
     for role in [
         Role::backup(),
@@ -38,6 +38,8 @@ pub(super) async fn run(named: &[String], session: &Session) -> Result<ExitStatu
         Role::restore(),
         Role::registry_backup(),
         Role::registry_restore(),
+        Role::creation(),
+        Role::resubmission(),
     ] {
         let groups: BTreeSet<String> = wanted
             .iter()
@@ -70,7 +72,8 @@ pub(super) async fn run(named: &[String], session: &Session) -> Result<ExitStatu
     Ok(ExitStatus::Done)
 }
 
-async fn wanted(named: &[String], session: &Session) -> Result<Vec<Wanted>, Failure> {
+async fn wanted(args: &Args, session: &Session) -> Result<Vec<Wanted>, Failure> {
+    let named = &args.workspaces;
     let mut wanted = Vec::new();
     let mut add = |role: Role, url: &str, azure: config::Azure| -> Result<(), Failure> {
         if let Place::Azure(name) = Place::parse(url)? {
@@ -95,7 +98,13 @@ async fn wanted(named: &[String], session: &Session) -> Result<Vec<Wanted>, Fail
     if named.is_empty() {
         for target in &session.config.target {
             let azure = target.azure.over(&session.config.azure);
-            add(Role::restore(), &target.url, azure)?;
+            add(Role::restore(), &target.url, azure.clone())?;
+            if args.create_workspace {
+                add(Role::creation(), &target.url, azure.clone())?;
+            }
+            if args.resubmit {
+                add(Role::resubmission(), &target.url, azure)?;
+            }
         }
     }
     Ok(wanted)
@@ -107,7 +116,8 @@ fn group(name: &WorkspaceName) -> String {
     id.get(..end).unwrap_or(&id).to_owned()
 }
 
-/// On the workspace, and on its storage account; on its resource group where that account is not known.
+/// On the workspace, and on its storage account; on its resource group where that account is not known, or the workspace
+/// itself may not be there.
 async fn assignments(session: &Session, one: &Wanted) -> Vec<String> {
     let connection = connect(session, &one.azure).await.ok();
     let mut assignee = (NOBODY.to_owned(), "ServicePrincipal");
@@ -130,9 +140,12 @@ async fn assignments(session: &Session, one: &Wanted) -> Vec<String> {
     let workspace = role.is_for_workspaces().then(|| one.name.arm_id());
     let storage = || account.unwrap_or_else(|| group(&one.name));
     let storage = role.is_for_storage().then(storage);
-    workspace
+    let scopes: Vec<String> = match role.is_for_groups() {
+        true => vec![group(&one.name)],
+        false => workspace.into_iter().chain(storage).collect(),
+    };
+    scopes
         .into_iter()
-        .chain(storage)
         .map(|scope| {
             format!(
                 "az role assignment create --assignee-object-id {} --assignee-principal-type {} --role {} --scope {}",
