@@ -19,11 +19,13 @@ use crate::{Action, Loss};
 mod credentials;
 mod definition;
 mod held;
+mod lead;
 mod place;
 mod table;
 
 pub(crate) use definition::source_job;
 pub(crate) use held::Last;
+pub(crate) use lead::must_lead;
 pub(crate) use place::{BytesPlace, needs_job};
 pub(crate) use table::Table;
 

@@ -4,7 +4,7 @@ use workspace::{Content, ItemId, Kind};
 
 use super::azure::Comparison;
 use super::{Standing, Sum};
-use crate::expected::BytesPlace;
+use crate::expected::{BytesPlace, must_lead};
 use crate::files::present;
 use crate::snapshot::Loaded;
 use crate::{Action, Error};
@@ -45,7 +45,9 @@ impl Comparison<'_> {
             .await?
             .and_then(|listed| listed.document);
         let Some(actual) = actual else {
-            if impossible || expected.by_hand.is_some() {
+            let target = self.world.rewriter().target().clone();
+            let musts = must_lead(kind, &expected.value, &target);
+            if impossible || expected.by_hand.is_some() || !self.all_there(&musts).await? {
                 return Ok(Standing::Expected);
             }
             sum.differs(&loaded.id, "the item", "it is not there");

@@ -6,6 +6,7 @@ use workspace::reference::references;
 use workspace::{ItemId, Kind};
 
 use super::{Draft, Turn};
+use crate::expected::must_lead;
 use crate::plan::decide::Verdict;
 use crate::{Action, Error, Loss};
 
@@ -53,11 +54,7 @@ impl Draft<'_> {
         value: &Value,
     ) -> Result<Option<ItemId>, Error> {
         let target = self.world.rewriter().target().clone();
-        for (pointer, reference) in references(kind, value) {
-            let must = kind.must_lead.contains(&pointer.as_str());
-            let Some(item) = reference.item_in(&target).filter(|_| must) else {
-                continue;
-            };
+        for item in must_lead(kind, value, &target) {
             if !self.is_made(&item) && !self.listing.has(&item).await? {
                 return Ok(Some(item));
             }
