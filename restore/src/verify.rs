@@ -7,6 +7,7 @@ use workspace::ItemId;
 use crate::{Error, Journal, Observer, Origin, Request, Target};
 
 mod azure;
+mod content;
 mod document;
 mod folder;
 mod job;

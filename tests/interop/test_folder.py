@@ -56,8 +56,8 @@ from azure.ai.ml.entities._load_functions import (
     load_pipeline_component_batch_deployment,
     load_schedule,
 )
-from cloud import SOURCE, TARGET, Cloud, Mlark, Place
-from test_roundtrip import NOTEBOOKS, finish_jobs, write_notebooks
+from cloud import SOURCE, TARGET, Place
+from journey import NOTEBOOKS, Journey, finish_jobs
 
 ELSEWHERE = Place("c0000000-0000-4000-8000-00000000000c", "rg-elsewhere", "ws-elsewhere", "northeurope")
 DIRECT = Place("d0000000-0000-4000-8000-00000000000d", "rg-direct", "ws-direct", "westeurope")
@@ -157,18 +157,13 @@ def plain(value):
     return value
 
 
-class Folder(unittest.TestCase):
+class Folder(Journey):
     """One export, looked at from several sides."""
 
     @classmethod
     def setUpClass(cls):
-        cls.cloud = cloud = Cloud()
-        cls.addClassCleanup(cloud.close)
-        cloud.create_workspace(SOURCE)
-        cls.sources = cloud.folder / "files"
-        cls.sources.mkdir()
-        client = cloud.client(SOURCE)
-        cls.seeded = seed.seed(client, cls.sources, [SOURCE.subscription, SOURCE.group, SOURCE.name])
+        client = cls.begin()
+        cloud, cls.sources = cls.cloud, cls.files
         cloud.arm("PUT", f"{SOURCE.arm}/jobs/crushed", spark(SOURCE))
         cloud.arm("PUT", f"{SOURCE.arm}/jobs/chosen", automl(SOURCE))
         cls.made = kinds.fill(cloud, SOURCE, client, cls.sources)
@@ -176,13 +171,10 @@ class Folder(unittest.TestCase):
         cls.jobs = {**cls.seeded["jobs"], "crushed": "crushed", "which": "chosen", **cls.made["jobs"]}
         client.data.create_or_update(
             Data(name="tagged", version="1", path="azureml://datastores/workspaceblobstore/paths/x/", type="uri_folder", tags=TAGS))
-        write_notebooks(cloud.share(*cloud.store(SOURCE, "workspaceworkingdirectory")))
         finish_jobs(cloud, SOURCE, cls.jobs)
-        cls.mlark = mlark = Mlark(cloud, SOURCE, TARGET)
-        mlark.init()
-        mlark.json("backup", "prod")
+        cls.back_up()
         cls.folder = cloud.folder / "exported"
-        cls.said = mlark.json("export", "folder", "latest:prod", "--to", cls.folder, "--into", "recovery", codes=(0, 3))
+        cls.said = cls.mlark.json("export", "folder", "latest:prod", "--to", cls.folder, "--into", "recovery", codes=(0, 3))
 
     def original(self, sheet):
         """The document that a YAML was made of."""
@@ -348,7 +340,7 @@ class Folder(unittest.TestCase):
         verified = self.mlark.json("restore", "verify", source, "--against", place.url, *words, codes=(0, 4))
         self.assertEqual((applied["outcome"], applied["failed"]), ("complete", 0), applied["failures"])
         self.assertIn(verified["outcome"], ("same", "as-planned"), verified["differences"][:10])
-        return sameness.comparable(self.cloud, place)
+        return sameness.Normal(self.cloud, place)
 
     def test_a_folder_restores_without_the_repository_as_the_snapshot_does(self):
         direct = self.restore("latest:prod", DIRECT)
@@ -359,12 +351,9 @@ class Folder(unittest.TestCase):
             self.mlark.run("restore", "plan", self.folder, "--into", ELSEWHERE.url, "--save", self.mlark.folder / "x.plan", codes=(2,))
         finally:
             (self.mlark.folder / "away").rename(repository)
-        for part, expected in direct.items():
-            self.assertEqual(set(of_folder[part]), set(expected), part)
-            for name, value in expected.items():
-                with self.subTest(f"{part} {name}"):
-                    self.assertEqual(of_folder[part][name], value)
-        kinds_there = {name.split("/")[0] for name in direct["documents"]}
+        expected, found = direct.whole(), of_folder.whole()
+        self.assertEqual((sorted((expected - found).elements()), sorted((found - expected).elements())), ([], []))
+        kinds_there = {name.split("/")[0] for name in direct.dump["documents"]}
         self.assertEqual({
             "computes", "connections", "datastores", "environments", "models", "data", "codes", "components", "featurestoreEntities", "featuresets",
             "onlineEndpoints", "batchEndpoints", "serverlessEndpoints", "marketplaceSubscriptions", "outboundRules", "schedules"} - kinds_there, set())

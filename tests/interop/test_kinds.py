@@ -7,9 +7,10 @@ import unittest
 import kinds
 import references
 import seed
+from azure.ai.ml import load_component
 from azure.ai.ml.entities import Model
-from cloud import SOURCE, TARGET, Cloud, Mlark, Place
-from test_roundtrip import finish_jobs, lose, restored_runs, write_notebooks
+from cloud import SOURCE, TARGET, Place
+from journey import Journey, lose, restored_runs
 
 BY_HAND = Place("c0000000-0000-4000-8000-00000000000c", "rg-by-hand", "ws-by-hand", "northeurope")
 ALL = ("--include", "compute,deployments,secrets")
@@ -81,29 +82,19 @@ def look(client, cloud, place, made):
     return seen
 
 
-class Kinds(unittest.TestCase):
+class Kinds(Journey):
     """One journey, looked at from several sides."""
 
     @classmethod
     def setUpClass(cls):
-        cls.cloud = cloud = Cloud()
-        cls.addClassCleanup(cloud.close)
-        workspace = cloud.create_workspace(SOURCE)
-        cls.files = cloud.folder / "files"
-        cls.files.mkdir()
-        client = cloud.client(SOURCE)
-        cls.seeded = seed.seed(client, cls.files, [SOURCE.subscription, SOURCE.group, SOURCE.name])
+        client = cls.begin()
+        cloud = cls.cloud
         cls.made = kinds.fill(cloud, SOURCE, client, cls.files)
-        write_notebooks(cloud.share(*cloud.store(SOURCE, "workspaceworkingdirectory")))
         cls.jobs = {**cls.seeded["jobs"], **cls.made["jobs"]}
-        finish_jobs(cloud, SOURCE, cls.jobs)
-        cls.before = cls.dump(SOURCE)
+        cls.settle(cls.jobs)
         cls.seen = look(client, cloud, SOURCE, cls.made)
-        cls.source = references.Source(
-            SOURCE.subscription, SOURCE.group, SOURCE.name, workspace["properties"]["workspaceId"], cls.before["account"], frozenset(cls.before["runs"]))
-        cls.mlark = mlark = Mlark(cloud, SOURCE, TARGET, extra="secrets = true")
-        mlark.init()
-        cls.backup = mlark.json("backup", "prod")["snapshots"][0]
+        cls.back_up(extra="secrets = true")
+        mlark = cls.mlark
 
         cloud.create_workspace(BY_HAND)
         cls.half = cls.make_half(cloud.client(BY_HAND))
@@ -113,20 +104,19 @@ class Kinds(unittest.TestCase):
         cls.words = [*ALL, "--mapping", kinds.mapping(cloud.folder, SOURCE, TARGET)]
         cls.applied = mlark.json("restore", "apply", "latest:prod", "--into", "recovery", *cls.words, "--yes", codes=(0, 3))
         cls.verified = mlark.json("restore", "verify", "latest:prod", "--against", "recovery", *cls.words, codes=(0, 4))
-        cls.after = cls.dump(TARGET)
+        cls.after = cloud.dump(TARGET)
 
     @classmethod
     def make_half(cls, client):
-        """What somebody brought back by hand before mlark was called: by the SDK, from the files at hand."""
+        """What somebody brought back by hand before mlark was called: by the SDK, from the files at hand, every kind."""
+        files = cls.cloud.folder / "by-hand"
+        files.mkdir()
+        seed.write_sources(files, [SOURCE.subscription, SOURCE.group, SOURCE.name])
         seed.computes(client)
-        made = seed.seed_assets(client, cls.files)
-        kinds.connections(cls.cloud, BY_HAND, client)
-        kinds.datastores(client)
+        made = seed.seed_assets(client, files)
+        client.components.create_or_update(load_component(seed.component_yaml(files)))
+        made["everything"] = kinds.fill(cls.cloud, BY_HAND, client, files)
         return made
-
-    @classmethod
-    def dump(cls, place):
-        return cls.cloud.control("GET", f"/workspaces/{place.subscription}/{place.group}/{place.name}")
 
     def places(self):
         """The names of source and target, each pair with one word."""
@@ -190,32 +180,56 @@ class Kinds(unittest.TestCase):
         open_ = [step for step in plan["steps"] if step["action"] in ("create", "upload", "repair")]
         self.assertEqual(open_, [])
         self.mlark.json("restore", "apply", "latest:prod", "--into", "recovery", *self.words, "--yes", codes=(0, 3))
-        now = self.dump(TARGET)
+        now = self.cloud.dump(TARGET)
         for part in ("documents", "runs", "metrics", "blobs", "files"):
             with self.subTest(part):
                 self.assertEqual(set(now[part]), set(self.after[part]))
 
     def test_what_the_sdk_brought_back_by_hand_is_skipped(self):
-        before = self.dump(BY_HAND)
+        before = self.cloud.dump(BY_HAND)
         words = [*ALL, "--mapping", kinds.mapping(self.cloud.folder, SOURCE, BY_HAND)]
         plan = self.mlark.json("restore", "plan", "latest:prod", "--into", BY_HAND.url, *words, codes=(0, 3))
         steps = {step["item"]: step for step in plan["steps"]}
         by_hand = [f"{kind}/{name}:{version}" for kind in ("models", "data") for name, version in self.half[kind]]
         by_hand += [f"environments/{name}:1" for name in self.half["environments"]]
         by_hand += [f"datastores/{name}" for name in (*self.half["datastores"], *self.made["datastores"])]
-        by_hand += [f"connections/{name}" for name in self.made["connections"]] + ["computes/cpu-cluster", "computes/gpu-cluster"]
+        more = self.half["everything"]
+        by_hand += [f"connections/{name}" for name in more["connections"]] + ["computes/cpu-cluster", "computes/gpu-cluster"]
+        by_hand += [f"computes/{name}" for name in more["computes"]] + ["components/prepare:1", "components/steps:1"]
+        by_hand += [f"featurestoreEntities/{name}:1" for name in more["features"]["entities"]]
+        by_hand += [f"featuresets/{name}:{version}" for name, version in more["features"]["sets"]]
+        by_hand += [f"outboundRules/{name}" for name in more["outboundRules"]]
+        by_hand += [f"serverlessEndpoints/{name}" for name in more["serverless"]["endpoints"]]
+        by_hand += [f"marketplaceSubscriptions/{name}" for name in more["serverless"]["subscriptions"]]
+        for kind in ("online", "batch"):
+            by_hand += [f"{kind}Endpoints/{name}" for name in more[kind]["endpoints"]]
+            by_hand += [f"{kind}Endpoints/{endpoint}/deployments/{name}" for endpoint, name in more[kind]["deployments"]]
+        by_hand += [f"schedules/{name}" for name in more["schedules"]]
         for item in by_hand:
             with self.subTest(item):
                 self.assertEqual(steps[item]["action"], "skip", steps[item]["reason"])
+        self.assertEqual(steps[f"computes/{kinds.INSTANCE}"]["action"], "map", steps[f"computes/{kinds.INSTANCE}"]["reason"])
+        client = self.cloud.client(BY_HAND)
+        seen = look(client, self.cloud, BY_HAND, more)
+        instance = client.compute.get(kinds.INSTANCE)._to_dict()
         applied = self.mlark.json("restore", "apply", "latest:prod", "--into", BY_HAND.url, *words, "--yes", codes=(0, 3))
         self.assertEqual((applied["outcome"], applied["failed"]), ("complete", 0), applied["failures"])
-        now = self.dump(BY_HAND)
-        names = {name for name in now["documents"] if "/versions/" in name}
-        self.assertEqual(names - set(self.after["documents"]), set(), "a version that the source has not")
-        for name in before["documents"]:
-            if name.startswith(("connections/", "datastores/lake")):
-                self.assertEqual(now["documents"][name]["systemData"], before["documents"][name]["systemData"], name)
-        restored_runs(now)
+        now = self.cloud.dump(BY_HAND)
+        new = {name for name in now["documents"] if "/versions/" in name} - set(before["documents"])
+        self.assertEqual(new - set(self.after["documents"]), set(), "a version that the source has not")
+        # Code has whatever name the SDK gave it; what is the same is there once.
+        codes = [document["properties"]["properties"]["hash_sha256"] for name, document in now["documents"].items()
+                 if name.startswith("codes/") and "/versions/" in name]
+        self.assertEqual(sorted(codes), sorted(set(codes)))
+        for name, document in before["documents"].items():
+            with self.subTest(name):
+                self.assertEqual(now["documents"][name], document)
+        self.assertEqual(look(client, self.cloud, BY_HAND, more), seen)
+        self.assertEqual(client.compute.get(kinds.INSTANCE)._to_dict(), instance)
+        # A run that somebody made by hand stays, beside the one run that is made of each job of the snapshot.
+        self.assertEqual(set(before["runs"]) - set(now["runs"]), set())
+        restored = restored_runs(now)
+        self.assertEqual(set(self.jobs.values()) - set(restored) - set(before["runs"]), set())
 
     def test_the_sdk_uploads_nothing_again(self):
         def writes():

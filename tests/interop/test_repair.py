@@ -6,7 +6,7 @@ import unittest
 import readback
 import seed
 from cloud import SOURCE, TARGET, Cloud, Mlark
-from test_roundtrip import finish_jobs
+from journey import finish_jobs
 
 
 class Repair(unittest.TestCase):

@@ -7,78 +7,23 @@ import unittest
 import readback
 import references
 import seed
-from cloud import SOURCE, TARGET, Cloud, Mlark
-
-NOTEBOOKS = {
-    "Users/ana/churn.ipynb": json.dumps({"cells": [{"cell_type": "code", "source": ["print(1)\n"]}], "nbformat": 4}).encode(),
-    "Users/ana/Versuch 50% #1 ä.ipynb": b'{"cells": [], "nbformat": 4}',
-    "Users/ana/empty.txt": b"",
-    "shared/notes/readme.md": b"# notes\n" * 2_000_00,
-}
+from cloud import SOURCE, TARGET
+from journey import NOTEBOOKS, Journey, lose, restored_runs
 
 
-def write_notebooks(share):
-    """Directories and files through the official file-share client."""
-    made = set()
-    for path, content in NOTEBOOKS.items():
-        folder = ""
-        for part in path.split("/")[:-1]:
-            folder = f"{folder}/{part}".strip("/")
-            if folder not in made:
-                share.create_directory(folder)
-                made.add(folder)
-        share.get_file_client(path).upload_file(content)
-    share.create_directory("Users/ana/nothing")
-
-
-def lose(cloud, place):
-    """The workspace with its storage account: nothing is left to read."""
-    cloud.control("DELETE", f"/workspaces/{place.subscription}/{place.group}/{place.name}?purge=true&account=true")
-
-
-def finish_jobs(cloud, place, jobs):
-    """Lets the jobs end long ago, so that they are settled."""
-    for name in jobs.values():
-        cloud.control("POST", f"/workspaces/{place.subscription}/{place.group}/{place.name}/runs/{name}",
-                      {"status": "Completed", "metrics": [{"name": "accuracy", "value": 0.5 + step / 100, "step": step} for step in range(25)]})
-
-
-def restored_runs(dump):
-    """Source run id -> restored run; a duplicate is an error."""
-    found = {}
-    for run in dump["runs"].values():
-        source = run["tags"].get("mlark.source_run")
-        if source and not run["deleted"]:
-            assert source not in found, f"{source} was restored twice"
-            found[source] = run
-    return found
-
-
-class Roundtrip(unittest.TestCase):
+class Roundtrip(Journey):
     """One journey, looked at from several sides."""
 
     @classmethod
     def setUpClass(cls):
-        cls.cloud = cloud = Cloud()
-        cls.addClassCleanup(cloud.close)
-        workspace = cloud.create_workspace(SOURCE)
-        files = cloud.folder / "files"
-        files.mkdir()
-        client = cloud.client(SOURCE)
-        cls.seeded = seed.seed(client, files, [SOURCE.subscription, SOURCE.group, SOURCE.name])
-        write_notebooks(cloud.share(*cloud.store(SOURCE, "workspaceworkingdirectory")))
-        finish_jobs(cloud, SOURCE, cls.seeded["jobs"])
+        client = cls.begin()
+        cloud = cls.cloud
+        cls.settle(cls.seeded["jobs"])
         cls.described = readback.describe(client, cls.seeded)
         cls.listed = readback.listed(client)
         cls.models = {model: readback.download_model(client, *model, cloud.folder / "before" / model[1]) for model in cls.seeded["models"]}
-        cls.before = cls.dump(SOURCE)
-        cls.source = references.Source(
-            SOURCE.subscription, SOURCE.group, SOURCE.name, workspace["properties"]["workspaceId"],
-            cls.before["account"], frozenset(cls.before["runs"]))
-
-        cls.mlark = mlark = Mlark(cloud, SOURCE, TARGET)
-        mlark.init()
-        cls.backup = mlark.json("backup", "prod")["snapshots"][0]
+        cls.back_up()
+        mlark = cls.mlark
         lose(cloud, SOURCE)
         cloud.create_workspace(TARGET)
         cls.target_client = cloud.client(TARGET)
@@ -86,11 +31,7 @@ class Roundtrip(unittest.TestCase):
         cls.plan = mlark.json("restore", "plan", "latest:prod", "--into", "recovery", codes=(0, 3))
         cls.applied = mlark.json("restore", "apply", "latest:prod", "--into", "recovery", "--yes", codes=(0, 3))
         cls.verified = mlark.json("restore", "verify", "latest:prod", "--against", "recovery", codes=(0, 4))
-        cls.after = cls.dump(TARGET)
-
-    @classmethod
-    def dump(cls, place):
-        return cls.cloud.control("GET", f"/workspaces/{place.subscription}/{place.group}/{place.name}")
+        cls.after = cloud.dump(TARGET)
 
     def test_the_backup_is_complete_without_a_gap(self):
         self.assertEqual(self.backup["outcome"], "complete")
@@ -170,7 +111,7 @@ class Roundtrip(unittest.TestCase):
     def test_a_second_apply_changes_nothing(self):
         again = self.mlark.json("restore", "apply", "latest:prod", "--into", "recovery", "--yes", codes=(0, 3))
         self.assertEqual(again["failed"], 0)
-        now = self.dump(TARGET)
+        now = self.cloud.dump(TARGET)
         for part in ("runs", "metrics", "blobs", "files"):
             with self.subTest(part):
                 self.assertEqual(set(now[part]), set(self.after[part]))

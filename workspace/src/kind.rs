@@ -121,6 +121,9 @@ pub struct Kind {
     pub optional: bool,
     /// Where its bytes lie.
     pub content: Content,
+    /// JSON pointer of a digest of an item's content, where its document says one: what the target has of the same digest
+    /// under another name is the same item.
+    pub content_digest: Option<&'static str>,
     /// Whether an item that names a place of its bytes, and lists no file there, has lost something. Not so where the
     /// configuration may leave the bytes out, and where a place may be empty as yet.
     pub must_have_files: bool,
@@ -194,6 +197,7 @@ const PLAIN: Kind = Kind {
     api_versions: ARM_API_VERSIONS,
     optional: false,
     content: Content::None,
+    content_digest: None,
     must_have_files: false,
     tables: false,
     free_text: &[],
@@ -244,6 +248,11 @@ impl Kind {
             name: name.to_owned(),
             nearest: crate::select::nearest(name, KINDS.iter().map(|kind| kind.name)),
         })
+    }
+
+    /// The digest of an item's content, where its document says one.
+    pub fn content_of<'d>(&self, document: &'d Value) -> Option<&'d str> {
+        document.pointer(self.content_digest?)?.as_str()
     }
 
     /// Whether documents of the kind are searched for credentials.

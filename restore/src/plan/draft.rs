@@ -15,6 +15,7 @@ use crate::world::World;
 use crate::{Action, Error, Event, Loss, ManualStep, Observer, OnConflict, Step, Work};
 
 mod again;
+mod content;
 mod document;
 mod file;
 mod finish;
@@ -42,6 +43,8 @@ pub(crate) struct Draft<'a> {
     sightings: BTreeMap<ItemId, Seen>,
     /// Items of the target that steps so far make.
     made: BTreeSet<ItemId>,
+    /// Items of the snapshot that the target has under another name.
+    elsewhere: BTreeSet<ItemId>,
 }
 
 /// The item that is being planned: its candidate, and the steps that come before its own.
@@ -77,6 +80,7 @@ impl<'a> Draft<'a> {
             runs: BTreeMap::new(),
             sightings: BTreeMap::new(),
             made: BTreeSet::new(),
+            elsewhere: BTreeSet::new(),
         }
     }
 

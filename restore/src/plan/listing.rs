@@ -18,6 +18,8 @@ const SINGLES_MAX: usize = 24;
 pub(crate) struct Listing<'a> {
     azure: &'a AzureWorkspace,
     kinds: BTreeMap<&'static str, BTreeMap<ItemId, String>>,
+    /// Of kinds whose items say a digest of their content: the first item of each digest.
+    contents: BTreeMap<&'static str, BTreeMap<String, ItemId>>,
     singles: BTreeMap<ItemId, Option<String>>,
     single_kinds: Vec<&'static str>,
 }
@@ -28,6 +30,7 @@ impl<'a> Listing<'a> {
         Self {
             azure,
             kinds: BTreeMap::new(),
+            contents: BTreeMap::new(),
             singles: BTreeMap::new(),
             single_kinds: Vec::new(),
         }
@@ -70,6 +73,17 @@ impl<'a> Listing<'a> {
         Ok(self.seen(id).await? != Seen::Absent)
     }
 
+    /// The item of the target whose content has a digest, by what its document says.
+    pub(crate) async fn of_content(
+        &mut self,
+        kind: &'static Kind,
+        content: &str,
+    ) -> Result<Option<ItemId>, Error> {
+        self.kind(kind).await?;
+        let contents = self.contents.get(kind.name);
+        Ok(contents.and_then(|contents| contents.get(content)).cloned())
+    }
+
     /// The versions of a name.
     pub(crate) async fn versions(&mut self, id: &ItemId) -> Result<Vec<String>, Error> {
         let Some(kind) = Kind::find(&id.kind) else {
@@ -101,14 +115,22 @@ impl<'a> Listing<'a> {
 
     async fn kind(&mut self, kind: &'static Kind) -> Result<&BTreeMap<ItemId, String>, Error> {
         if !self.kinds.contains_key(kind.name) {
-            let items = self
-                .azure
-                .list(kind)
-                .map_ok(|listed| (listed.id.clone(), digest(kind, &listed)))
-                .try_collect()
+            let (mut items, mut contents) = (BTreeMap::new(), BTreeMap::new());
+            let mut listed = self.azure.list(kind);
+            while let Some(one) = listed
+                .try_next()
                 .await
-                .map_err(|error| Error::target(kind.name, error))?;
+                .map_err(|error| Error::target(kind.name, error))?
+            {
+                let document = one.document.as_ref();
+                if let Some(content) = document.and_then(|it| kind.content_of(&it.value)) {
+                    let content = content.to_owned();
+                    contents.entry(content).or_insert_with(|| one.id.clone());
+                }
+                items.insert(one.id.clone(), digest(kind, &one));
+            }
             self.kinds.insert(kind.name, items);
+            self.contents.insert(kind.name, contents);
         }
         Ok(self.kinds.entry(kind.name).or_default())
     }

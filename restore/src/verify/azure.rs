@@ -8,7 +8,7 @@ use workspace::azure::{AzureWorkspace, RunFound, RunId};
 use workspace::kind::Restore;
 use workspace::{ItemId, Kind, Selection};
 
-use super::{Standing, Sum};
+use super::{Standing, Sum, content};
 use crate::files::{self, Present, sha256, times};
 use crate::origin::Origin;
 use crate::plan::Names;
@@ -50,6 +50,7 @@ pub(super) async fn verify_azure(
         }
     }
     let names = Names::read(&world).await?;
+    content::follow(&world, &names).await?;
     let comparison = Comparison {
         world,
         runs: Mutex::default(),

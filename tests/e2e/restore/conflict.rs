@@ -1,9 +1,10 @@
 //! What happens where the target has something else of the same name.
 
-use ::restore::{Action, OnConflict, VerifyOutcome};
+use ::restore::{Action, OnConflict, Step, VerifyOutcome};
 use http::Method;
 use serde_json::json;
 use simulator::Caller;
+use simulator::documents::Documents;
 
 use super::bench::Bench;
 
@@ -145,4 +146,69 @@ async fn a_saved_plan_may_be_given_again_whatever_became_of_its_journal() {
     }
     let found = bench.verify(&bench.target, &[]).await;
     assert_eq!(found.outcome, VerifyOutcome::AsPlanned);
+}
+
+/// Gives all code of the target other names, as uploads by hand would have.
+fn rename_codes(bench: &Bench) {
+    let mut state = bench.simulator.state();
+    let target = state.workspaces.get_mut(&bench.target).unwrap();
+    let documents = &mut target.documents;
+    let names = |documents: &Documents, collection: &str| -> Vec<String> {
+        let listed = documents.list(collection).into_iter();
+        listed.map(|one| one.name.clone()).collect()
+    };
+    for name in names(documents, "codes") {
+        let own = format!("codes/{name}/versions");
+        let to = format!("by-hand-{name}");
+        for version in names(documents, &own) {
+            let resource = documents.remove(&own, &version).unwrap();
+            documents.put(&format!("codes/{to}/versions"), resource);
+        }
+        let mut container = documents.remove("codes", &name).unwrap();
+        container.name = to;
+        documents.put("codes", container);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn code_that_is_there_under_another_name_is_taken_and_references_follow() {
+    let bench = Bench::small().await;
+    let first = bench
+        .plan_of(&bench.target, &["codes"], OnConflict::Fail)
+        .await;
+    bench.apply(&first, &bench.target).await;
+    rename_codes(&bench);
+    let selectors = ["codes", "components"];
+    let plan = bench
+        .plan_of(&bench.target, &selectors, OnConflict::Fail)
+        .await;
+    let of = |kind: &str| -> Vec<&Step> {
+        let steps = plan.steps.iter();
+        steps.filter(|step| step.item.kind == kind).collect()
+    };
+    assert!(of("codes").len() > 2, "{:#?}", plan.steps);
+    for step in of("codes") {
+        assert_eq!(step.action, Action::Skip, "{step:?}");
+        let is_version = step.item.version.is_some();
+        assert_eq!(is_version, step.target.name.starts_with("by-hand-"));
+    }
+    let components = of("components");
+    assert!(components.iter().any(|step| step.action == Action::Create));
+    bench.apply(&plan, &bench.target).await;
+    {
+        let state = bench.simulator.state();
+        let documents = &state.workspaces[&bench.target].documents;
+        for code in documents.list("codes") {
+            assert!(code.name.starts_with("by-hand-"), "{}", code.name);
+        }
+        let named = documents.collections().flat_map(|(_, of)| of.values());
+        let named = named.filter(|one| json!(one.body).to_string().contains("/codes/by-hand-"));
+        assert!(named.count() > 0);
+    }
+    let found = bench.verify(&bench.target, &selectors).await;
+    assert_eq!(found.differences, []);
+    let again = bench
+        .plan_of(&bench.target, &selectors, OnConflict::Fail)
+        .await;
+    assert_eq!(again.changes(), 0, "{:#?}", again.steps);
 }

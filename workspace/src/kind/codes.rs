@@ -16,6 +16,8 @@ pub(super) static ROW: Kind = Kind {
         order: 120,
     }),
     content: Content::Uri("/properties/codeUri"),
+    // What the official client writes, and looks for before it uploads.
+    content_digest: Some("/properties/properties/hash_sha256"),
     must_have_files: true,
     free_text: &["/properties/tags/**", "/properties/description"],
     read_only: attribute::VERSION_READ_ONLY,

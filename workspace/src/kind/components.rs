@@ -20,6 +20,8 @@ pub(super) static ROW: Kind = Kind {
     read_only: attribute::VERSION_READ_ONLY,
     create_only: &["/properties/isAnonymous", "/properties/componentSpec"],
     untyped: &["/properties/componentSpec"],
+    // The official client's own digest, of ids as well: of the same component another one in each workspace.
+    volatile: &["/properties/properties/client_component_hash"],
     restore: Restore::Put,
     order: 60,
     order_reason: "a component names code and environments, and a pipeline component other components: leaves first",

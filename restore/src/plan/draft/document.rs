@@ -49,6 +49,12 @@ impl Draft<'_> {
             return Ok(self.push(turn, Work::Nothing, expected.target, verdict));
         }
         let (found, archived) = self.find(kind, &loaded, &expected).await?;
+        if found == Found::Absent
+            && let Some(same) = self.of_same_content(kind, &loaded, &expected).await?
+        {
+            self.sight(&same).await?;
+            return Ok(self.push_same(turn, same));
+        }
         let whole = Self::whole(&loaded, expected.place.is_some());
         let versioned = kind.versioned && turn.id.version.is_some();
         let mut verdict = decide(&found, whole, versioned, self.on_conflict);
@@ -88,7 +94,7 @@ impl Draft<'_> {
         self.check_references(kind, &turn.id, &expected.value)
             .await?;
         self.sight(&expected.target).await?;
-        if verdict.action == Action::Create && self.comes_by_itself(kind, &expected) {
+        if verdict.action == Action::Create && self.comes_by_itself(kind, &turn.id, &expected) {
             verdict = Verdict::nothing(Action::Skip, "its first version brings it along");
         }
         if verdict.action == Action::Create {
@@ -151,11 +157,11 @@ impl Draft<'_> {
     }
 
     /// A container that says nothing of its own exists as soon as a version does.
-    fn comes_by_itself(&self, kind: &Kind, expected: &Expected) -> bool {
+    fn comes_by_itself(&self, kind: &Kind, id: &ItemId, expected: &Expected) -> bool {
         let container = kind.versioned && expected.target.version.is_none();
         container
             && is_blank(kind, &expected.target, &expected.value)
-            && self.is_made(&expected.target)
+            && (self.is_made(&expected.target) || self.is_elsewhere(id))
     }
 
     /// A row for files that the snapshot has and that get no place: their reference leads to a store of others.
