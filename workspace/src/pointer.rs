@@ -132,54 +132,53 @@ pub fn without(value: &Value, patterns: &[&str]) -> Value {
     walk(value, &mut Pointer::root(), patterns)
 }
 
+/// What a walk over a document meets.
+enum Met<'d> {
+    /// The name of a member.
+    Name(&'d str),
+    /// A string.
+    Text(&'d str),
+}
+
+/// Calls `visit` with every name and every string of a document and where it stands, in the document's order.
+fn walk(value: &Value, at: &mut Pointer, visit: &mut dyn FnMut(&Pointer, Met<'_>)) {
+    match value {
+        Value::String(text) => visit(at, Met::Text(text)),
+        Value::Object(members) => {
+            for (name, member) in members {
+                at.push(name.as_str());
+                visit(at, Met::Name(name));
+                walk(member, at, visit);
+                at.pop();
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                at.push(index.to_string());
+                walk(item, at, visit);
+                at.pop();
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
 /// Calls `visit` with every string of a document and where it stands, in the document's order.
 pub fn each_string(value: &Value, visit: &mut dyn FnMut(&Pointer, &str)) {
-    fn walk(value: &Value, at: &mut Pointer, visit: &mut dyn FnMut(&Pointer, &str)) {
-        match value {
-            Value::String(text) => visit(at, text),
-            Value::Object(members) => {
-                for (name, member) in members {
-                    at.push(name.as_str());
-                    walk(member, at, visit);
-                    at.pop();
-                }
-            }
-            Value::Array(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    at.push(index.to_string());
-                    walk(item, at, visit);
-                    at.pop();
-                }
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    walk(value, &mut Pointer::root(), &mut |at, met| {
+        if let Met::Text(text) = met {
+            visit(at, text);
         }
-    }
-    walk(value, &mut Pointer::root(), visit);
+    });
 }
 
 /// Calls `visit` with the name of every member of a document and where it stands, in the document's order.
 pub fn each_name(value: &Value, visit: &mut dyn FnMut(&Pointer, &str)) {
-    fn walk(value: &Value, at: &mut Pointer, visit: &mut dyn FnMut(&Pointer, &str)) {
-        match value {
-            Value::Object(members) => {
-                for (name, member) in members {
-                    at.push(name.as_str());
-                    visit(at, name);
-                    walk(member, at, visit);
-                    at.pop();
-                }
-            }
-            Value::Array(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    at.push(index.to_string());
-                    walk(item, at, visit);
-                    at.pop();
-                }
-            }
-            Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    walk(value, &mut Pointer::root(), &mut |at, met| {
+        if let Met::Name(name) = met {
+            visit(at, name);
         }
-    }
-    walk(value, &mut Pointer::root(), visit);
+    });
 }
 
 #[cfg(test)]

@@ -145,71 +145,61 @@ macro_rules! signal {
     };
 }
 
+const PRODUCTION: Field = field("productionData", "production_data", How::By(production));
+const REFERENCE: Field = field("referenceData", "reference_data", How::By(data));
+const BY_DATA_TYPE: Field = field(
+    "metricThresholds",
+    "metric_thresholds",
+    How::By(by_data_type),
+);
+const SEGMENT: Field = field(
+    "dataSegment",
+    "data_segment",
+    How::Object(&[
+        same("feature", "feature_name"),
+        same("values", "feature_values"),
+    ]),
+);
+
 const DATA_DRIFT: &[Field] = signal![
     same("properties", "properties"),
-    field("productionData", "production_data", How::By(production)),
-    field("referenceData", "reference_data", How::By(data)),
+    PRODUCTION,
+    REFERENCE,
     field("features", "features", How::By(features)),
     same("featureDataTypeOverride", "feature_type_override"),
-    field(
-        "dataSegment",
-        "data_segment",
-        How::Object(&[
-            same("feature", "feature_name"),
-            same("values", "feature_values")
-        ])
-    ),
-    field(
-        "metricThresholds",
-        "metric_thresholds",
-        How::By(by_data_type)
-    ),
+    SEGMENT,
+    BY_DATA_TYPE,
 ];
 
 const DATA_QUALITY: &[Field] = signal![
     same("properties", "properties"),
-    field("productionData", "production_data", How::By(production)),
-    field("referenceData", "reference_data", How::By(data)),
+    PRODUCTION,
+    REFERENCE,
     field("features", "features", How::By(features)),
     same("featureDataTypeOverride", "feature_type_override"),
-    field(
-        "metricThresholds",
-        "metric_thresholds",
-        How::By(by_data_type)
-    ),
+    BY_DATA_TYPE,
 ];
 
 const PREDICTION_DRIFT: &[Field] = signal![
     // The YAML knows one sort.
     known("modelType"),
     same("properties", "properties"),
-    field("productionData", "production_data", How::By(production)),
-    field("referenceData", "reference_data", How::By(data)),
-    field(
-        "metricThresholds",
-        "metric_thresholds",
-        How::By(by_data_type)
-    ),
+    PRODUCTION,
+    REFERENCE,
+    BY_DATA_TYPE,
 ];
 
 const FEATURE_ATTRIBUTION_DRIFT: &[Field] = signal![
     field("productionData", "production_data", How::EachBy(data)),
-    field("referenceData", "reference_data", How::By(data)),
+    REFERENCE,
     field("metricThreshold", "metric_thresholds", How::By(plain)),
 ];
 
 const MODEL_PERFORMANCE: &[Field] = signal![
     same("properties", "properties"),
-    field("productionData", "production_data", How::By(production)),
-    field("referenceData", "reference_data", How::By(data)),
-    field(
-        "dataSegment",
-        "data_segment",
-        How::Object(&[
-            same("feature", "feature_name"),
-            same("values", "feature_values")
-        ])
-    ),
+    PRODUCTION,
+    REFERENCE,
+    SEGMENT,
     field(
         "metricThreshold",
         "metric_thresholds",

@@ -27,6 +27,11 @@ fn monitor(signals: Value) -> Value {
             "alertNotificationSettings": {"emailNotificationSettings": {"emails": ["a@b"]}}, "signals": signals}}}})
 }
 
+fn watch(document: &Value) -> Sheet {
+    let id = ItemId::new("schedules", "watch");
+    sheet(&SCHEDULE, &id, document, &[], &[])
+}
+
 fn threshold(data_type: &str, metric: &str, value: f64) -> Value {
     json!({"dataType": data_type, "metric": metric, "threshold": {"value": value}})
 }
@@ -42,13 +47,7 @@ fn a_monitor_groups_its_thresholds_and_the_span_of_its_data() {
         "productionData": rolling, "referenceData": fixed, "features": {"filterType": "TopNByAttribution", "top": 5}, "metricThresholds": [
             threshold("Numerical", "NormalizedWassersteinDistance", 0.25), threshold("Categorical", "PearsonsChiSquaredTest", 0.75)]}}),
     );
-    let sheet = sheet(
-        &SCHEDULE,
-        &ItemId::new("schedules", "watch"),
-        &document,
-        &[],
-        &[],
-    );
+    let sheet = watch(&document);
     assert_eq!(
         body(&sheet, "schedule.yml"),
         "name: watch
@@ -107,13 +106,7 @@ fn signals_that_the_yaml_has_not_are_listed() {
     let performance = json!({"signalType": "ModelPerformance", "productionData": [{"uri": "azureml:t:1"}], "referenceData": {"uri": "azureml:t:1"},
         "metricThreshold": {"modelType": "Regression", "metric": "MeanSquaredError", "threshold": {"value": 0.5}}});
     let document = monitor(json!({"a": performance, "b": {"signalType": "Tomorrow"}}));
-    let sheet = sheet(
-        &SCHEDULE,
-        &ItemId::new("schedules", "watch"),
-        &document,
-        &[],
-        &[],
-    );
+    let sheet = watch(&document);
     assert!(!text(&sheet, "schedule.yml").contains("monitoring_signals"));
     let signals = "/properties/action/monitorDefinition/signals";
     assert_eq!(
