@@ -87,15 +87,7 @@ impl Differences {
             after
         };
         let key = &item.item;
-        let link = Link::of_snapshot(
-            &holder.id.to_string(),
-            "/item",
-            &[
-                ("kind", &key.kind),
-                ("name", &key.name),
-                ("version", key.version.as_deref().unwrap_or_default()),
-            ],
-        );
+        let link = Link::of_item(&holder.id.to_string(), key, None);
         html.link(&link, |html| html.name(&key.to_string()));
     }
 }

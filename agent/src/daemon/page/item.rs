@@ -193,18 +193,7 @@ fn files(html: &mut Html, shown: &Shown, id: &str, key: &LineKey) {
         }
     });
     if let Some(next) = shown.next {
-        let version = key.version.as_deref().unwrap_or_default();
-        let next = next.to_string();
-        let link = Link::of_snapshot(
-            id,
-            "/item",
-            &[
-                ("kind", &key.kind),
-                ("name", &key.name),
-                ("version", version),
-                ("from", &next),
-            ],
-        );
+        let link = Link::of_item(id, key, Some(&next.to_string()));
         html.element("p", &[("class", "more")], |html| {
             html.link(&link, |html| html.text("more files →"))
         });

@@ -2,6 +2,7 @@
 //! can write there. What a terminal is spared ([`escape`]) a page is spared too, so that no name turns the direction of
 //! writing or hides a part of itself.
 
+use archive_format::LineKey;
 use url::form_urlencoded;
 
 use crate::ui::escape;
@@ -33,6 +34,18 @@ impl Link {
             text.push_str(&pairs.finish());
         }
         Self(text)
+    }
+
+    /// The page of an item of a snapshot; its files from one of them on, where it has many.
+    pub(super) fn of_item(id: &str, key: &LineKey, from: Option<&str>) -> Self {
+        let version = key.version.as_deref().unwrap_or_default();
+        let mut query = vec![
+            ("kind", key.kind.as_str()),
+            ("name", key.name.as_str()),
+            ("version", version),
+        ];
+        query.extend(from.map(|from| ("from", from)));
+        Self::of_snapshot(id, "/item", &query)
     }
 
     /// A place on the page itself, by its number.

@@ -244,15 +244,7 @@ fn folder(html: &mut Html, id: &str, kind: &str, under: &str, name: &str) {
 fn item(html: &mut Html, id: &str, under: &str, counted: &Counted) {
     let key = &counted.key;
     let version = key.version.as_deref().unwrap_or_default();
-    let link = Link::of_snapshot(
-        id,
-        "/item",
-        &[
-            ("kind", &key.kind),
-            ("name", &key.name),
-            ("version", version),
-        ],
-    );
+    let link = Link::of_item(id, key, None);
     let shown = key.name.strip_prefix(under).unwrap_or(&key.name);
     html.element("th", &[("scope", "row")], |html| {
         html.link(&link, |html| {
