@@ -75,16 +75,15 @@ fn rewriter(from: &str, to: &str) -> Result<Rewriter, TestCaseError> {
     Ok(rewriter)
 }
 
-/// The pieces that the cases are made of.
-#[derive(Clone, Debug)]
-struct Pieces {
-    kind: &'static str,
-    name: String,
-    version: String,
-    path: String,
-    job: &'static str,
-    store: &'static str,
-}
+/// The pieces that the cases are made of: kind, name, version, path, job and datastore.
+type Pieces = (
+    &'static str,
+    String,
+    String,
+    String,
+    &'static str,
+    &'static str,
+);
 
 fn pieces() -> impl Strategy<Value = Pieces> {
     let name = "[A-Za-z0-9][A-Za-z0-9._-]{0,12}";
@@ -111,26 +110,11 @@ fn pieces() -> impl Strategy<Value = Pieces> {
         job,
         store,
     )
-        .prop_map(|(kind, name, version, path, job, store)| Pieces {
-            kind,
-            name,
-            version,
-            path,
-            job,
-            store,
-        })
 }
 
 /// Every form of a reference in workspace `a`, or of one that the mapping file knows, made of the same pieces.
 fn forms(pieces: &Pieces) -> Vec<String> {
-    let Pieces {
-        kind,
-        name,
-        version,
-        path,
-        job,
-        store,
-    } = pieces;
+    let (kind, name, version, path, job, store) = pieces;
     let below = "providers/Microsoft.MachineLearningServices/workspaces/ws-a";
     let ws = format!("/subscriptions/0000-a/resourceGroups/rg-a/{below}");
     let foreign = "/subscriptions/sub-a/resourceGroups/rgx-a/providers";
@@ -265,14 +249,9 @@ fn components() -> Result<&'static Kind, TestCaseError> {
 
 #[test]
 fn the_cases_have_every_form() {
-    let pieces = Pieces {
-        kind: "models",
-        name: "m-a".to_owned(),
-        version: "1".to_owned(),
-        path: "p/q".to_owned(),
-        job: "j1-a",
-        store: "ds",
-    };
+    let texts = ["m-a", "1", "p/q"].map(str::to_owned);
+    let [name, version, path] = texts;
+    let pieces = ("models", name, version, path, "j1-a", "ds");
     let mut missing: Vec<Form> = Form::ALL.to_vec();
     for text in forms(&pieces) {
         let form = Reference::parse(&text).map(|reference| reference.form());

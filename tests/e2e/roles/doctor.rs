@@ -94,6 +94,13 @@ impl<'a> Machine<'a> {
     }
 }
 
+/// What the directory calls mlark.
+fn object(cloud: &Cloud) -> String {
+    let state = cloud.simulator.state();
+    let principal = state.directory.principal(CLIENT_ID).unwrap();
+    principal.object_id.clone()
+}
+
 fn answers<'a>(report: &'a Value, answer: &str) -> Vec<&'a Value> {
     let permissions = report["permissions"].as_array().unwrap().iter();
     permissions.filter(|one| one["answer"] == answer).collect()
@@ -107,15 +114,7 @@ async fn doctor_says_who_mlark_is_and_what_each_permission_answered() {
     let (code, report) = machine.doctor().await;
     assert_eq!(code, 0, "{report:#}");
     assert_eq!(report["healthy"], true);
-    let object = {
-        let state = cloud.simulator.state();
-        state
-            .directory
-            .principal(CLIENT_ID)
-            .unwrap()
-            .object_id
-            .clone()
-    };
+    let object = object(&cloud);
     let who = &report["identities"][0];
     assert_eq!(who["credential"], "client-secret");
     assert_eq!(who["tenant"], TENANT);
@@ -265,15 +264,7 @@ async fn grant_prints_the_commands_for_roles_and_assignments() {
     );
     assert_eq!(of("az role assignment create "), 4, "{text}");
     assert_eq!(lines.len(), 6, "{text}");
-    let object = {
-        let state = cloud.simulator.state();
-        state
-            .directory
-            .principal(CLIENT_ID)
-            .unwrap()
-            .object_id
-            .clone()
-    };
+    let object = object(&cloud);
     assert_eq!(text.matches(&object).count(), 4, "{text}");
     let account = cloud
         .simulator

@@ -159,27 +159,24 @@ async fn hooks_are_told_what_they_need_and_nothing_else() {
     assert_eq!(nights(home.path()).len(), 1);
 }
 
+/// A file of the machine that holds an address of whoever listens; its path, as the configuration writes it.
+fn address(home: &Path, name: &str, port: u16, path: &str) -> String {
+    let file = home.join(name);
+    fs::write(&file, format!("http://127.0.0.1:{port}{path}\n")).unwrap();
+    format!("{file:?}")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hook_that_fails_beforehand_keeps_the_backup_from_being_made_and_that_is_told() {
     let home = world();
     let (port, calls) = listener("200 OK");
-    fs::write(
-        home.path().join("ping"),
-        format!("http://127.0.0.1:{port}/secret-path/{{workspace}}\n"),
-    )
-    .unwrap();
-    fs::write(
-        home.path().join("hook"),
-        format!("http://127.0.0.1:{port}/hook\n"),
-    )
-    .unwrap();
+    let ping = address(home.path(), "ping", port, "/secret-path/{workspace}");
+    let hook = address(home.path(), "hook", port, "/hook");
     let told = home.path().join("told");
     more(
         home.path(),
         &format!(
-            "[daemon]\nping_url_file = {:?}\nwebhook_url_file = {:?}\n[daemon.hooks]\nbefore_backup = [\"sh\", \"-c\", \"exit 3\"]\non_failure = [\"sh\", \"-c\", \"echo \\\"$MLARK_OUTCOME: $MLARK_REASON\\\" > '{}'\"]\n",
-            home.path().join("ping"),
-            home.path().join("hook"),
+            "[daemon]\nping_url_file = {ping}\nwebhook_url_file = {hook}\n[daemon.hooks]\nbefore_backup = [\"sh\", \"-c\", \"exit 3\"]\non_failure = [\"sh\", \"-c\", \"echo \\\"$MLARK_OUTCOME: $MLARK_REASON\\\" > '{}'\"]\n",
             told.display()
         ),
     );
@@ -218,23 +215,11 @@ async fn a_hook_that_fails_beforehand_keeps_the_backup_from_being_made_and_that_
 async fn a_good_backup_pings_with_the_head_of_the_log_and_the_webhook_hears_of_the_change() {
     let home = world();
     let (port, more_calls) = listener("200 OK");
-    fs::write(
-        home.path().join("ping"),
-        format!("http://127.0.0.1:{port}/ping"),
-    )
-    .unwrap();
-    fs::write(
-        home.path().join("hook"),
-        format!("http://127.0.0.1:{port}/hook"),
-    )
-    .unwrap();
+    let ping = address(home.path(), "ping", port, "/ping");
+    let hook = address(home.path(), "hook", port, "/hook");
     more(
         home.path(),
-        &format!(
-            "[daemon]\nping_url_file = {:?}\nwebhook_url_file = {:?}\n",
-            home.path().join("ping"),
-            home.path().join("hook")
-        ),
+        &format!("[daemon]\nping_url_file = {ping}\nwebhook_url_file = {hook}\n"),
     );
     let ran = one_run(home.path(), 2).await;
     assert_eq!(ran.code, 0, "{ran:?}");
@@ -285,16 +270,11 @@ async fn a_good_backup_pings_with_the_head_of_the_log_and_the_webhook_hears_of_t
 async fn nobody_who_does_not_answer_keeps_a_backup_from_being_good() {
     let home = world();
     let (port, calls) = listener("404 Not Found");
-    fs::write(
-        home.path().join("ping"),
-        format!("http://127.0.0.1:{port}/secret-path"),
-    )
-    .unwrap();
+    let ping = address(home.path(), "ping", port, "/secret-path");
     more(
         home.path(),
         &format!(
-            "[daemon]\nping_url_file = {:?}\nwebhook_url_file = \"/nowhere\"\n[daemon.hooks]\nafter_backup = [\"/no/such/program\"]\n",
-            home.path().join("ping")
+            "[daemon]\nping_url_file = {ping}\nwebhook_url_file = \"/nowhere\"\n[daemon.hooks]\nafter_backup = [\"/no/such/program\"]\n"
         ),
     );
     let ran = one_run(home.path(), 2).await;
