@@ -55,16 +55,23 @@ impl ChunkParameters {
         }
     }
 
-    /// The length of the first chunk of what is at hand. Unless the stream ends here (`last`), at least `max` bytes
-    /// must be at hand: `None` asks for more.
+    /// So many bytes hold the whole of nearly every chunk.
+    pub(crate) fn usual_bytes(&self) -> usize {
+        (self.average as usize * 2).min(self.max as usize)
+    }
+
+    /// The length of the first chunk of what is at hand. `None` asks for more, unless the stream ends here (`last`). Where
+    /// a chunk ends does not depend on what follows it, so one that ends before the bytes at hand do is whole; they must
+    /// only be no fewer than the average, which changes how the end is looked for.
     pub(crate) fn cut(&self, bytes: &[u8], last: bool) -> Option<usize> {
-        if bytes.is_empty() || (!last && bytes.len() < self.max as usize) {
+        if bytes.is_empty() || (!last && bytes.len() < self.usual_bytes()) {
             return None;
         }
         let window = &bytes[..bytes.len().min(self.max as usize)];
         let (min, average, max) = (self.min as usize, self.average as usize, self.max as usize);
         let cutter = FastCDC::with_level(window, min, average, max, Normalization::Level1);
-        Some(cutter.cut(0, window.len()).1.clamp(1, window.len()))
+        let length = cutter.cut(0, window.len()).1.clamp(1, window.len());
+        (last || length < window.len() || length == max).then_some(length)
     }
 }
 
@@ -102,6 +109,31 @@ mod tests {
         assert_eq!(sizes.iter().sum::<usize>(), bytes.len());
         assert!(sizes.iter().all(|&size| size <= 4 << 20));
         assert!((12..48).contains(&sizes.len()), "{sizes:?}");
+    }
+
+    #[test]
+    fn where_a_chunk_ends_does_not_depend_on_how_much_is_at_hand() {
+        let parameters = ChunkParameters::default();
+        // Chunks of every length, the greatest among them.
+        let mut bytes = noise(40 << 20, 5);
+        bytes[20 << 20..30 << 20].fill(7);
+        let whole = cut_all(&bytes);
+        assert!(whole.contains(&(4 << 20)));
+        let (mut begin, mut end, mut waited) = (0, 0, 0);
+        for expected in whole {
+            let length = loop {
+                match parameters.cut(&bytes[begin..end], end == bytes.len()) {
+                    Some(length) => break length,
+                    None => {
+                        waited += usize::from(end - begin >= parameters.usual_bytes());
+                        end = (end + (1 << 18)).min(bytes.len());
+                    }
+                }
+            };
+            assert_eq!(length, expected);
+            begin += length;
+        }
+        assert!(waited > 5, "{waited}");
     }
 
     #[test]

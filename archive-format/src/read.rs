@@ -1,11 +1,13 @@
 //! Reading a snapshot.
 
 pub(crate) mod chunks;
+mod file;
 mod lack;
 pub(crate) mod lately;
 pub(crate) mod objects;
 pub(crate) mod packs;
 pub(crate) mod tail;
+mod together;
 pub(crate) mod walk;
 
 use bytes::Bytes;
@@ -13,7 +15,6 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use secrecy::SecretSlice;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 pub use self::lack::{Lack, LostLines};
 
@@ -26,9 +27,6 @@ use crate::{
     Address, Chunk, Content, DocumentEntry, Error, Item, Line, LineKey, Repository, SecretEntry,
     SnapshotRecord, json,
 };
-
-/// Chunks of one file that are fetched at once.
-const CHUNKS_AHEAD: usize = 3;
 
 /// Reads one snapshot. Names, sizes and digests need the machine's key; contents an owner's.
 #[derive(Clone, Debug)]
@@ -121,9 +119,10 @@ impl SnapshotReader {
         from: Option<LineKey>,
         fits: impl Fn(&Line) -> bool + Send + 'static,
     ) -> BoxStream<'static, Result<Line, Error>> {
+        let goes_through = from.as_ref().is_none_or(|from| from.name.is_empty());
         let walk = Walk::new(self.record.manifest, from);
         let state = (self.clone(), walk, Lines::default());
-        stream::try_unfold(state, |(reader, mut walk, mut lines)| async move {
+        stream::try_unfold(state, move |(reader, mut walk, mut lines)| async move {
             loop {
                 if let Some(line) = lines.next() {
                     return Ok(Some((line, (reader, walk, lines))));
@@ -139,13 +138,29 @@ impl SnapshotReader {
                     }
                 };
                 match walk.lines(objects, &piece).await {
-                    Ok(more) => lines = more,
+                    Ok(more) => {
+                        lines = more;
+                        if goes_through {
+                            reader.read_ahead(&walk);
+                        }
+                    }
                     Err(error) => reader.pass_over(error, Some(&piece), false).await?,
                 }
             }
         })
         .try_take_while(move |line| std::future::ready(Ok(fits(line))))
         .boxed()
+    }
+
+    /// Reads the next piece while the lines of this one are looked at. Whoever comes to it finds it read, or reads it and
+    /// gets the error.
+    fn read_ahead(&self, walk: &Walk) {
+        if let Some(piece) = walk.following().cloned() {
+            let reader = self.clone();
+            drop(tokio::spawn(async move {
+                let _ = walk::lines_of(&reader.repository.inner.objects, &piece).await;
+            }));
+        }
     }
 
     /// Notes a damaged part of the manifest, where that is wished for; else the error goes on. `whole`: it is all of it.
@@ -216,58 +231,6 @@ impl SnapshotReader {
         let bytes = self.document_bytes(entry).await?;
         let limit = usize::try_from(OBJECT_BYTES_MAX).unwrap_or(usize::MAX);
         json::parse(&bytes, limit, "a stored document")
-    }
-
-    /// The bytes of a file, chunk by chunk. Each is checked against its address before it is given out, the whole
-    /// against its size and SHA-256 at the end: a stream that ends without an error is right.
-    pub fn file(&self, content: &Content) -> BoxStream<'static, Result<Bytes, Error>> {
-        let reader = self.clone();
-        if let [chunk] = content.chunks[..]
-            && chunk.size == content.size
-            && chunk.address.as_bytes() == content.sha256.as_bytes()
-        {
-            // The file is its only chunk, which is checked against the same digest.
-            let only = async move { reader.sized_object(chunk.address, chunk.size).await };
-            return stream::once(only).boxed();
-        }
-        let chunks = self
-            .chunks(content)
-            .map(move |chunk| {
-                let reader = reader.clone();
-                async move {
-                    let chunk = chunk?;
-                    reader.sized_object(chunk.address, chunk.size).await
-                }
-            })
-            .buffered(CHUNKS_AHEAD)
-            .boxed();
-        let state = (chunks, Sha256::new(), 0_u64, content.clone());
-        let differs = || Error::Forged {
-            what: "A file's list of chunks".to_owned(),
-            reason: "together they do not have the size and SHA-256 that the manifest says"
-                .to_owned(),
-        };
-        stream::try_unfold(state, move |(mut chunks, hash, read, content)| async move {
-            let Some(bytes) = chunks.try_next().await? else {
-                let same =
-                    read == content.size && hash.finalize()[..] == content.sha256.as_bytes()[..];
-                return if same { Ok(None) } else { Err(differs()) };
-            };
-            let read = read + bytes.len() as u64;
-            if read > content.size {
-                return Err(differs());
-            }
-            let hashing = tokio::task::spawn_blocking(move || {
-                let mut hash = hash;
-                hash.update(&bytes);
-                (hash, bytes)
-            });
-            let (hash, bytes) = hashing
-                .await
-                .map_err(|_| Error::Worker { what: "hashing" })?;
-            Ok(Some((bytes, (chunks, hash, read, content))))
-        })
-        .boxed()
     }
 
     /// The chunks of a file, from its line or its chunk list.

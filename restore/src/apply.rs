@@ -23,6 +23,7 @@ mod finish;
 mod folder;
 mod job;
 mod leftover;
+mod staging;
 mod step;
 mod upload;
 

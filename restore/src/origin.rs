@@ -1,6 +1,10 @@
 //! What a restore reads from: a snapshot of a repository, or a folder that `export folder` wrote.
 
-use archive_format::{DocumentEntry, FileEntry, Item, Lack, Line, SecretEntry, SnapshotReader};
+use std::collections::HashMap;
+
+use archive_format::{
+    Digest, DocumentEntry, FileEntry, Item, Lack, Line, SecretEntry, SnapshotReader,
+};
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
@@ -174,6 +178,18 @@ impl Origin {
                 reader.file(content).map_err(Trouble::from).boxed()
             }
             (Self::Folder(folder), Some(_)) => folder.bytes(file),
+        }
+    }
+
+    /// The bytes of those of many small files that can be read together, by their SHA-256. What is left out is read, or
+    /// found lost, by [`Origin::bytes`].
+    pub(crate) async fn small_files(&self, files: &[&FileEntry]) -> HashMap<Digest, Bytes> {
+        match self {
+            Self::Archive(reader) => {
+                let contents = files.iter().filter_map(|file| file.content.as_ref());
+                reader.small_files(&contents.collect::<Vec<_>>()).await
+            }
+            Self::Folder(_) => HashMap::new(),
         }
     }
 

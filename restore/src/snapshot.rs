@@ -1,8 +1,8 @@
 //! The snapshot as a restore reads it: items with their documents, bytes of files, secrets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use archive_format::{FileEntry, Item, Lack, Line, SecretEntry};
+use archive_format::{Digest, FileEntry, Item, Lack, Line, SecretEntry};
 use bytes::{Bytes, BytesMut};
 use futures::stream::{self, BoxStream, Stream};
 use futures::{StreamExt, TryStreamExt};
@@ -302,6 +302,18 @@ impl Source {
                 })
             })
             .boxed()
+    }
+
+    /// The first file of an item, whether it is lost or not: whoever reads it finds that; `None` where the snapshot does not
+    /// have the item.
+    pub(crate) async fn first_file(&self, id: &ItemId) -> Result<Option<Option<FileEntry>>, Error> {
+        let item = self.origin.item(id).await?;
+        Ok(item.map(|item| item.files.into_iter().next()))
+    }
+
+    /// The bytes of those of many small files that can be read together, checked, by their SHA-256.
+    pub(crate) async fn small_files(&self, files: &[&FileEntry]) -> HashMap<Digest, Bytes> {
+        self.origin.small_files(files).await
     }
 
     /// A secret of an item, as JSON text or plain text, whichever it was stored as.

@@ -170,7 +170,7 @@ def main() -> None:
     arguments.add_argument("--gate-size", action="store_true")
     given = arguments.parse_args()
     if not given.restic or not given.mlark.is_file():
-        sys.exit("Both programs are needed: restic on the PATH, and mlark built (cargo build --release -p mlark) or given by --mlark")
+        sys.exit("Both programs are needed: restic on the PATH, and mlark built (cargo build --release --workspace --bins) or given by --mlark")
     given.mlark = given.mlark.resolve()
     version = subprocess.run([given.restic, "version"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
     title = f"{given.bytes / 1e9:g} GB, {given.rounds} rounds, {os.cpu_count()} cores, {version}"

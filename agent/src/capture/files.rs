@@ -81,6 +81,8 @@ impl Run<'_> {
         counts.files.settle(files.kept, Outcome::Unchanged);
         if self.policy.dry_run {
             counts.files.settle(files.reading, Outcome::Saved);
+        } else if !refused && files.staged.is_none() {
+            self.read_small(draft, &mut files, counts).await?;
         }
         Ok((!refused).then_some(files))
     }

@@ -5,11 +5,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use archive_format::{Content, FileError, Lifetime};
+use archive_format::{Content, FileEntry, FileError, Lifetime};
 use futures::{Stream, StreamExt, stream};
 use tokio::sync::Semaphore;
 use workspace::{Error as SourceError, Location, SourceFile};
 
+use super::counts::KindCounts;
+use super::files::Files;
+use super::item::Draft;
 use super::lines::Head;
 use super::observer::Event;
 use super::run::{FILES_AT_ONCE, Run, SMALL_FILES_AT_ONCE, outcome_of};
@@ -44,6 +47,37 @@ impl Run<'_> {
         .await
     }
 
+    /// Reads the small files of this machine where they are found: to put one down and to take it up again would take longer
+    /// than to read it. One that cannot be read now stays to be read with the others.
+    pub(super) async fn read_small(
+        &self,
+        draft: &Draft,
+        files: &mut Files,
+        counts: &KindCounts,
+    ) -> Result<(), Error> {
+        for (file, before) in std::mem::take(&mut files.to_read) {
+            let read = match is_small(&file) {
+                true => {
+                    self.observer.event(&Event::File(&draft.id, &file.path));
+                    self.read_once(draft.kind.name, &file).await?
+                }
+                false => {
+                    files.to_read.push((file, before));
+                    continue;
+                }
+            };
+            let Ok(content) = read else {
+                files.to_read.push((file, before));
+                continue;
+            };
+            let entry = self.entry_read(&file, before.as_ref(), content, counts)?;
+            files.reading -= 1;
+            files.same += u64::from(before.as_ref() == Some(&entry));
+            files.ready.push(entry);
+        }
+        Ok(())
+    }
+
     /// The files in the order of reading. Ends where the workspace went out of reach.
     fn files_to_read(&self) -> impl Stream<Item = Result<StagedFile, Error>> + '_ {
         let batches = stream::unfold(Some(Place::default()), move |after| async move {
@@ -64,7 +98,7 @@ impl Run<'_> {
         self.observer
             .event(&Event::File(&file.item, &file.file.path));
         for again in (0..TRIES).rev() {
-            match self.read_once(&file).await? {
+            match self.read_once(&file.item.kind, &file.file).await? {
                 Ok(content) => return self.file_read(file, content).await,
                 Err(error) if is_out_of_reach(&error) => {
                     self.lose(&error);
@@ -84,8 +118,8 @@ impl Run<'_> {
     }
 
     /// Reads a file into the repository. The inner error is the source's.
-    async fn read_once(&self, file: &StagedFile) -> Result<Read, Error> {
-        let stream = match self.source.read(&file.file).await {
+    async fn read_once(&self, kind: &str, file: &SourceFile) -> Result<Read, Error> {
+        let stream = match self.source.read(file).await {
             Ok(stream) => stream,
             Err(error) => return Ok(Err(error)),
         };
@@ -98,17 +132,13 @@ impl Run<'_> {
                 self.progress();
             }
         });
-        let lifetime = match self
-            .counts
-            .of(&file.item.kind)
-            .map(|counts| counts.kind.content)
-        {
+        let lifetime = match self.counts.of(kind).map(|counts| counts.kind.content) {
             Some(workspace::Content::Run) => Lifetime::Outputs,
             _ => Lifetime::Files,
         };
         let stored = self.writer.file(lifetime, counted).await;
         let result = match stored {
-            Ok(content) => checked(&file.file, content),
+            Ok(content) => checked(file, content),
             Err(FileError::Source(error)) => Err(error),
             Err(FileError::Archive(error)) => return Err(self.broken(error)),
         };
@@ -146,25 +176,36 @@ impl Run<'_> {
             return Ok(());
         };
         let before = file.before.as_ref();
+        let entry = self.entry_read(&file.file, before, content, counts)?;
+        let changed = before != Some(&entry);
+        self.touched.store(true, Ordering::Relaxed);
+        self.file_over(&file, Some(&entry), changed).await
+    }
+
+    /// Counts a file that was read, and gives its entry.
+    fn entry_read(
+        &self,
+        file: &SourceFile,
+        before: Option<&FileEntry>,
+        content: Content,
+        counts: &KindCounts,
+    ) -> Result<FileEntry, Error> {
         let same = before
             .and_then(|before| before.content.as_ref())
             .is_some_and(|before| before.sha256 == content.sha256);
         if before.is_some() && !same {
             counts.files_changed.fetch_add(1, Ordering::Relaxed);
         }
-        if file.file.size.is_none() {
+        if file.size.is_none() {
             self.counts.list_bytes(content.size);
         }
-        let told = file.file.validators != workspace::Validators::default();
+        let told = file.validators != workspace::Validators::default();
         let outcome = match same && !told {
             true => Outcome::Unchanged,
             false => Outcome::Saved,
         };
-        let entry = entry::of(&file.file, Some(content)).map_err(|error| self.broken(error))?;
-        let changed = before != Some(&entry);
         counts.files.settle(1, outcome);
-        self.touched.store(true, Ordering::Relaxed);
-        self.file_over(&file, Some(&entry), changed).await
+        entry::of(file, Some(content)).map_err(|error| self.broken(error))
     }
 
     async fn file_failed(&self, file: StagedFile, reason: String) -> Result<(), Error> {
@@ -185,7 +226,7 @@ impl Run<'_> {
     async fn file_over(
         &self,
         file: &StagedFile,
-        entry: Option<&archive_format::FileEntry>,
+        entry: Option<&FileEntry>,
         changed: bool,
     ) -> Result<(), Error> {
         if self.staging.file_done(file, entry, changed).await? {

@@ -233,6 +233,21 @@ impl Catalogue {
             .await
     }
 
+    /// The same for many objects at once, in their order.
+    pub(crate) async fn locate_all(
+        &self,
+        addresses: Vec<Address>,
+    ) -> Result<Vec<Vec<Location>>, Error> {
+        self.database
+            .call("look objects up", move |connection| {
+                let located = addresses.iter();
+                located
+                    .map(|address| locate(connection, *address))
+                    .collect()
+            })
+            .await
+    }
+
     /// The stored bytes of all packs that are there.
     pub(crate) async fn stored_bytes(&self) -> Result<u64, Error> {
         self.database

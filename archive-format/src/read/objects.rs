@@ -74,30 +74,32 @@ impl Objects {
     async fn read(&self, location: Location) -> Result<Bytes, Error> {
         let keys = self.keys(location.class)?;
         let row = location.row;
-        let frames_bytes: u64 = location
-            .frames
-            .iter()
-            .map(|frame| u64::from(frame.plain_bytes))
-            .sum();
-        if frames_bytes > CACHED_FRAME_BYTES as u64 {
+        if !location.is_kept() {
             return self.read_alone(location, keys).await;
         }
-        let plain = match self.cache.get(&location.pack, location.at) {
-            Some(plain) => plain,
-            None => {
-                let _turn = self.cache.turn(&location.pack, location.at).await;
-                match self.cache.get(&location.pack, location.at) {
-                    Some(plain) => plain,
-                    None => self.frames(location, keys).await?,
-                }
-            }
-        };
+        let plain = self.kept_frames(location, keys).await?;
         if row.length <= INLINE_BYTES {
             return extract(&plain, &row).map(Bytes::from);
         }
         self.codecs
             .run(move |_| extract(&plain, &row).map(Bytes::from))
             .await
+    }
+
+    /// The decompressed frames of a location whose frames are kept, from the memory or read.
+    pub(super) async fn kept_frames(
+        &self,
+        location: Location,
+        keys: PackKeys,
+    ) -> Result<Arc<Vec<u8>>, Error> {
+        if let Some(plain) = self.cache.get(&location.pack, location.at) {
+            return Ok(plain);
+        }
+        let _turn = self.cache.turn(&location.pack, location.at).await;
+        match self.cache.get(&location.pack, location.at) {
+            Some(plain) => Ok(plain),
+            None => self.frames(location, keys).await,
+        }
     }
 
     /// An object whose frames hold little else: they are not kept.
@@ -180,6 +182,15 @@ impl Objects {
                 work(codec, &plain, name)
             })
             .await
+    }
+}
+
+impl Location {
+    /// Whether its frames are kept for a while once they are read, since they are small and may hold more.
+    pub(super) fn is_kept(&self) -> bool {
+        let frames = self.frames.iter();
+        let bytes: u64 = frames.map(|frame| u64::from(frame.plain_bytes)).sum();
+        bytes <= CACHED_FRAME_BYTES as u64
     }
 }
 

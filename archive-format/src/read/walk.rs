@@ -86,6 +86,12 @@ impl Walk {
         }
     }
 
+    /// The piece that [`Walk::next`] gives next, where that is known without reading.
+    pub(crate) fn following(&self) -> Option<&Child> {
+        let (list, next) = self.stack.last()?;
+        list.children.get(*next).filter(|_| list.level == 0)
+    }
+
     /// Whether the root was asked for and did not read.
     pub(crate) fn has_no_root(&self) -> bool {
         self.root.is_none() && self.stack.is_empty()

@@ -37,8 +37,8 @@ where
     E: std::error::Error + Send + 'static,
 {
     let parameters = writer.repository.record().chunks.clone();
-    // A window of the largest chunk, and some more, so that the rest is not moved for each chunk.
-    let full_bytes = parameters.max as usize / 4 * 5;
+    // Room for a chunk, and some more, so that the rest is not moved for each chunk.
+    let full_bytes = parameters.usual_bytes() / 2 * 3;
     let mut stream = pin!(stream);
     let mut cutter = Cutter::new(parameters);
     let mut list = ListBuilder::default();

@@ -3,16 +3,15 @@
 //! time of a restore; while one batch is brought to the disk, the next is written.
 
 use archive_format::FileEntry;
-use futures::{StreamExt, stream};
-use tokio::sync::Semaphore;
+use workspace::Workspace;
 use workspace::azure::Written;
 use workspace::folder::{Folder, Staged};
-use workspace::{FilePath, Workspace};
 
 use super::executor::Tally;
+use super::staging::stage;
 use super::step::{Trouble, chain};
 use super::{Session, finish};
-use crate::files::{Standing, meta, standing};
+use crate::files::{Standing, standing};
 use crate::journal::Noted;
 use crate::origin::Origin;
 use crate::plan::Outline;
@@ -20,20 +19,12 @@ use crate::snapshot::Source;
 use crate::{Error, Event, Plan, Step};
 
 /// Steps of a batch, at most.
-const BATCH_STEPS: usize = 512;
+const BATCH_STEPS: usize = 2048;
 /// A batch ends with the step that comes to so many directories: each stays open until its files have their names, and
 /// two batches are under way.
 const BATCH_FOLDERS: usize = 128;
 /// A batch ends with the step that reaches this many bytes.
-const BATCH_BYTES: u64 = 64 << 20;
-/// Files that are written at once. Of a small one most of the time goes into handing it from thread to thread, which
-/// many at once share.
-const FILES_AT_ONCE: usize = 32;
-/// Those of them that are large: each holds some chunks in memory.
-const LARGE_AT_ONCE: usize = 4;
-/// A file of more bytes is large.
-const SMALL_BYTES: u64 = 256 << 10;
-
+const BATCH_BYTES: u64 = 128 << 20;
 /// Writes the files, batch by batch.
 pub(super) async fn apply_folder(
     plan: &Plan,
@@ -113,36 +104,14 @@ async fn write_batch<'a>(
     let intended: Vec<(&Step, Noted)> = steps.iter().map(|step| (*step, Noted::Intended)).collect();
     let (journal, clock) = (session.journal, session.clock);
     journal.note(&plan.plan, &intended, clock.now()).await?;
-    let turns = Semaphore::new(LARGE_AT_ONCE);
-    let staging = steps.iter().map(|step| {
+    for step in steps {
         session.observer.event(Event::Step {
             step: step.step,
             action: step.action,
             item: step.item.clone(),
         });
-        let turns = &turns;
-        async move {
-            let _turn = match step.bytes > SMALL_BYTES {
-                true => turns.acquire().await.ok(),
-                false => None,
-            };
-            stage(source, folder, step).await
-        }
-    });
-    let staged: Vec<Result<(FileEntry, Staged), Trouble>> = stream::iter(staging)
-        .buffered(FILES_AT_ONCE)
-        .collect()
-        .await;
-    let (mut files, mut parts) = (Vec::new(), Vec::new());
-    for staged in staged {
-        match staged {
-            Ok((file, part)) => {
-                files.push(Ok(file));
-                parts.push(part);
-            }
-            Err(trouble) => files.push(Err(trouble)),
-        }
     }
+    let (files, parts) = stage(source, folder, steps).await;
     Ok(Some(Batch {
         steps,
         files,
@@ -180,28 +149,6 @@ async fn name_batch(
     }
     let (journal, clock) = (session.journal, session.clock);
     journal.note(&plan.plan, &noted, clock.now()).await
-}
-
-/// Writes what a step brings, beside its name.
-async fn stage(
-    source: &Source,
-    folder: &Folder,
-    step: &Step,
-) -> Result<(FileEntry, Staged), Trouble> {
-    let loaded = source.load(&step.item).await?;
-    let loaded = loaded.ok_or_else(|| Trouble::because("the snapshot does not have it"))?;
-    let Some(file) = loaded.item.files.into_iter().next() else {
-        return Err(Trouble::because("the snapshot has no bytes of it"));
-    };
-    let path = FilePath::new(step.target.name.as_str())?;
-    let meta = meta(&file, step.overwrite);
-    match folder.stage_file(&path, &meta, source.bytes(&file)).await {
-        Ok(staged) => Ok((file, staged)),
-        Err(error) => {
-            source.note_lost(&step.item, &file);
-            Err(error.into())
-        }
-    }
 }
 
 /// Something was there: right if it is the same.

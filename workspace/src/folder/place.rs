@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use base64::Engine as _;
+use bytes::Bytes;
 use futures::StreamExt;
 use md5::{Digest, Md5};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags, Timespec, Timestamps};
@@ -146,10 +147,10 @@ impl Place {
     pub(super) fn fill_with(
         self,
         mut file: File,
-        bytes: Result<Vec<u8>, Error>,
+        bytes: Result<impl AsRef<[u8]>, Error>,
     ) -> Result<Self, Error> {
         let written = bytes.and_then(|bytes| {
-            let written = file.write_all(&bytes);
+            let written = file.write_all(bytes.as_ref());
             written.map_err(|error| self.failed("Writing", error))?;
             Ok(file)
         });
@@ -289,6 +290,14 @@ pub(super) async fn gather(
         check.take(&piece)?;
         bytes.extend_from_slice(&piece);
     }
+    check.end()?;
+    Ok(bytes)
+}
+
+/// Checks all bytes of a small file that are at hand.
+pub(super) fn checked(path: &FilePath, meta: &FileMeta, bytes: Bytes) -> Result<Bytes, Error> {
+    let mut check = Check::new(path, meta);
+    check.take(&bytes)?;
     check.end()?;
     Ok(bytes)
 }

@@ -4,7 +4,9 @@
 //! crash leaves that other name behind, and the next attempt takes it away. Bringing to the disk is the slow part, so it
 //! is done for many at once.
 
-use super::place::{Begun, GATHERED_BYTES, Place, gather};
+use bytes::Bytes;
+
+use super::place::{Begun, GATHERED_BYTES, Place, checked, gather};
 use super::{Folder, blocking};
 use crate::azure::{FileMeta, Written};
 use crate::{ByteStream, Entry, Error, FilePath};
@@ -49,17 +51,29 @@ impl Folder {
         let (folder, path, meta) = (self.clone(), path.clone(), meta.clone());
         if meta.entry == Entry::File && meta.size <= GATHERED_BYTES {
             let bytes = gather(&path, &meta, content).await;
-            let staging = move || match Place::prepare(folder, path, meta)?.begin()? {
-                Begun::Staged(state) => Ok(Staged(state)),
-                Begun::File(place, file) => Ok(Staged(State::Part(place.fill_with(file, bytes)?))),
-            };
-            return blocking(staging).await;
+            return blocking(move || stage_whole(folder, path, meta, bytes)).await;
         }
         let begun = blocking(move || Place::prepare(folder, path, meta)?.begin()).await?;
         match begun {
             Begun::Staged(state) => Ok(Staged(state)),
             Begun::File(place, file) => Ok(Staged(State::Part(place.fill(file, content).await?))),
         }
+    }
+
+    /// [`Folder::stage_file`] for many files whose bytes are all at hand, in their order, on one thread.
+    pub async fn stage_small(
+        &self,
+        files: Vec<(FilePath, FileMeta, Bytes)>,
+    ) -> Result<Vec<Result<Staged, Error>>, Error> {
+        let folder = self.clone();
+        blocking(move || {
+            let staged = files.into_iter().map(|(path, meta, bytes)| {
+                let bytes = checked(&path, &meta, bytes);
+                stage_whole(folder.clone(), path, meta, bytes)
+            });
+            Ok(staged.collect())
+        })
+        .await
     }
 
     /// Brings everything staged to the disk, all together, then gives each its name, in order. An error as a whole
@@ -96,6 +110,19 @@ impl Folder {
             Ok(())
         });
         flushed.map_err(|error| self.beneath.failed("Writing", "", error))
+    }
+}
+
+/// Writes an entry with all of its bytes, or says why they are not to be had. Blocks.
+fn stage_whole(
+    folder: Folder,
+    path: FilePath,
+    meta: FileMeta,
+    bytes: Result<impl AsRef<[u8]>, Error>,
+) -> Result<Staged, Error> {
+    match Place::prepare(folder, path, meta)?.begin()? {
+        Begun::Staged(state) => Ok(Staged(state)),
+        Begun::File(place, file) => Ok(Staged(State::Part(place.fill_with(file, bytes)?))),
     }
 }
 
