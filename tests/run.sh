@@ -19,9 +19,10 @@ export CARGO_TERM_COLOR=never
 export MLARK_STOCK=1 # no test of stock programs may be passed over
 cargo_deny=0.20.2
 cargo_fuzz=0.13.2
+cargo_deb=3.8.0
 llvm_profparser=0.15.0
 
-all=(packages python rust fuzz stores page supply units observe reader interop kill demo bench)
+all=(packages python rust fuzz stores page supply units package observe reader interop kill demo bench)
 long=(mistakes) # only with --full, or when named
 full=no
 areas=()
@@ -39,10 +40,10 @@ fi
 
 # --- areas: one function each -------------------------------------------------------------------------------------
 
-# Debian's own tar, zstd and age judge the packs; systemd-analyze judges the units, promtool the metrics, chromium shows the status page; nss-myhostname resolves *.localhost.
+# Debian's own tar, zstd and age judge the packs; systemd-analyze judges the units, promtool the metrics, chromium shows the status page; mmdebstrap makes a fresh Debian; nss-myhostname resolves *.localhost.
 area_packages() {
   local missing=() pair
-  for pair in tar:tar zstd:zstd age:age sha256sum:coreutils systemd-analyze:systemd tmux:tmux ssh-keygen:openssh-client script:bsdutils restic:restic promtool:prometheus node:nodejs npm:npm chromium:chromium; do
+  for pair in tar:tar zstd:zstd age:age sha256sum:coreutils systemd-analyze:systemd tmux:tmux ssh-keygen:openssh-client script:bsdutils restic:restic promtool:prometheus node:nodejs npm:npm chromium:chromium mmdebstrap:mmdebstrap; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
   done
   getent hosts a.b.localhost >/dev/null || missing+=(libnss-myhostname)
@@ -107,6 +108,12 @@ area_supply() {
 
 area_units() { bash systemd/check.sh; }
 
+# The Debian package in a fresh Debian: installed, a first snapshot, upgraded, purged.
+area_package() {
+  cargo_tool cargo-deb $cargo_deb && build_bins &&
+    as_root env PATH="$PATH" bash tests/package/check.sh "${CARGO_TARGET_DIR:-target}/debug" "$tools/package"
+}
+
 # Alerts and metrics, judged by Prometheus' own promtool.
 area_observe() { build_bins && bash agent/prometheus/check.sh "${CARGO_TARGET_DIR:-target}/debug/mlark"; }
 
@@ -130,7 +137,7 @@ area_demo() { bash tests/demo.sh; }
 # as it is released; mlark must be no slower in anything.
 area_bench() {
   if [ "$full" = yes ]; then
-    cargo build --release -p mlark --locked && python tests/bench/run.py --gate
+    cargo build --release --workspace --bins --locked && python tests/bench/run.py --gate
   else
     build_bins && python tests/bench/run.py --bytes 5e7 --rounds 1 --mlark "${CARGO_TARGET_DIR:-target}/debug/mlark" --gate-size
   fi

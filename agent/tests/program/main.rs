@@ -6,6 +6,7 @@ mod errors;
 mod interface;
 mod journey;
 mod keys;
+mod package;
 mod program;
 mod removal;
 mod stores;

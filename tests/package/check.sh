@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# The Debian package in a fresh Debian: made, installed, started, upgraded, removed, purged. What is asked of it is what an
+# administrator does on a new machine: install, write ten lines, see the first snapshot.
+# Usage: bash tests/package/check.sh BIN TOOLS   BIN holds mlark and simulator; TOOLS keeps what is made once. Needs root.
+set -euo pipefail
+bin=$(realpath "$1")
+mkdir -p "$2"
+tools=$(realpath "$2")
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here/../.."
+fail() { echo "package: $*" >&2; exit 1; }
+
+work=$(mktemp -d)
+simulator=
+finish() {
+  [ -z "$simulator" ] || kill "$simulator" 2>/dev/null || true
+  rm -rf --one-file-system "$work"
+}
+trap finish EXIT
+
+# --- the packages: this version, and one that comes after it
+
+deb() { cargo deb -p mlark --no-build --profile dev --locked -q --fast --deb-version "$1" -o "$work/mlark_$1.deb"; }
+deb 0.1.0-1
+deb 0.1.0-2
+dpkg-deb --info "$work/mlark_0.1.0-1.deb" | grep -E '^ (Package|Version|Depends)'
+for file in ./usr/bin/mlark ./usr/lib/systemd/system/mlark.service ./usr/lib/systemd/system/mlark-backup.timer \
+  ./usr/share/bash-completion/completions/mlark ./usr/share/man/man1/mlark.1.gz ./usr/share/man/man1/mlark-restore-plan.1.gz \
+  ./usr/share/mlark/mlark.toml ./usr/share/doc/mlark/copyright; do
+  dpkg-deb --fsys-tarfile "$work/mlark_0.1.0-1.deb" | tar -t | grep -qx -- "$file" || fail "it does not hold $file"
+done
+
+# --- a fresh Debian, made once and copied
+
+if [ ! -e "$tools/debian.tar" ]; then
+  mirror=$(sed -n 's/^URIs: *\(http[^ ]*\/debian\)\/\{0,1\}$/\1/p' /etc/apt/sources.list.d/*.sources 2>/dev/null | head -n 1)
+  mmdebstrap --quiet --variant=apt --include=adduser,ca-certificates,init-system-helpers,libnss-myhostname \
+    "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$tools/debian.tar.part" "${mirror:-http://deb.debian.org/debian}" 2>&1 | grep -v '^I:' || true
+  mv "$tools/debian.tar.part" "$tools/debian.tar"
+fi
+root=$work/root
+mkdir "$root"
+tar -xf "$tools/debian.tar" -C "$root" --exclude='./dev/*'
+touch "$root/dev/null" "$root/dev/urandom" && chmod 0666 "$root/dev/null"
+cp /dev/null "$root/dev/null"
+inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive "$@"; }
+inside rm -f /dev/null /dev/urandom
+inside mknod -m 0666 /dev/null c 1 3
+inside mknod -m 0666 /dev/urandom c 1 9
+cp "$work"/mlark_*.deb "$root/root/"
+
+# --- installing
+
+inside dpkg -i /root/mlark_0.1.0-1.deb >/dev/null
+inside mlark --version
+[ "$(inside stat -c '%U:%G %a' /etc/mlark /var/lib/mlark /etc/mlark/mlark.toml | tr '\n' ' ')" = "root:mlark 750 mlark:mlark 700 root:mlark 640 " ] ||
+  fail "folders and configuration belong to the wrong user, or everybody may read them"
+inside getent passwd mlark | grep -q ':/usr/sbin/nologin$' || fail "the user mlark may log in"
+[ ! -e "$root/etc/systemd/system/multi-user.target.wants/mlark.service" ] || fail "it is enabled before there is a configuration"
+
+# --- ten lines, and the first snapshot
+
+mkfifo "$work/ready"
+"$bin/simulator" serve --world demo --dir "$work/azure" >"$work/ready" &
+simulator=$!
+read -r _ <"$work/ready"
+value() { sed -n "s/^ *\"$1\": \"\(.*\)\",\{0,1\}$/\1/p" "$work/azure/simulator.json" | head -n 1; }
+cp "$(value ca_file)" "$root/etc/mlark/ca.pem"
+value client_secret >"$root/etc/mlark/client-secret"
+cat >"$root/etc/mlark/mlark.toml" <<TOML
+repository = { url = "/srv/mlark", cache = "/var/lib/mlark", key_file = "/etc/mlark/agent.key" }
+azure.cloud = "$(value management)"
+azure.ca_file = "/etc/mlark/ca.pem"
+azure.credential = "client-secret"
+azure.tenant_id = "$(value tenant_id)"
+azure.client_id = "$(value client_id)"
+azure.client_secret_file = "/etc/mlark/client-secret"
+workspace = [{ name = "prod", url = "$(sed -n 's/^ *"url": "\(azureml:.*\)",\{0,1\}$/\1/p' "$work/azure/simulator.json" | head -n 1)", schedule = "* * * * *" }]
+TOML
+inside mlark config check
+inside mlark -q init
+inside chown -R mlark:mlark /srv/mlark /etc/mlark/agent.key /etc/mlark/client-secret
+python3 "$here/service.py" "$root" mlark.service
+inside runuser -u mlark -- mlark snapshots
+inside runuser -u mlark -- mlark -q check --read-data-subset 1% || [ $? -eq 12 ]
+
+# --- upgrading keeps what is there; purging takes the program and what can be made anew
+
+before=$(inside sha256sum /etc/mlark/mlark.toml /etc/mlark/agent.key)
+inside dpkg -i /root/mlark_0.1.0-2.deb >/dev/null
+[ "$before" = "$(inside sha256sum /etc/mlark/mlark.toml /etc/mlark/agent.key)" ] || fail "an upgrade changed the configuration or the key"
+[ "$(inside dpkg-query -W -f '${Status} ${Version}' mlark)" = "install ok installed 0.1.0-2" ] || fail "the upgrade is not installed"
+inside runuser -u mlark -- mlark -q snapshots >/dev/null
+inside dpkg --remove mlark >/dev/null
+[ -e "$root/etc/mlark/mlark.toml" ] && [ ! -e "$root/usr/bin/mlark" ] || fail "removing took too much or too little"
+inside dpkg --purge mlark
+[ ! -e "$root/etc/mlark/mlark.toml" ] && [ ! -e "$root/var/lib/mlark" ] || fail "purging left the configuration or the cache"
+[ -s "$root/etc/mlark/agent.key" ] && [ -d "$root/srv/mlark/packs" ] || fail "purging took a key or a repository"
+echo "package: installed, first snapshot, upgraded, removed, purged"
