@@ -20,33 +20,31 @@ trap finish EXIT
 
 # --- the packages: this version, and one that comes after it
 
-deb() { cargo deb -p mlark --no-build --profile dev --locked -q --fast --deb-version "$1" -o "$work/mlark_$1.deb"; }
+deb() { cargo deb -p mlark --no-build --profile dev --locked -q --fast --deb-version "$1" -o "$work/mlark_$1.deb" >/dev/null; }
 deb 0.1.0-1
 deb 0.1.0-2
 dpkg-deb --info "$work/mlark_0.1.0-1.deb" | grep -E '^ (Package|Version|Depends)'
+dpkg-deb --fsys-tarfile "$work/mlark_0.1.0-1.deb" | tar -t >"$work/files"
 for file in ./usr/bin/mlark ./usr/lib/systemd/system/mlark.service ./usr/lib/systemd/system/mlark-backup.timer \
   ./usr/share/bash-completion/completions/mlark ./usr/share/man/man1/mlark.1.gz ./usr/share/man/man1/mlark-restore-plan.1.gz \
   ./usr/share/mlark/mlark.toml ./usr/share/doc/mlark/copyright; do
-  dpkg-deb --fsys-tarfile "$work/mlark_0.1.0-1.deb" | tar -t | grep -qx -- "$file" || fail "it does not hold $file"
+  grep -qx -- "$file" "$work/files" || fail "it does not hold $file"
 done
 
 # --- a fresh Debian, made once and copied
 
 if [ ! -e "$tools/debian.tar" ]; then
   mirror=$(sed -n 's/^URIs: *\(http[^ ]*\/debian\)\/\{0,1\}$/\1/p' /etc/apt/sources.list.d/*.sources 2>/dev/null | head -n 1)
-  mmdebstrap --quiet --variant=apt --include=adduser,ca-certificates,init-system-helpers,libnss-myhostname \
+  mmdebstrap --quiet --format=tar --variant=apt --include=adduser,ca-certificates,init-system-helpers,libnss-myhostname \
     "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$tools/debian.tar.part" "${mirror:-http://deb.debian.org/debian}" 2>&1 | grep -v '^I:' || true
   mv "$tools/debian.tar.part" "$tools/debian.tar"
 fi
 root=$work/root
 mkdir "$root"
 tar -xf "$tools/debian.tar" -C "$root" --exclude='./dev/*'
-touch "$root/dev/null" "$root/dev/urandom" && chmod 0666 "$root/dev/null"
-cp /dev/null "$root/dev/null"
 inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive "$@"; }
-inside rm -f /dev/null /dev/urandom
-inside mknod -m 0666 /dev/null c 1 3
-inside mknod -m 0666 /dev/urandom c 1 9
+mknod -m 0666 "$root/dev/null" c 1 3
+mknod -m 0666 "$root/dev/urandom" c 1 9
 cp "$work"/mlark_*.deb "$root/root/"
 
 # --- installing
@@ -55,7 +53,7 @@ inside dpkg -i /root/mlark_0.1.0-1.deb >/dev/null
 inside mlark --version
 [ "$(inside stat -c '%U:%G %a' /etc/mlark /var/lib/mlark /etc/mlark/mlark.toml | tr '\n' ' ')" = "root:mlark 750 mlark:mlark 700 root:mlark 640 " ] ||
   fail "folders and configuration belong to the wrong user, or everybody may read them"
-inside getent passwd mlark | grep -q ':/usr/sbin/nologin$' || fail "the user mlark may log in"
+[[ "$(inside getent passwd mlark)" == *:/usr/sbin/nologin ]] || fail "the user mlark may log in"
 [ ! -e "$root/etc/systemd/system/multi-user.target.wants/mlark.service" ] || fail "it is enabled before there is a configuration"
 
 # --- ten lines, and the first snapshot
@@ -82,7 +80,7 @@ inside mlark -q init
 inside chown -R mlark:mlark /srv/mlark /etc/mlark/agent.key /etc/mlark/client-secret
 python3 "$here/service.py" "$root" mlark.service
 inside runuser -u mlark -- mlark snapshots
-inside runuser -u mlark -- mlark -q check --read-data-subset 1% || [ $? -eq 12 ]
+inside runuser -u mlark -- mlark -q check
 
 # --- upgrading keeps what is there; purging takes the program and what can be made anew
 

@@ -6,10 +6,9 @@ The notify socket is ours: the unit must say READY=1, and its STATUS must come t
 end, and must do so by itself.
 """
 
+import json
 import os
 import pathlib
-import pwd
-import signal
 import socket
 import subprocess
 import sys
@@ -46,15 +45,16 @@ def main() -> None:
     path = root / "run/notify"
     listener.bind(str(path))
     os.chmod(path, 0o666)
-    command = ["chroot", root, "runuser", "-u", user, "--", "env", "NOTIFY_SOCKET=/run/notify", *setting(unit, "ExecStart").split()]
+    as_user = ["chroot", root, "setpriv", f"--reuid={user}", f"--regid={setting(unit, 'Group')}", "--init-groups", "--"]
+    command = [*as_user, "env", "HOME=/var/lib/mlark", "NOTIFY_SOCKET=/run/notify", *setting(unit, "ExecStart").split()]
     process = subprocess.Popen(command, env={"PATH": os.environ["PATH"]})
     try:
         heard(listener, "READY", READY_SECONDS, lambda text: "READY=1" in text)
-        snapshots = ["chroot", root, "runuser", "-u", user, "--", "mlark", "snapshots", "--json"]
-        while b'"outcome":"' not in subprocess.run(snapshots, check=True, stdout=subprocess.PIPE).stdout.replace(b'": "', b'":"'):
+        snapshots = [*as_user, "mlark", "snapshots", "--json"]
+        while not json.loads(subprocess.run(snapshots, check=True, stdout=subprocess.PIPE).stdout)["snapshots"]:
             print(heard(listener, "a backup", SNAPSHOT_SECONDS, lambda text: "STATUS=" in text).strip())
     finally:
-        subprocess.run(["pkill", "-TERM", "-f", "/usr/bin/mlark daemon"], check=False)
+        process.terminate()
     if process.wait(END_SECONDS) != 0:
         sys.exit(f"the service ended with {process.returncode}")
 
