@@ -11,6 +11,7 @@ use workspace::{Clock, Identity, Selection, Workspace};
 use crate::creation;
 use crate::lost;
 use crate::plan::{Failure, OutcomeWord, Outline, loss_row, manual_row};
+use crate::target::missing;
 use crate::world::World;
 use crate::{Action, Error, Event, Journal, LostPart, Observer, Origin, Plan, Stop, Target};
 
@@ -85,6 +86,7 @@ pub async fn apply(
             check_target(plan, folder.identity())?;
             folder::apply_folder(plan, origin, folder, session).await
         }
+        Target::NewFolder(path) => Err(missing(path)),
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use workspace::{Identity, ItemId};
+use workspace::{Identity, ItemId, Workspace};
 
 use crate::creation;
 use crate::{Error, Loss, ManualStep, Observer, Options, Origin, Step, Target};
@@ -149,6 +149,13 @@ pub async fn plan(
     match target {
         Target::Azure(azure) => plan_azure(&origin, azure, request, observer).await,
         Target::Absent(absent) => creation::plan_absent(&origin, absent, request, observer).await,
-        Target::Folder(folder) => folder::plan_folder(&origin, folder, request, observer).await,
+        Target::Folder(folder) => {
+            let identity = folder.identity().clone();
+            folder::plan_folder(&origin, Some(folder), identity, request, observer).await
+        }
+        Target::NewFolder(path) => {
+            let identity = Identity::Folder(path.clone());
+            folder::plan_folder(&origin, None, identity, request, observer).await
+        }
     }
 }

@@ -1,8 +1,11 @@
 //! What a restore writes to.
 
+use std::path::{Path, PathBuf};
+
 use workspace::azure::{AzureWorkspace, Connection, ReadOptions, WorkspaceName};
 use workspace::folder::Folder;
 
+use crate::Error;
 use crate::creation::Absent;
 
 /// A target of a restore.
@@ -15,6 +18,13 @@ pub enum Target {
     Absent(Absent),
     /// A folder, for files and notebooks.
     Folder(Folder),
+    /// A folder that is not there, by its absolute path: a plan can be made, and whoever carries it out makes the folder.
+    NewFolder(PathBuf),
+}
+
+/// The error of whoever needs the folder itself.
+pub(crate) fn missing(path: &Path) -> Error {
+    Error::target(path.display().to_string(), "the folder is not there")
 }
 
 impl Target {

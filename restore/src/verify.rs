@@ -4,6 +4,7 @@
 use serde::Serialize;
 use workspace::ItemId;
 
+use crate::target::missing;
 use crate::{Error, Journal, Observer, Origin, Request, Target};
 
 mod azure;
@@ -99,6 +100,7 @@ pub async fn verify(
         }
         Target::Absent(absent) => return Err(absent.refused()),
         Target::Folder(folder) => folder::verify_folder(origin, folder, request, observer).await?,
+        Target::NewFolder(path) => return Err(missing(path)),
     };
     Ok(Verification {
         snapshot: origin.id(),

@@ -70,6 +70,35 @@ impl Folder {
         Self::open(path).await
     }
 
+    /// The path that a folder has once [`Folder::create`] made it; `None` where something is there already.
+    pub async fn path_when_made(path: impl Into<PathBuf>) -> Result<Option<PathBuf>, Error> {
+        let path = path.into();
+        blocking(move || {
+            let failed = |source| Error::Folder {
+                act: "Looking for",
+                path: path.clone(),
+                source,
+            };
+            let whole = std::path::absolute(&path).map_err(failed)?;
+            let mut above = whole.ancestors();
+            loop {
+                let Some(there) = above.next() else {
+                    return Ok(Some(whole));
+                };
+                match std::fs::canonicalize(there) {
+                    Ok(_) if there == whole => return Ok(None),
+                    Ok(real) => {
+                        let below = whole.strip_prefix(there).unwrap_or(&whole);
+                        return Ok(Some(real.join(below)));
+                    }
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(failed(error)),
+                }
+            }
+        })
+        .await
+    }
+
     /// Its absolute path.
     pub fn path(&self) -> &Path {
         self.beneath.path()

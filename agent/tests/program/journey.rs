@@ -275,6 +275,42 @@ async fn a_lost_file_is_planned_restored_and_verified() {
 }
 
 #[tokio::test]
+async fn a_folder_that_is_not_there_is_planned_for_and_made_once_the_answer_is_yes() {
+    let home = world();
+    let home = home.path();
+    done(home, &["init"]).await;
+    done(home, &["backup"]).await;
+    let target = home.join("new/target");
+    let into = target.to_str().unwrap();
+    let planned = home.join("plan.json");
+    let save = planned.to_str().unwrap();
+    let plan = mlark(
+        home,
+        &["restore", "plan", "latest", "--into", into, "--save", save],
+    )
+    .await;
+    assert!([0, 3].contains(&plan.code), "{plan:?}");
+    let asked = mlark(home, &["restore", "apply", "latest", "--into", into]).await;
+    assert_eq!(asked.code, 2, "{asked:?}");
+    assert!(
+        !home.join("new").exists(),
+        "nothing is made before the answer"
+    );
+    let applied = mlark(
+        home,
+        &["restore", "apply", "--plan", save, "--yes", "--json"],
+    )
+    .await;
+    assert_eq!(applied.json()["outcome"], "complete", "{applied:?}");
+    assert_eq!(
+        fs::read_to_string(target.join("sub/b[1].txt")).unwrap(),
+        "beta\n"
+    );
+    let verify = ["restore", "verify", "latest", "--against", "elsewhere"];
+    assert_eq!(mlark(home, &verify).await.code, 1);
+}
+
+#[tokio::test]
 async fn a_workspace_that_is_being_backed_up_is_busy() {
     let home = world();
     let home = home.path();

@@ -1,4 +1,5 @@
 //! The manual pages that the package carries are the ones that the program writes.
+#![expect(clippy::expect_used, reason = "a failed test says where")]
 
 use std::collections::BTreeMap;
 use std::fs;

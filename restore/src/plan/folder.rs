@@ -5,7 +5,9 @@ use archive_format::Item;
 use futures::{StreamExt, TryStreamExt};
 use workspace::folder::Folder;
 use workspace::kind::Restore;
-use workspace::{Entry, FilePath, ItemId, Kind, Selection, Verdict as Selected, Workspace};
+use workspace::{
+    Entry, FilePath, Identity, ItemId, Kind, Selection, Verdict as Selected, Workspace,
+};
 
 use super::decide::{Amount, Found, Verdict, decide_file};
 use super::make::{empty, estimate};
@@ -27,10 +29,11 @@ pub(crate) fn path_in_folder(id: &ItemId) -> ItemId {
     ItemId::new(FILES, id.name.clone())
 }
 
-/// Plans a restore into a folder.
+/// Plans a restore into a folder, or into one that is to be made.
 pub(super) async fn plan_folder(
     origin: &Origin,
-    folder: &Folder,
+    folder: Option<&Folder>,
+    identity: Identity,
     request: &Request,
     observer: &dyn Observer,
 ) -> Result<Plan, Error> {
@@ -38,7 +41,7 @@ pub(super) async fn plan_folder(
     let source = Source::new(origin, request.options.partial)?;
     let mut plan = Plan {
         source: source.identity().clone(),
-        ..empty(source.id(), folder.identity().clone(), request)
+        ..empty(source.id(), identity, request)
     };
     let selected = source.lines().try_filter(move |line| {
         let left_out = selection.matches_item(&id_of(line), &()) == Selected::No;
@@ -66,7 +69,7 @@ pub(super) async fn plan_folder(
 /// Compares an item with what the folder has.
 async fn judge(
     source: &Source,
-    folder: &Folder,
+    folder: Option<&Folder>,
     item: Item,
     request: &Request,
 ) -> Result<(ItemId, Item, Verdict), Error> {
@@ -131,12 +134,15 @@ fn step(plan: &mut Plan, id: &ItemId, item: &Item, verdict: Verdict) {
 }
 
 async fn found(
-    folder: &Folder,
+    folder: Option<&Folder>,
     target: &ItemId,
     file: &archive_format::FileEntry,
 ) -> Result<Found, Error> {
     let failed = |error| Error::target(target.to_string(), error);
     FilePath::new(target.name.as_str()).map_err(failed)?;
+    let Some(folder) = folder else {
+        return Ok(Found::Absent);
+    };
     let Some(there) = folder
         .get(target)
         .await

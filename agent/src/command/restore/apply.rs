@@ -126,6 +126,14 @@ pub(in crate::command) async fn carry_out(
     if !how.yes {
         ask(session, plan)?;
     }
+    let made;
+    let target = match target {
+        Target::NewFolder(path) => {
+            made = open::made(path).await?;
+            &made
+        }
+        target => target,
+    };
     let journal = opened.journal().await?;
     let watch = Watch::new(session, "restoring");
     let stop = stop(session);

@@ -18,11 +18,11 @@ use crate::session::repository::make_folder;
 /// The largest mapping or plan file that is taken, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
-/// Opens the target that a name or an address means; `make` makes a folder that is not there.
+/// Opens the target that a name or an address means. `new`: a folder that is not there is one too.
 pub(in crate::command) async fn target(
     session: &Session,
     text: &str,
-    make: bool,
+    new: bool,
 ) -> Result<Target, Failure> {
     let (place, azure) = session.target(text)?;
     let opened = match place {
@@ -30,10 +30,23 @@ pub(in crate::command) async fn target(
             let settings = azure::settings(&azure, &session.context, None)?;
             open_azure(settings, &name).await
         }
-        Place::Folder(path) if make => Folder::create(path).await.map(Target::Folder),
-        Place::Folder(path) => Folder::open(path).await.map(Target::Folder),
+        Place::Folder(path) => folder(path, new).await,
     };
     opened.map_err(|error| Failure::of_workspace(&error).with_place(text))
+}
+
+async fn folder(path: PathBuf, new: bool) -> Result<Target, workspace::Error> {
+    if new && let Some(path) = Folder::path_when_made(&path).await? {
+        return Ok(Target::NewFolder(path));
+    }
+    Folder::open(path).await.map(Target::Folder)
+}
+
+/// The folder of a plan that is to be carried out, made where it is not there.
+pub(super) async fn made(path: &Path) -> Result<Target, Failure> {
+    let folder = Folder::create(path).await;
+    let failed = |error| Failure::of_workspace(&error).with_place(&path.display().to_string());
+    folder.map(Target::Folder).map_err(failed)
 }
 
 async fn open_azure(settings: Settings, name: &WorkspaceName) -> Result<Target, workspace::Error> {

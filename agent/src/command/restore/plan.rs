@@ -43,7 +43,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
             .on(&args.snapshot)
             .next("`mlark restore apply` plans it anew, shows the plan and asks"));
     }
-    let target = open::target(session, &args.into, false).await?;
+    let target = open::target(session, &args.into, true).await?;
     let watch = Watch::new(session, "planning");
     let plan = restore::plan::plan(&opened.origin, &target, &request, &watch)
         .await
