@@ -25,6 +25,7 @@ const BATCH_STEPS: usize = 2048;
 const BATCH_FOLDERS: usize = 128;
 /// A batch ends with the step that reaches this many bytes.
 const BATCH_BYTES: u64 = 128 << 20;
+
 /// Writes the files, batch by batch.
 pub(super) async fn apply_folder(
     plan: &Plan,
@@ -230,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_batch_comes_to_no_more_directories_than_may_be_open() {
-        let of_one = (0..2000).map(|number| format!("logs/{number}"));
+        let of_one = (0..=BATCH_STEPS).map(|number| format!("logs/{number}"));
         assert_eq!(length(of_one), BATCH_STEPS);
         let of_many = (0..2000).map(|number| format!("models/{}/{number}", number / 2));
         assert_eq!(length(of_many), 2 * BATCH_FOLDERS - 1);
