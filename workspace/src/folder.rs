@@ -4,7 +4,7 @@
 //! below the root is opened by itself from the directory before it, so that nobody who swaps a directory for a link
 //! meanwhile leads us elsewhere. All system calls run on blocking threads.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -87,9 +87,17 @@ impl Folder {
                 };
                 match std::fs::canonicalize(there) {
                     Ok(_) if there == whole => return Ok(None),
-                    Ok(real) => {
+                    Ok(mut real) => {
                         let below = whole.strip_prefix(there).unwrap_or(&whole);
-                        return Ok(Some(real.join(below)));
+                        for part in below.components() {
+                            match part {
+                                Component::ParentDir => {
+                                    real.pop();
+                                }
+                                part => real.push(part),
+                            }
+                        }
+                        return Ok(Some(real));
                     }
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                     Err(error) => return Err(failed(error)),

@@ -310,6 +310,7 @@ impl Slot {
                 | Self::Subscription
                 | Self::ResourceGroup
                 | Self::Workspace
+                | Self::Registry
                 | Self::WorkspaceGuid
                 | Self::Region
                 | Self::Kind

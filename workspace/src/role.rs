@@ -4,7 +4,7 @@
 //! `restore --create-workspace`, on a resource group, [`Role::resubmission`] for `restore --resubmit`. Three more are for
 //! what a configuration may ask for besides:
 //! [`Role::secrets`] (`secrets`, `datastore_access = "datastore"`), [`Role::rehydration`] (`archived = "rehydrate"`) and
-//! [`Role::share_snapshot`] (`share_snapshot = true`). The last two change the storage account, which a backup by default
+//! [`Role::share_snapshot`] (`share_snapshot = true`). Registries have two of their own. The last two change the storage account, which a backup by default
 //! never does.
 
 use std::collections::BTreeSet;

@@ -140,6 +140,13 @@ impl<'a> Draft<'a> {
                 Verdict::nothing(Action::Impossible, "this version does not know the kind");
             return Ok(self.push(turn, Work::Nothing, turn.id.clone(), verdict));
         };
+        if !self.world.azure.offers(kind) && kind.origin == Origin::Workspace {
+            let verdict = Verdict::nothing(
+                Action::Map,
+                "what the source says of itself; the target says its own",
+            );
+            return Ok(self.push(turn, Work::Nothing, turn.id.clone(), verdict));
+        }
         if !self.world.azure.offers(kind) {
             let reason = format!("the target is a registry, which has no {}", kind.name);
             let verdict = Verdict::nothing(Action::Impossible, reason);

@@ -9,7 +9,22 @@ use crate::world::World;
 /// Lets references follow what is there under another name.
 pub(super) async fn follow(world: &World<'_>, names: &Names) -> Result<(), Error> {
     let mut listing = Listing::new(world.azure);
+    // What a selected item needs was pulled in by the restore, so it may be there under another name as well.
+    let mut ids = names.selected().clone();
     for id in names.selected() {
+        if let Some(kind) = Kind::find(&id.kind)
+            && let Some(loaded) = world.load(id).await?
+        {
+            ids.extend(
+                world
+                    .needs(kind, &loaded)
+                    .await?
+                    .into_iter()
+                    .map(|(_, need)| need),
+            );
+        }
+    }
+    for id in &ids {
         let kind = Kind::find(&id.kind).filter(|kind| kind.content_digest.is_some());
         let Some(kind) = kind.filter(|_| id.version.is_some()) else {
             continue;

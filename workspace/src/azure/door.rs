@@ -90,6 +90,7 @@ impl Policy for Door {
             }
             StoreSecret::Ticket(ticket) => {
                 let signature = ticket.signature().await.map_err(own)?;
+                take_signature_off(request.url_mut(), signature.expose_secret());
                 add_signature(request.url_mut(), signature.expose_secret());
             }
             StoreSecret::Key(key) => {
@@ -115,6 +116,25 @@ fn add_signature(url: &mut Url, signature: &str) {
         None => signature.to_owned(),
     };
     url.set_query(Some(&query));
+}
+
+/// Takes the parameters of a signature off an address, whatever they say: one that is sent again has those of a signature
+/// that may have ended meanwhile. What else the address asks for stays byte by byte.
+fn take_signature_off(url: &mut Url, signature: &str) {
+    let names: Vec<&str> = signature.split('&').map(name_of).collect();
+    let query = url.query().unwrap_or_default();
+    let kept: Vec<&str> = query
+        .split('&')
+        .filter(|part| !names.contains(&name_of(part)))
+        .collect();
+    let kept = kept.join("&");
+    url.set_query(Some(kept.as_str()).filter(|kept| !kept.is_empty()));
+}
+
+fn name_of(parameter: &str) -> &str {
+    parameter
+        .split_once('=')
+        .map_or(parameter, |(name, _)| name)
 }
 
 fn sign(request: &Request, account: &str, key: &str) -> String {
@@ -179,6 +199,24 @@ mod tests {
         let expected = "GET\n\n\n\n\n\n\n\n\n\n\nbytes=0-4\nx-ms-date:Mon, 23 Nov 2026 02:00:00 GMT\n\
                         x-ms-version:2024-11-04\n/acct/c/a%20b\ncomp:list\nprefix:ä\nrestype:container";
         assert_eq!(string_to_sign(&request, "acct"), expected);
+    }
+
+    #[test]
+    fn a_renewed_signature_takes_the_place_of_the_one_before() {
+        let mut url =
+            Url::parse("https://acct.blob.x/c?comp=list&prefix=%C3%A4&sv=1&se=early&sig=ab")
+                .unwrap();
+        for _ in 0..2 {
+            take_signature_off(&mut url, "sv=2&se=late&sig=cd%2B");
+            add_signature(&mut url, "sv=2&se=late&sig=cd%2B");
+            assert_eq!(
+                url.query(),
+                Some("comp=list&prefix=%C3%A4&sv=2&se=late&sig=cd%2B")
+            );
+        }
+        let mut bare = Url::parse("https://acct.blob.x/c?sig=ab").unwrap();
+        take_signature_off(&mut bare, "sig=cd");
+        assert_eq!(bare.query(), None);
     }
 
     #[test]

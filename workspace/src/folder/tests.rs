@@ -417,3 +417,20 @@ async fn files_that_wait_for_their_names_keep_one_directory_open() -> Outcome {
     assert_eq!(fs::read_dir(place.path().join("moved"))?.count(), 100);
     Ok(())
 }
+
+#[tokio::test]
+async fn the_path_of_a_folder_that_is_to_be_made_is_the_one_that_it_has_then() -> Outcome {
+    let place = tempfile::tempdir()?;
+    let real = std::fs::canonicalize(place.path())?;
+    std::os::unix::fs::symlink(&real, real.join("link"))?;
+    for named in ["new", "new/below", "link/new", "new/../other", "./a/./b"] {
+        let path = place.path().join(named);
+        let promised = Folder::path_when_made(&path).await?;
+        let made = Folder::create(&path).await?;
+        assert_eq!(promised.as_deref(), Some(made.path()), "{named}");
+        std::fs::remove_dir_all(made.path())?;
+        let _ = std::fs::remove_dir_all(real.join("new"));
+    }
+    assert_eq!(Folder::path_when_made(place.path()).await?, None);
+    Ok(())
+}

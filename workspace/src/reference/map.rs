@@ -116,7 +116,7 @@ impl Rewriter {
     }
 
     /// An environment that the mapping file replaces by a whole reference, such as one of a registry.
-    fn mapped_environment(&self, id: &ItemId) -> Option<String> {
+    pub(super) fn mapped_environment(&self, id: &ItemId) -> Option<String> {
         let exact = id.version.as_ref().and_then(|version| {
             let key = format!("{}:{version}", id.name);
             self.mapping.environments.get(&key)

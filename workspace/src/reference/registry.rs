@@ -63,7 +63,18 @@ impl Rewriter {
             return None;
         }
         let from = reference.item_in(&self.source)?;
+        if from.kind == "environments"
+            && let Some(text) = self.mapped_environment(&from)
+        {
+            return Some(Outcome { text, left: None });
+        }
         let to = self.map_item(&from);
+        if self.stays() && to == from {
+            return Some(Outcome {
+                text: reference.to_string(),
+                left: None,
+            });
+        }
         let behind = match &to.version {
             Some(version) if to != from => format!("/versions/{version}"),
             _ => reference.behind_name(&self.source),
@@ -160,6 +171,29 @@ mod tests {
             mapped(&rewriter, "azureml://registries/one/models/m/versions/1"),
             "azureml://registries/third/models/m/versions/1"
         );
+    }
+
+    #[test]
+    fn an_environment_that_the_mapping_file_replaces_by_a_whole_reference_is_that_one() {
+        let whole = "azureml://registries/azureml/environments/train/versions/9";
+        let mapping = format!("[environments]\n\"e:3\" = \"{whole}\"\n");
+        let mapping = Mapping::parse(&mapping).unwrap();
+        let rewriter = Rewriter::new(workspace(), registry("two")).with_mapping(mapping);
+        let of = |version| {
+            mapped(
+                &rewriter,
+                &format!("azureml:{OWN}/environments/e/versions/{version}"),
+            )
+        };
+        assert_eq!(of(3), whole);
+        assert_eq!(of(4), "azureml://registries/two/environments/e/versions/4");
+    }
+
+    #[test]
+    fn in_the_same_registry_a_reference_stays_as_it_is_spelled() {
+        let rewriter = Rewriter::new(registry("Shared"), registry("Shared"));
+        let spelled = "azureml://registries/shared/environments/e/versions/3";
+        assert_eq!(mapped(&rewriter, spelled), spelled);
     }
 
     #[test]
