@@ -181,7 +181,14 @@ impl SnapshotWriter {
     /// Stores a document as canonical JSON.
     pub async fn document(&self, document: &Value) -> Result<Stored, Error> {
         let bytes = json::canonical(document);
-        self.packer.store(Class::Documents, bytes.into()).await
+        // In a task of its own: whoever fills the frame that many share holds the documents of others, so it must not be
+        // dropped where only this one is wanted no more.
+        let packer = Arc::clone(&self.packer);
+        let storing =
+            tokio::spawn(async move { packer.store(Class::Documents, bytes.into()).await });
+        storing.await.map_err(|_| Error::Worker {
+            what: "storing a document",
+        })?
     }
 
     /// Stores the bytes of a file as they come, in bounded memory. Its size and SHA-256 are in the answer.

@@ -80,7 +80,9 @@ impl Run<'_> {
 
     /// The partial snapshot of a run that was stopped: a new one where there is something new, else the last one.
     pub(super) async fn commit_so_far(&self) -> Result<Option<SnapshotRecord>, Error> {
-        if self.touched.swap(false, Ordering::Relaxed) {
+        // One that was being made when the run was stopped was cut off before its commit.
+        let cut_off = self.keeping.load(Ordering::Relaxed);
+        if self.touched.swap(false, Ordering::Relaxed) || cut_off {
             self.lay_down_so_far().await?;
             return self
                 .commit(archive::Outcome::Partial, false)

@@ -24,6 +24,9 @@ use crate::store::Address;
 /// The largest file that is taken.
 const BYTES_MAX: u64 = 1 << 20;
 
+/// The most workspaces side by side: each reads up to eight files, and every one of them may hold a thread that waits.
+const AT_ONCE_MAX: u8 = 8;
+
 /// The system's file.
 pub const SYSTEM_FILE: &str = "/etc/mlark/mlark.toml";
 
@@ -62,7 +65,8 @@ pub fn load(
     })
 }
 
-fn usual_places(environment: &Environment) -> Vec<PathBuf> {
+/// Where a configuration is looked for, the first that is there.
+pub fn usual_places(environment: &Environment) -> Vec<PathBuf> {
     let own = environment.configuration_folder();
     [PathBuf::from(SYSTEM_FILE)]
         .into_iter()
@@ -188,6 +192,11 @@ impl Page<'_> {
             // The address is not repeated: it may hold a password.
             let why = "it is no http:// or https:// address";
             return Err(self.bad("network.proxy", "(hidden)", why));
+        }
+        let at_once = config.daemon.at_once.get();
+        if at_once > AT_ONCE_MAX {
+            let why = "at most 8 workspaces go side by side: each takes threads, memory and a share of the read limits";
+            return Err(self.bad("daemon.at_once", &at_once.to_string(), why));
         }
         Ok(())
     }
