@@ -71,7 +71,7 @@ impl Place {
     }
 
     /// A name for snapshots of a place that has none in the configuration: the workspace's, or the folder's.
-    fn own_name(&self) -> String {
+    pub fn own_name(&self) -> String {
         let name = match self {
             Self::Azure(name) => name.workspace.clone(),
             Self::Folder(path) => {

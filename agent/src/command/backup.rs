@@ -1,8 +1,10 @@
 //! `mlark backup`: one backup of each named workspace, one after the other.
 
+mod estimate;
 mod summary;
 mod watch;
 
+use archive_format::{Repository, SnapshotRecord};
 use serde_json::{Value, json};
 
 use crate::backup::{Wishes, back_up};
@@ -13,6 +15,7 @@ use crate::failure::Failure;
 use crate::session::Session;
 use crate::ui::journal::Field;
 
+use estimate::Estimate;
 use watch::Watch;
 
 /// Options.
@@ -38,7 +41,7 @@ pub struct Args {
     /// Tag the snapshot (repeatable)
     #[arg(long, value_name = "TAG")]
     tag: Vec<String>,
-    /// Only list and count: items, bytes, requests
+    /// Only list and count: items, bytes, requests, hours at the read limit, storage
     #[arg(long)]
     dry_run: bool,
 }
@@ -71,9 +74,17 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
         match done {
             Ok(report) => {
                 status = status.and(status_of(&report, session));
-                rows.push(report.to_json());
+                let estimate = match args.dry_run {
+                    true => Some(Estimate::new(&report, &history(&repository).await?)),
+                    false => None,
+                };
+                let mut row = report.to_json();
+                if let Some(estimate) = &estimate {
+                    row["estimate"] = estimate.value();
+                }
+                rows.push(row);
                 if !session.ui.json() {
-                    summary::show(session, &report);
+                    summary::show(session, &report, estimate.as_ref());
                 }
             }
             Err(failure) => {
@@ -93,6 +104,11 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
         session.ui.document(&document);
     }
     Ok(status)
+}
+
+async fn history(repository: &Repository) -> Result<Vec<SnapshotRecord>, Failure> {
+    let history = repository.history().await;
+    history.map_err(|error| Failure::of_archive(&error))
 }
 
 /// The exit code that a report means.

@@ -31,10 +31,10 @@ pub struct Args {
     #[arg(long)]
     grant: bool,
     /// With --grant: the role that makes workspaces, for every target
-    #[arg(long, requires = "grant")]
+    #[arg(long, requires = "grant", conflicts_with = "workspaces")]
     create_workspace: bool,
     /// With --grant: the role that submits jobs again, for every target
-    #[arg(long, requires = "grant")]
+    #[arg(long, requires = "grant", conflicts_with = "workspaces")]
     resubmit: bool,
 }
 

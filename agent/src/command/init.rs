@@ -1,6 +1,8 @@
 //! `mlark init`: makes the repository and this machine's key. Whatever opens the backups is on disk, or on its way to
 //! the user's eyes, before the repository exists.
 
+mod dialogue;
+
 use std::path::{Path, PathBuf};
 
 use archive_format::keys::write_exclusive;
@@ -24,10 +26,11 @@ use crate::session::repository::{PROGRAM, absolute, machine_label, make_folder, 
 const PACK_BYTES: u64 = 64 << 20;
 
 /// Options.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(after_help = "\
 Examples:
-  mlark init                              an owner's identity is made, or taken from identity_file
+  mlark init                              without a configuration it asks for what it needs and writes one; else an
+                                          owner's identity is made, or taken from identity_file
   mlark init --recipient age1…            the owner's key never comes near this machine
   mlark init --recipient 'ssh-ed25519 …'   an SSH public key
   mlark init --passphrase                 whoever knows it is an owner
@@ -53,6 +56,24 @@ struct Owners {
 
 /// Makes the repository.
 pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
+    if args.asks_nothing() && dialogue::is_needed(session) {
+        return match dialogue::run(session).await? {
+            Some((args, session)) => make(&args, &session).await,
+            None => Err(Failure::new(ExitStatus::Interrupted, "Nothing was written")
+                .why("the answer was not `yes`")),
+        };
+    }
+    make(args, session).await
+}
+
+impl Args {
+    /// Whether nothing is said of who opens the backups.
+    fn asks_nothing(&self) -> bool {
+        self.recipient.is_empty() && !self.passphrase && !self.unencrypted
+    }
+}
+
+async fn make(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
     let storage = session.storage().await?;
     let record = storage.size(&FileName::record()).await;
     // A store that cannot be asked ends it here, before any key is written.

@@ -1,9 +1,10 @@
-//! Asks for a secret on the terminal; what is typed is not shown. A secret is never taken from an argument.
+//! Asks on the terminal: for a secret, of which nothing is shown while it is typed and which is never taken from an argument;
+//! and for what is no secret.
 
 use std::io;
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::oneshot;
 
 use super::{Ui, escape};
@@ -42,21 +43,43 @@ impl Ui {
     ) -> io::Result<SecretString> {
         let silent = Silent::begin()?;
         self.err(&format!("{}: ", escape::line(question)));
+        let answer = self.typed(shutdown).await;
+        drop(silent);
+        answer
+    }
+
+    /// Asks for what is no secret; where nothing is typed the answer is the usual one.
+    pub async fn ask(
+        &self,
+        question: &str,
+        usual: &str,
+        shutdown: &Shutdown,
+    ) -> io::Result<String> {
+        let usual_shown = match usual {
+            "" => String::new(),
+            usual => format!(" [{}]", escape::line(usual)),
+        };
+        self.err(&format!("{}{usual_shown}: ", escape::line(question)));
+        let answer = self.typed(shutdown).await?;
+        let answer = answer.expose_secret().trim();
+        Ok(if answer.is_empty() { usual } else { answer }.to_owned())
+    }
+
+    /// The next line that is typed. An interruption ends the wait.
+    async fn typed(&self, shutdown: &Shutdown) -> io::Result<SecretString> {
         let (sender, answer) = oneshot::channel();
         // A thread of its own: the runtime does not wait for it when the question is dropped.
         std::thread::spawn(move || {
             // Nobody waits any more where the receiver is gone.
             let _ = sender.send(read_line());
         });
-        let answer = tokio::select! {
+        tokio::select! {
             answer = answer => answer.unwrap_or_else(|_| Err(io::Error::other("the terminal was closed"))),
             () = shutdown.wait() => {
                 self.err("\n");
                 Err(io::ErrorKind::Interrupted.into())
             }
-        };
-        drop(silent);
-        answer
+        }
     }
 }
 

@@ -393,6 +393,16 @@ async fn a_dry_run_counts_and_stores_nothing() {
     let counted = json(home, &["backup", "--dry-run"]).await;
     assert_eq!(counted["snapshots"][0]["outcome"], "counted", "{counted}");
     assert_eq!(counted["snapshots"][0]["files"]["listed"], 2);
+    let estimate = &counted["snapshots"][0]["estimate"];
+    assert_eq!(
+        estimate["stored_bytes"],
+        counted["snapshots"][0]["bytes"]["listed"]
+    );
+    assert_eq!(estimate["requests"], 0, "no service is asked for a folder");
+    assert!(
+        estimate["month_bytes"].is_null(),
+        "nothing is known of a month yet"
+    );
     assert_eq!(
         json(home, &["snapshots"]).await["snapshots"]
             .as_array()

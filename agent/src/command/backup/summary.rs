@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::estimate::Estimate;
 use super::watch::gap_line;
 use crate::capture::{Counted, Ending, Report, Tally};
 use crate::session::Session;
@@ -11,7 +12,7 @@ use crate::ui::{Tone, amount};
 const GAPS_SHOWN: usize = 20;
 
 /// Shows a report.
-pub(super) fn show(session: &Session, report: &Report) {
+pub(super) fn show(session: &Session, report: &Report, estimate: Option<&Estimate>) {
     let ui = &session.ui;
     let length =
         Duration::try_from(report.finished.duration_since(report.started)).unwrap_or_default();
@@ -48,8 +49,9 @@ pub(super) fn show(session: &Session, report: &Report) {
     let bytes = &report.bytes;
     if counted {
         ui.line(&format!(
-            "  bytes     {} listed; stored they take at most that",
-            amount::size(bytes.listed)
+            "  bytes     {} listed, {} to read",
+            amount::size(bytes.listed),
+            amount::size(bytes.read)
         ));
     } else {
         ui.line(&format!(
@@ -61,8 +63,30 @@ pub(super) fn show(session: &Session, report: &Report) {
         ));
     }
     ui.line(&format!("  requests  {}", amount::count(report.requests)));
+    if let Some(estimate) = estimate {
+        show_estimate(session, estimate);
+    }
     show_suspicions(session, report);
     show_gaps(session, report);
+}
+
+/// What the backup itself would take.
+fn show_estimate(session: &Session, estimate: &Estimate) {
+    if estimate.requests > 0 {
+        session.ui.line(&format!(
+            "  backup    about {} requests in all: {} at Azure's read limit",
+            amount::count(estimate.requests),
+            amount::span(estimate.length)
+        ));
+    }
+    let month = match estimate.month_bytes {
+        Some(bytes) => format!("; {} a month, by the last 30 days", amount::size(bytes)),
+        None => "; how much a month is known after some days of backups".to_owned(),
+    };
+    session.ui.line(&format!(
+        "  storage   at most {} now, before compression{month}",
+        amount::size(estimate.stored_bytes)
+    ));
 }
 
 fn tally(tally: &Tally, saved: &str) -> String {
