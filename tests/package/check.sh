@@ -33,15 +33,17 @@ done
 
 # --- a fresh Debian, made once and copied
 
-if [ ! -e "$tools/debian.tar" ]; then
+codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+if [ ! -e "$tools/$codename.tar" ]; then
   mirror=$(sed -n 's/^URIs: *\(http[^ ]*\/debian\)\/\{0,1\}$/\1/p' /etc/apt/sources.list.d/*.sources 2>/dev/null | head -n 1)
   mmdebstrap --quiet --format=tar --variant=apt --include=adduser,ca-certificates,init-system-helpers,libnss-myhostname \
-    "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$tools/debian.tar.part" "${mirror:-http://deb.debian.org/debian}" 2>&1 | grep -v '^I:' || true
-  mv "$tools/debian.tar.part" "$tools/debian.tar"
+    "$codename" "$work/debian.tar" "${mirror:-http://deb.debian.org/debian}" >"$work/log" 2>&1 ||
+    { cat "$work/log" >&2; fail "no fresh Debian was made"; }
+  mv "$work/debian.tar" "$tools/$codename.tar"
 fi
 root=$work/root
 mkdir "$root"
-tar -xf "$tools/debian.tar" -C "$root" --exclude='./dev/*'
+tar -xf "$tools/$codename.tar" -C "$root" --exclude='./dev/*'
 inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive "$@"; }
 mknod -m 0666 "$root/dev/null" c 1 3
 mknod -m 0666 "$root/dev/urandom" c 1 9
@@ -51,10 +53,15 @@ cp "$work"/mlark_*.deb "$root/root/"
 
 inside dpkg -i /root/mlark_0.1.0-1.deb >/dev/null
 inside mlark --version
-[ "$(inside stat -c '%U:%G %a' /etc/mlark /var/lib/mlark /etc/mlark/mlark.toml | tr '\n' ' ')" = "root:mlark 750 mlark:mlark 700 root:mlark 640 " ] ||
-  fail "folders and configuration belong to the wrong user, or everybody may read them"
+[ "$(inside stat -c '%U:%G %a' /etc/mlark /var/lib/mlark | tr '\n' ' ')" = "root:mlark 2750 mlark:mlark 700 " ] ||
+  fail "folders belong to the wrong user, or everybody may read them"
 [[ "$(inside getent passwd mlark)" == *:/usr/sbin/nologin ]] || fail "the user mlark may log in"
 [ ! -e "$root/etc/systemd/system/multi-user.target.wants/mlark.service" ] || fail "it is enabled before there is a configuration"
+
+# --- somebody at the terminal
+
+python3 "$here/dialogue.py" "$root"
+inside sh -c 'rm -r /etc/mlark/mlark.toml /etc/mlark/agent.key /srv/first /var/lib/mlark/*'
 
 # --- ten lines, and the first snapshot
 
@@ -75,9 +82,10 @@ azure.client_id = "$(value client_id)"
 azure.client_secret_file = "/etc/mlark/client-secret"
 workspace = [{ name = "prod", url = "$(sed -n 's/^ *"url": "\(azureml:.*\)",\{0,1\}$/\1/p' "$work/azure/simulator.json" | head -n 1)", schedule = "* * * * *" }]
 TOML
+inside chmod 0640 /etc/mlark/mlark.toml
 inside mlark config check
 inside mlark -q init
-inside chown -R mlark:mlark /srv/mlark /etc/mlark/agent.key /etc/mlark/client-secret
+inside chown -R mlark:mlark /srv/mlark /var/lib/mlark /etc/mlark/agent.key /etc/mlark/client-secret
 python3 "$here/service.py" "$root" mlark.service
 inside runuser -u mlark -- mlark snapshots
 inside runuser -u mlark -- mlark -q check
@@ -91,6 +99,11 @@ inside dpkg -i /root/mlark_0.1.0-2.deb >/dev/null
 inside runuser -u mlark -- mlark -q snapshots >/dev/null
 inside dpkg --remove mlark >/dev/null
 [ -e "$root/etc/mlark/mlark.toml" ] && [ ! -e "$root/usr/bin/mlark" ] || fail "removing took too much or too little"
+mkdir "$root/var/lib/mlark/other" && touch "$root/var/lib/mlark/other/repository.json"
+inside dpkg --purge mlark
+[ -e "$root/var/lib/mlark/other/repository.json" ] || fail "purging took a repository"
+rm -r "$root/var/lib/mlark/other"
+inside dpkg -i /root/mlark_0.1.0-2.deb >/dev/null
 inside dpkg --purge mlark
 [ ! -e "$root/etc/mlark/mlark.toml" ] && [ ! -e "$root/var/lib/mlark" ] || fail "purging left the configuration or the cache"
 [ -s "$root/etc/mlark/agent.key" ] && [ -d "$root/srv/mlark/packs" ] || fail "purging took a key or a repository"

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 
-READY_SECONDS, SNAPSHOT_SECONDS, END_SECONDS = 60, 240, 60
+READY_SECONDS, SNAPSHOT_SECONDS, END_SECONDS = 60, 240, 12
 
 
 def setting(unit: pathlib.Path, key: str) -> str:
