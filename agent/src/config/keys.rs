@@ -312,7 +312,7 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "daemon.at_once",
-        "how many workspaces are backed up at the same time; default 2",
+        "how many workspaces are backed up at the same time, 1 to 8; default 2",
     ),
     key(
         "daemon.jitter",

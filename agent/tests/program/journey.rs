@@ -306,8 +306,10 @@ async fn a_folder_that_is_not_there_is_planned_for_and_made_once_the_answer_is_y
         fs::read_to_string(target.join("sub/b[1].txt")).unwrap(),
         "beta\n"
     );
-    let verify = ["restore", "verify", "latest", "--against", "elsewhere"];
-    assert_eq!(mlark(home, &verify).await.code, 1);
+    let elsewhere = home.join("elsewhere");
+    let against = elsewhere.to_str().unwrap();
+    let verified = mlark(home, &["restore", "verify", "latest", "--against", against]).await;
+    assert_eq!(verified.code, 1, "{verified:?}");
 }
 
 #[tokio::test]
