@@ -34,16 +34,18 @@ done
 # --- a fresh Debian, made once and copied
 
 codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
-if [ ! -e "$tools/$codename.tar" ]; then
+packages=adduser,ca-certificates,init-system-helpers,libnss-myhostname,tzdata
+debian=$tools/$codename-$(cksum <<<"$packages" | cut -d ' ' -f 1).tar
+if [ ! -e "$debian" ]; then
   mirror=$(sed -n 's/^URIs: *\(http[^ ]*\/debian\)\/\{0,1\}$/\1/p' /etc/apt/sources.list.d/*.sources 2>/dev/null | head -n 1)
-  mmdebstrap --quiet --format=tar --variant=apt --include=adduser,ca-certificates,init-system-helpers,libnss-myhostname \
+  mmdebstrap --quiet --format=tar --variant=apt --include="$packages" \
     "$codename" "$work/debian.tar" "${mirror:-http://deb.debian.org/debian}" >"$work/log" 2>&1 ||
     { cat "$work/log" >&2; fail "no fresh Debian was made"; }
-  mv "$work/debian.tar" "$tools/$codename.tar"
+  mv "$work/debian.tar" "$debian"
 fi
 root=$work/root
 mkdir "$root"
-tar -xf "$tools/$codename.tar" -C "$root" --exclude='./dev/*'
+tar -xf "$debian" -C "$root" --exclude='./dev/*'
 inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive "$@"; }
 mknod -m 0666 "$root/dev/null" c 1 3
 mknod -m 0666 "$root/dev/urandom" c 1 9

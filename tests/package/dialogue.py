@@ -55,7 +55,7 @@ class Terminal:
 
 
 def inside(root: pathlib.Path, *words: str) -> str:
-    return subprocess.run(["chroot", root, *words], check=True, stdout=subprocess.PIPE, text=True, env={"PATH": "/usr/bin:/bin", "HOME": "/root"}).stdout
+    return subprocess.run(["chroot", root, *words], check=True, stdout=subprocess.PIPE, text=True, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}).stdout
 
 
 def main() -> None:

@@ -140,11 +140,9 @@ impl<'a> Draft<'a> {
                 Verdict::nothing(Action::Impossible, "this version does not know the kind");
             return Ok(self.push(turn, Work::Nothing, turn.id.clone(), verdict));
         };
-        if !self.world.azure.offers(kind) && kind.origin == Origin::Workspace {
-            let verdict = Verdict::nothing(
-                Action::Map,
-                "what the source says of itself; the target says its own",
-            );
+        if !self.world.azure.offers(kind) && !self.world.azure.is_registry() {
+            // A registry's own document.
+            let verdict = Verdict::nothing(Action::Map, "the target is a workspace");
             return Ok(self.push(turn, Work::Nothing, turn.id.clone(), verdict));
         }
         if !self.world.azure.offers(kind) {

@@ -228,7 +228,7 @@ async fn checked(
         let answer = asked(session, question, usual).await?;
         match check(&answer) {
             Ok(()) => return Ok(answer),
-            Err(why) => session.ui.warn(&format!("  {why}")),
+            Err(why) => session.ui.note(&format!("  {why}")),
         }
     }
 }
