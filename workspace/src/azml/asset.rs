@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::field::{Field, How, Walk, field, known, resource, same};
+use super::field::{Field, How, NO_PLACE, Walk, field, known, resource, same};
 use super::refer::{own_place, reference};
 use super::{AzMl, FILES};
 
@@ -49,11 +49,7 @@ pub(super) const ENVIRONMENT_FIELDS: &[Field] = &resource(&[
     field("osType", "os_type", How::Word(&[])),
     known("environmentType"),
     known("provisioningState"),
-    field(
-        "autoRebuild",
-        "",
-        How::Only("\"Disabled\"", "the YAML schema has no place for it"),
-    ),
+    field("autoRebuild", "", How::Only("\"Disabled\"", NO_PLACE)),
     IS_ARCHIVED,
     // Of one that a job defines inline the name says it.
     known("isAnonymous"),

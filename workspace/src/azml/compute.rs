@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::endpoint::{IDENTITY, location};
-use super::field::{Field, How, MINUTE_MS, SECOND_MS, Walk, field, known, same};
+use super::field::{Field, How, MINUTE_MS, NO_PLACE, SECOND_MS, Walk, field, known, same};
 use super::schedule::TRIGGER;
 use super::{AzMl, Unmapped};
 
@@ -71,7 +71,6 @@ const FIELDS: &[Field] = &[
     ),
 ];
 
-const NO_PLACE: &str = "the YAML schema has no place for it";
 const ADMIN_KEY: &str = "credentials are never written into a folder";
 
 const PROPERTIES: &[Field] = &[

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use super::field::{Field, How, Walk, field, known, resource, same};
+use super::field::{Field, How, NO_PLACE, Walk, field, known, resource, same};
 use super::{AzMl, Unmapped};
 
 /// Connections.
@@ -143,7 +143,6 @@ fn sort_of(document: &Value) -> Result<&'static Sort, Unmapped> {
     found.ok_or_else(|| Unmapped(format!("`az ml` has no YAML for connections to {category}")))
 }
 
-const NO_PLACE: &str = "the YAML schema has no place for it";
 const SECRET: &str =
     "credentials are never written into a folder; give them when the connection is made";
 

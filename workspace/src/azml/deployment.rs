@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::field::{Field, How, SECOND_MS, Walk, field, gather, known, same};
+use super::field::{Field, How, NO_PLACE, SECOND_MS, Walk, field, gather, known, same};
 use super::job::RESOURCES;
 use super::refer::{compute, reference};
 use super::{AzMl, Unmapped};
@@ -184,7 +184,7 @@ const KUBERNETES: &[Field] = online![
     field(
         "egressPublicNetworkAccess",
         "",
-        How::Only("\"Enabled\"", "the YAML schema has no place for it")
+        How::Only("\"Enabled\"", NO_PLACE)
     ),
     field(
         "containerResourceRequirements",

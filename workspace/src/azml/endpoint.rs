@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::AzMl;
-use super::field::{Field, How, Walk, field, known, resource, same};
+use super::field::{Field, How, NO_PLACE, Walk, field, known, resource, same};
 use super::refer::{compute, reference};
 use crate::Identity;
 
@@ -98,7 +98,7 @@ const KUBERNETES: &[Field] = online![
     field(
         "publicNetworkAccess",
         "",
-        How::Only("\"Enabled\"", "the YAML schema has no place for it")
+        How::Only("\"Enabled\"", NO_PLACE)
     ),
 ];
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::AzMl;
 use super::asset::IS_ARCHIVED;
-use super::field::{Field, How, field, known, resource, same};
+use super::field::{Field, How, NO_PLACE, field, known, resource, same};
 use super::refer::{own_place, reference};
 
 /// Feature sets.
@@ -32,11 +32,7 @@ pub static FEATURE_STORE_ENTITY: AzMl = AzMl {
 const SET: &[Field] = &resource(&[
     same("description", "description"),
     same("tags", "tags"),
-    field(
-        "properties",
-        "",
-        How::Only("{}", "the YAML schema has no place for it"),
-    ),
+    field("properties", "", How::Only("{}", NO_PLACE)),
     same("stage", "stage"),
     field("entities", "entities", How::EachBy(reference)),
     field(
@@ -73,11 +69,7 @@ const SET: &[Field] = &resource(&[
     ),
     known("provisioningState"),
     IS_ARCHIVED,
-    field(
-        "isAnonymous",
-        "",
-        How::Only("false", "the YAML schema has no place for it"),
-    ),
+    field("isAnonymous", "", How::Only("false", NO_PLACE)),
 ]);
 
 /// ARM says in one word which stores are filled, the YAML by a switch for each.
@@ -110,9 +102,5 @@ const ENTITY: &[Field] = &resource(&[
     ),
     known("provisioningState"),
     IS_ARCHIVED,
-    field(
-        "isAnonymous",
-        "",
-        How::Only("false", "the YAML schema has no place for it"),
-    ),
+    field("isAnonymous", "", How::Only("false", NO_PLACE)),
 ]);

@@ -46,7 +46,7 @@ pub(super) const SECOND_MS: u64 = 1_000;
 pub(super) const MINUTE_MS: u64 = 60_000;
 
 /// The reason why most fields are left out.
-const NO_PLACE: &str = "the YAML schema has no place for it";
+pub(super) const NO_PLACE: &str = "the YAML schema has no place for it";
 
 pub(super) const fn field(from: &'static str, to: &'static str, how: How) -> Field {
     Field { from, to, how }

@@ -88,7 +88,7 @@ fn file(session: &Session) -> Result<PathBuf, Failure> {
     place.ok_or_else(|| {
         Failure::usage("No place for a configuration is known")
             .why("HOME is not set")
-            .next("name an empty file's place by HOME, or give --repository PATH")
+            .next("set HOME, or give --repository PATH and a workspace on the command line")
     })
 }
 
