@@ -50,7 +50,7 @@ pub use record::Record;
 pub use removal::{Forgotten, Garbage, Grace, Held, Spared, Sparing, SweepEvent, Swept};
 pub use repository::{
     Holder, InitOptions, Initialised, KeySet, KeysChanged, Notice, OpenOptions, Part, Repository,
-    RevokedMachine,
+    RevokedMachine, Said,
 };
 pub use snapshot::{
     ByteCounts, FileCounts, KindCounts, Outcome, Resolved, SnapshotId, SnapshotRecord,

@@ -4,10 +4,12 @@ pub(crate) mod append;
 mod body;
 pub(crate) mod chain;
 pub(crate) mod checkpoint;
+mod drill;
 pub(crate) mod entry;
 pub(crate) mod line;
 
 pub use body::{
-    Accept, Body, EntryBody, Erase, Forget, Hold, HolderSort, KeyFile, KeyHolder, Keys, Protect,
-    Repair, Revoked, Sweep,
+    Accept, Body, EntryBody, Erase, Forget, Hold, HolderSort, KeyFile, KeyHolder, Keys, Note,
+    Protect, Repair, Revoked, Sweep,
 };
+pub use drill::{Drill, DrillOutcome, LogHead};

@@ -11,6 +11,7 @@ mod open;
 pub(crate) mod packs;
 mod rekey;
 mod resolve;
+mod said;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +32,7 @@ use crate::{
 
 pub use holders::{Holder, KeySet, RevokedMachine};
 pub use rekey::KeysChanged;
+pub use said::Said;
 
 /// What `init` is told.
 #[derive(Clone, Debug)]

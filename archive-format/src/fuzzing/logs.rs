@@ -13,7 +13,8 @@ use crate::log::chain::{Chain, Next};
 use crate::log::checkpoint::{self, Checkpoint};
 use crate::log::entry::{self, NOTHING_BEFORE};
 use crate::log::{
-    Accept, Body, EntryBody, Erase, Forget, Hold, Keys, Protect, Repair, Revoked, Sweep,
+    Accept, Body, Drill, DrillOutcome, EntryBody, Erase, Forget, Hold, Keys, LogHead, Note,
+    Protect, Repair, Revoked, Sweep,
 };
 use crate::magic::{CHECKPOINT_BYTES_MAX, CHECKPOINT_CONTEXT, ENTRY_BYTES_MAX, ENTRY_CONTEXT};
 use crate::{
@@ -241,6 +242,33 @@ fn snapshot() -> Result<SnapshotRecord, Error> {
     json::from_canonical(&json::canonical(&text), usize::MAX, "a snapshot")
 }
 
+fn drill(snapshot: SnapshotId) -> Drill {
+    Drill {
+        workspace: "prod".to_owned(),
+        snapshot,
+        export: Some("x".to_owned()),
+        head: LogHead {
+            entry: 1,
+            hash: FIRST,
+        },
+        machine: "m".to_owned(),
+        by: Some("root".to_owned()),
+        into: "a folder".to_owned(),
+        started: Timestamp::UNIX_EPOCH,
+        finished: Timestamp::UNIX_EPOCH,
+        restore_milliseconds: 1,
+        verify_milliseconds: 2,
+        items: 3,
+        files: 4,
+        bytes: 5,
+        losses: 6,
+        differences: 7,
+        outcome: DrillOutcome::AsPlanned,
+        reason: Some("so".to_owned()),
+        more: serde_json::Map::new(),
+    }
+}
+
 /// One of each sort.
 fn bodies() -> Result<Vec<(&'static str, Body)>, Error> {
     let id = SnapshotId::new(Timestamp::UNIX_EPOCH)?;
@@ -288,6 +316,14 @@ fn bodies() -> Result<Vec<(&'static str, Body)>, Error> {
                 ..Repair::default()
             }),
         ),
+        (
+            "note",
+            Body::Note(Note {
+                title: "runbook".to_owned(),
+                text: "# After a loss\n".to_owned(),
+            }),
+        ),
+        ("drill", Body::Drill(Box::new(drill(id)))),
         (
             "erase",
             Body::Erase(Erase {

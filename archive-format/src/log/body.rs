@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::drill::Drill;
 use crate::{Address, Digest, PackName, Signer, SnapshotId, SnapshotRecord};
 
 /// The part of an entry that is encrypted to the meta recipient.
@@ -43,14 +44,19 @@ pub enum Body {
     Protect(Protect),
     /// What a repair found and what stays hurt.
     Repair(Repair),
+    /// A text that is kept with the backups.
+    Note(Note),
+    /// A restore that was made to see that one can be made.
+    Drill(Box<Drill>),
     /// The secret of a sealed export was erased.
     Erase(Erase),
 }
 
 impl Body {
     /// All words that [`Body::sort`] knows.
-    pub const SORTS: [&'static str; 9] = [
-        "snapshot", "forget", "sweep", "hold", "keys", "accept", "protect", "repair", "erase",
+    pub const SORTS: [&'static str; 11] = [
+        "snapshot", "forget", "sweep", "hold", "keys", "accept", "protect", "repair", "note",
+        "drill", "erase",
     ];
 
     /// The word for it in the log.
@@ -64,6 +70,8 @@ impl Body {
             Self::Accept(_) => "accept",
             Self::Protect(_) => "protect",
             Self::Repair(_) => "repair",
+            Self::Note(_) => "note",
+            Self::Drill(_) => "drill",
             Self::Erase(_) => "erase",
         }
     }
@@ -204,6 +212,15 @@ pub struct Repair {
     /// Packs that an earlier repair named and that are whole again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mended: Vec<PackName>,
+}
+
+/// A text that is kept with the backups, such as what to type after a loss. Of one title the newest counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// What it is.
+    pub title: String,
+    /// Its text.
+    pub text: String,
 }
 
 /// A sealed export whose secret was erased.

@@ -2,6 +2,8 @@
 //! introduced, so he signs entries that no forger could.
 #![expect(clippy::unwrap_used, reason = "a failed test says where")]
 
+mod said;
+
 use std::path::PathBuf;
 
 use bytes::Bytes;

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::*;
-use crate::log::{Accept, Erase, Forget, Hold, Keys, Protect, Repair, Sweep};
+use crate::log::{Accept, Erase, Forget, Hold, Keys, Note, Protect, Repair, Sweep};
 use crate::removal::Grace;
 use crate::{Address, PackName};
 
@@ -18,6 +18,7 @@ enum Step {
     Hold(u8, u8),
     Sweep(u8),
     Repair(u8),
+    Note(u8),
     Erase,
     RealSweep,
     Introduce,
@@ -39,6 +40,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (some.clone(), some.clone()).prop_map(|(run, packs)| Step::Hold(run, packs)),
         2 => some.clone().prop_map(Step::Sweep),
         1 => some.clone().prop_map(Step::Repair),
+        1 => some.clone().prop_map(Step::Note),
         1 => Just(Step::Erase),
         1 => Just(Step::RealSweep),
         2 => Just(Step::Introduce),
@@ -177,6 +179,10 @@ impl History {
                 };
                 (of, Body::Repair(repair))
             }
+            Step::Note(of) => {
+                let (title, text) = (format!("t{}", of % 2), format!("{of}"));
+                (of, Body::Note(Note { title, text }))
+            }
             _ => {
                 let export = "e".to_owned();
                 (0, Body::Erase(Erase { export }))
@@ -230,7 +236,8 @@ async fn known(repository: &Repository) -> String {
     let tables = repository.inner.catalogue.dump().await.unwrap();
     let chain = repository.inner.chain.lock().await.clone();
     let garbage = repository.garbage(&Grace::default(), now()).await;
-    format!("{tables}\n{chain:?}\n{garbage:?}")
+    let notes = repository.notes().await;
+    format!("{tables}\n{chain:?}\n{garbage:?}\n{notes:?}")
 }
 
 /// Whether a checkpoint was told to be of no use.
