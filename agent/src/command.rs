@@ -19,6 +19,7 @@ pub mod ls;
 pub mod man;
 pub mod prune;
 pub mod restore;
+pub mod runbook;
 pub mod show;
 pub mod snapshots;
 pub mod status;
@@ -76,6 +77,8 @@ pub enum Command {
     Key(key::Args),
     /// Looks at everything that a backup leans on: clock, identity, permissions, endpoints, storage, keys
     Doctor(doctor::Args),
+    /// Writes what to type after a loss, for this very installation
+    Runbook(runbook::Args),
     /// Checks or shows the configuration
     Config(config::Args),
     /// Prints a completion script for a shell
@@ -113,6 +116,7 @@ fn begin<'a>(command: &'a Command, session: &'a Session) -> Work<'a> {
         Command::Prune(args) => Box::pin(prune::run(args, session)),
         Command::Key(args) => Box::pin(key::run(args, session)),
         Command::Doctor(args) => Box::pin(doctor::run(args, session)),
+        Command::Runbook(args) => Box::pin(runbook::run(args, session)),
         Command::Config(args) => Box::pin(ready(config::run(args, session))),
         Command::Completions(args) => Box::pin(ready(Ok(completions::run(args, session)))),
         Command::Man(args) => Box::pin(ready(man::run(args, session))),

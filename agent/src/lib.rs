@@ -25,6 +25,7 @@ pub mod part;
 pub mod place;
 pub mod remembered;
 pub mod retention;
+pub mod runbook;
 pub mod session;
 pub mod shutdown;
 pub mod signals;

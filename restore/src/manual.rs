@@ -18,9 +18,9 @@ use crate::{Action, Loss};
 mod shell;
 mod source;
 
-pub use shell::quoted;
-use shell::word as word_of;
-pub(crate) use source::{recovering, recovery};
+pub use shell::{quoted, word};
+pub use source::recovering;
+pub(crate) use source::recovery;
 
 /// The folder that commands write YAML to.
 const FOLDER: &str = "mlark-by-hand";
@@ -56,7 +56,7 @@ pub(crate) enum Chore {
 
 /// The words of a command as one line for a POSIX shell.
 pub(crate) fn command_line(words: &[String]) -> String {
-    let words: Vec<String> = words.iter().map(|word| word_of(word)).collect();
+    let words: Vec<String> = words.iter().map(|text| word(text)).collect();
     words.join(" ")
 }
 

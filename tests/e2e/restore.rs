@@ -18,5 +18,6 @@ mod mending;
 mod points;
 mod program;
 mod resubmit;
+mod runbook;
 mod trouble;
 mod undelete;

@@ -151,7 +151,8 @@ pub fn read_identities(text: &str, file: &Path) -> Result<IdentityFile, Failure>
     })
 }
 
-pub(super) fn read_machine_key(file: &Path) -> Result<Option<MachineKey>, Failure> {
+/// This machine's key in a file; `None` where there is no such file.
+pub fn read_machine_key(file: &Path) -> Result<Option<MachineKey>, Failure> {
     let Some(text) = read_key_file(file)? else {
         return Ok(None);
     };

@@ -6,7 +6,7 @@ pub fn quoted(text: &str) -> String {
 }
 
 /// The same, without quotes where no shell needs them: options and plain names.
-pub(super) fn word(text: &str) -> String {
+pub fn word(text: &str) -> String {
     let plain = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_' | '.' | '/');
     if !text.is_empty() && text.chars().all(plain) {
         return text.to_owned();

@@ -57,7 +57,7 @@ pub(crate) async fn recovery(
 }
 
 /// The command that recovers a workspace that was deleted softly.
-pub(crate) fn recovering(name: &WorkspaceName, region: &str) -> String {
+pub fn recovering(name: &WorkspaceName, region: &str) -> String {
     let body = json!({"location": region, "properties": {"softDeleteRecovery": true}});
     format!(
         "az rest --method put --url {} --headers Content-Type=application/json --body {}",

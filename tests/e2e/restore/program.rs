@@ -1,7 +1,7 @@
 //! The program in this process, with a configuration and a repository of its own and the cloud of a bench.
 
-use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use mlark::config::environment::Environment;
@@ -20,6 +20,12 @@ pub(crate) struct Program<'a> {
 /// What is written is kept.
 #[derive(Clone, Default)]
 struct Kept(Arc<Mutex<Vec<u8>>>);
+
+impl Kept {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 impl Write for Kept {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -52,20 +58,31 @@ impl<'a> Program<'a> {
 
     /// One command: how it ended, and what it wrote to standard output.
     pub(crate) async fn run(&self, arguments: &[&str]) -> (ExitStatus, String) {
-        let kept = Kept::default();
-        let context = Context {
-            environment: Environment::from_iter(BTreeMap::<String, String>::new()),
-            transport: Some(Arc::new(SimulatorTransport::new(&self.bench.simulator))),
-            clock: self.bench.store.clock.clone(),
-            stdout: Sink::new(kept.clone()),
-            stderr: Sink::new(std::io::sink()),
-            ..Context::of_process()
-        };
-        let config = self.folder.path().join("mlark.toml");
+        let config = self.path("mlark.toml");
         let mut all = vec!["mlark", "--config", config.to_str().unwrap()];
         all.extend(arguments);
-        let status = mlark::run(all, context).await;
-        let bytes = kept.0.lock().unwrap().clone();
-        (status, String::from_utf8(bytes).unwrap())
+        let (status, out, _) = self.typed(&all).await;
+        (status, out)
+    }
+
+    /// A file of this program's folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A line as it is typed: how it ended, and what it wrote to standard output and standard error.
+    pub(crate) async fn typed(&self, words: &[&str]) -> (ExitStatus, String, String) {
+        let (out, err) = (Kept::default(), Kept::default());
+        let home = self.path("home").display().to_string();
+        let context = Context {
+            environment: Environment::from_iter([("HOME".to_owned(), home)]),
+            transport: Some(Arc::new(SimulatorTransport::new(&self.bench.simulator))),
+            clock: self.bench.store.clock.clone(),
+            stdout: Sink::new(out.clone()),
+            stderr: Sink::new(err.clone()),
+            ..Context::of_process()
+        };
+        let status = mlark::run(words, context).await;
+        (status, out.text(), err.text())
     }
 }

@@ -368,7 +368,7 @@ async fn what_was_deleted_comes_back_from_the_newest_snapshot_that_has_it() {
 }
 
 /// Deletes a file of the workspace's share.
-fn remove(bench: &Bench, path: &str) {
+pub(super) fn remove(bench: &Bench, path: &str) {
     let (account, share) = {
         let state = bench.simulator.state();
         let workspace = state.workspace(&bench.source).unwrap();
