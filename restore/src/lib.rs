@@ -21,6 +21,7 @@ pub mod origin;
 pub mod plan;
 pub mod progress;
 pub mod run;
+pub mod seal;
 mod snapshot;
 pub mod step;
 pub mod stop;
