@@ -26,6 +26,10 @@ pub struct Config {
     pub workspace: Vec<Workspace>,
     /// Places to restore into.
     pub target: Vec<Target>,
+    /// Places that exports go to.
+    pub destination: Vec<Destination>,
+    /// How exports are signed and priced.
+    pub export: Export,
     /// What is kept.
     pub retention: Retention,
     /// What the process may use.
@@ -353,6 +357,85 @@ pub struct Target {
     /// Overrides of `[azure]`.
     #[serde(default)]
     pub azure: Azure,
+}
+
+/// `[[destination]]`: where exports go.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Destination {
+    /// The name in commands.
+    pub name: String,
+    /// Where it is.
+    pub url: String,
+    /// Whether exports lie there without encryption.
+    #[serde(default)]
+    pub plain: bool,
+    /// Access tier of the tar; its seal stays in the store's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<DataTier>,
+    /// How long an export is to be kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retain: Option<Period>,
+    /// Who opens exports besides the owners.
+    #[serde(default)]
+    pub recipients: Vec<String>,
+    /// A longer tar is cut into files of this length.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<ByteSize>,
+    /// Address of the object store's service, where it is not the usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// Overrides of `[azure]` for the object store.
+    #[serde(default)]
+    pub credential: Azure,
+    /// File with a shared access signature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sas_file: Option<PathBuf>,
+    /// File with the storage account's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_key_file: Option<PathBuf>,
+}
+
+impl Destination {
+    /// A place that no configuration describes.
+    pub fn unnamed(url: &str) -> Self {
+        Self {
+            name: url.to_owned(),
+            url: url.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// How its store is opened: as a repository's is.
+    pub fn as_repository(&self) -> Repository {
+        Repository {
+            url: Some(self.url.clone()),
+            endpoint: self.endpoint.clone(),
+            credential: self.credential.clone(),
+            sas_file: self.sas_file.clone(),
+            account_key_file: self.account_key_file.clone(),
+            data_tier: self.tier,
+            ..Repository::default()
+        }
+    }
+}
+
+/// `[export]`
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Export {
+    /// PEM file with the key that signs exports.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signing_key_file: Option<PathBuf>,
+    /// PEM file with the certificate of that key, and those that it leads to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate_file: Option<PathBuf>,
+    /// Address of a time-stamp authority.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timestamp_url: Option<String>,
+    /// Table of prices for estimates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prices_file: Option<PathBuf>,
 }
 
 /// `[retention]`: what `mlark forget` keeps, and how long `mlark prune` spares the rest.

@@ -1,6 +1,7 @@
 //! One run of the program: its configuration, its user, its world. Where flag, variable and file say different things,
 //! the flag wins over the variable and the variable over the file; that is decided here and nowhere else.
 
+mod destination;
 pub mod keys;
 pub mod patterns;
 mod places;

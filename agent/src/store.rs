@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use archive_format::storage::object::{Completion, ObjectOptions};
 use archive_format::storage::{ObjectStorage, StorageFault};
-use archive_format::{LocalStorage, Storage, StorageError};
+use archive_format::{LocalStorage, Storage, StorageError, StreamingStorage};
 use object_store::ObjectStore;
 use url::{Host, Url};
 
@@ -32,6 +32,17 @@ pub async fn open(
     azure: &config::Azure,
     context: &Context,
 ) -> Result<Arc<dyn Storage>, Failure> {
+    let storage: Arc<dyn Storage> = open_streaming(address, repository, azure, context).await?;
+    Ok(storage)
+}
+
+/// The same as a store that takes what is made while it is written.
+pub async fn open_streaming(
+    address: &Address,
+    repository: &config::Repository,
+    azure: &config::Azure,
+    context: &Context,
+) -> Result<Arc<dyn StreamingStorage>, Failure> {
     refuse_keys_of_others(address, repository)?;
     let azure = repository.credential.over(azure);
     let (store, prefix, completion): (Arc<dyn ObjectStore>, _, _) = match address {

@@ -4,6 +4,7 @@
 //! Nothing here prints a secret: no type with one has `Display`, and `Debug` is redacted.
 
 pub(crate) mod edition;
+mod encryption;
 pub(crate) mod envelope;
 pub(crate) mod file;
 mod identity;
@@ -14,6 +15,7 @@ mod recipient;
 pub(crate) mod ring;
 pub(crate) mod signing;
 
+pub use encryption::Encryption;
 pub use identity::{Identity, IdentityFile, LockedIdentity};
 pub use machine::{Introduction, MachineKey, write_exclusive};
 pub use pair::Pair;

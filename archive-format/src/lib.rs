@@ -15,6 +15,7 @@ pub mod diff;
 mod error;
 #[cfg(test)]
 mod examples;
+pub mod export;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod json;
@@ -40,7 +41,10 @@ pub use content::{Chunk, ChunkList, Content};
 pub use copy::{Copied, Original, copy};
 pub use diff::{ItemDifference, diff};
 pub use error::{Error, KeyLack};
-pub use keys::{Identity, IdentityFile, KeyChain, LockedIdentity, MachineKey, Pair, Recipient};
+pub use export::{Erased, ExportId, KnownExport};
+pub use keys::{
+    Encryption, Identity, IdentityFile, KeyChain, LockedIdentity, MachineKey, Pair, Recipient,
+};
 pub use manifest::{
     Attributes, DocumentEntry, EntryKind, FileEntry, FilePath, GapEntry, Item, Line, LineKey,
     SecretEntry, Validators,
@@ -55,5 +59,5 @@ pub use repository::{
 pub use snapshot::{
     ByteCounts, FileCounts, KindCounts, Outcome, Resolved, SnapshotId, SnapshotRecord,
 };
-pub use storage::{FileName, LocalStorage, Storage, StorageError};
+pub use storage::{FileName, LocalStorage, Storage, StorageError, StreamingStorage};
 pub use write::{Commit, FileError, Lifetime, SecretPlace, SnapshotWriter, Stored};

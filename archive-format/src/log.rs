@@ -9,7 +9,7 @@ pub(crate) mod entry;
 pub(crate) mod line;
 
 pub use body::{
-    Accept, Body, EntryBody, Erase, Forget, Hold, HolderSort, KeyFile, KeyHolder, Keys, Note,
-    Protect, Repair, Revoked, Sweep,
+    Accept, Body, EntryBody, Erase, Export, Forget, Hold, HolderSort, KeyFile, KeyHolder, Keys,
+    Note, Protect, Repair, Revoked, Sweep,
 };
 pub use drill::{Drill, DrillOutcome, LogHead};

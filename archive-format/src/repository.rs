@@ -30,6 +30,7 @@ use crate::{
     Resolved, Signer, SnapshotId, SnapshotReader, SnapshotRecord, SnapshotWriter, Storage,
 };
 
+pub(crate) use append::Author;
 pub use holders::{Holder, KeySet, RevokedMachine};
 pub use rekey::KeysChanged;
 pub use said::Said;

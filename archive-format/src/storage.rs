@@ -4,6 +4,7 @@ mod local;
 mod name;
 pub mod object;
 mod probe;
+mod streaming;
 
 use std::fmt;
 use std::ops::Range;
@@ -18,6 +19,7 @@ pub use local::LocalStorage;
 pub use name::FileName;
 pub use object::ObjectStorage;
 pub(crate) use probe::{Deletes, probe};
+pub use streaming::{Incoming, StreamingStorage};
 
 /// What became of a create.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -148,6 +148,24 @@ pub enum Error {
         now: String,
     },
 
+    /// An export cannot be written.
+    #[error("Cannot write {what}")]
+    Export {
+        /// Which part of it: a file's name.
+        what: String,
+        /// The cause.
+        source: Cause,
+    },
+
+    /// An export of another edition.
+    #[error("The export has edition {found}; this version reads edition {known}")]
+    ExportEdition {
+        /// The edition in its seal.
+        found: u32,
+        /// The one known.
+        known: u32,
+    },
+
     /// The target's lock cannot be had.
     #[error("Another restore works on {target}")]
     Busy {
@@ -173,6 +191,14 @@ impl Error {
     /// Reading something from the snapshot failed.
     pub(crate) fn snapshot(what: impl Into<String>, source: impl Into<Cause>) -> Self {
         Self::Snapshot {
+            what: what.into(),
+            source: source.into(),
+        }
+    }
+
+    /// Writing something of an export failed.
+    pub(crate) fn export(what: impl Into<String>, source: impl Into<Cause>) -> Self {
+        Self::Export {
             what: what.into(),
             source: source.into(),
         }

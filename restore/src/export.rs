@@ -20,7 +20,7 @@ use crate::world::{documents, known};
 use crate::{Error, Event, LostPart, Observer, Stop};
 
 pub(crate) mod path;
-mod sheet;
+pub(crate) mod sheet;
 mod writer;
 
 use sheet::Sheets;
@@ -111,7 +111,7 @@ pub async fn export_folder(
     let selection = Selection::parse(&request.selectors, request.now).map_err(Error::Selection)?;
     let source = Source::new(&Origin::from(reader), request.partial)?;
     let mut export = Export {
-        sheets: Sheets::new(&source, &selection),
+        sheets: Sheets::new(&source, &selection, str::to_owned),
         writer: Writer::new(folder, &source),
         done: Exported {
             snapshot: source.id(),
@@ -138,7 +138,7 @@ pub async fn export_folder(
 }
 
 /// An item with its selected files; `None` where its documents say that it is not selected.
-async fn selected(
+pub(crate) async fn selected(
     source: &Source,
     selection: &Selection,
     id: &ItemId,
@@ -293,7 +293,7 @@ impl Export<'_> {
 }
 
 /// What `MLClient.from_config` reads.
-fn config(source: &Identity, names: Option<&[String; 3]>) -> Option<Value> {
+pub(crate) fn config(source: &Identity, names: Option<&[String; 3]>) -> Option<Value> {
     let [subscription, group, workspace] = match (names, source) {
         (Some(names), _) => names.clone(),
         (
@@ -320,7 +320,7 @@ fn config(source: &Identity, names: Option<&[String; 3]>) -> Option<Value> {
 
 /// What the snapshot says of an item, with the digests of its YAML, by which an edited one is told. When it was asked
 /// for is left out: it changes with every backup, and nothing else does.
-fn record(loaded: &Loaded, written: &BTreeMap<String, String>) -> Result<Value, Error> {
+pub(crate) fn record(loaded: &Loaded, written: &BTreeMap<String, String>) -> Result<Value, Error> {
     let mut line = loaded.item.clone().into_line();
     line.asked = None;
     line.settled = false;
@@ -331,6 +331,6 @@ fn record(loaded: &Loaded, written: &BTreeMap<String, String>) -> Result<Value, 
 }
 
 /// JSON over several lines, so that a comparison names the field.
-fn pretty(value: &Value) -> String {
+pub(crate) fn pretty(value: &Value) -> String {
     format!("{value:#}\n")
 }

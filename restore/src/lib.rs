@@ -4,6 +4,7 @@
 //! target, and it writes each step's intent into the journal first. Each step may run twice.
 
 pub mod apply;
+pub mod bag;
 mod creation;
 pub mod error;
 mod expected;
@@ -30,6 +31,7 @@ pub mod verify;
 mod world;
 
 pub use apply::{Session, apply};
+pub use bag::{BagRequest, Bagged, export_bag};
 pub use creation::Absent;
 pub use error::Error;
 pub use export::{ExportFailure, ExportLoss, ExportRequest, Exported, export_folder};

@@ -1,5 +1,6 @@
 //! `mlark export`: a snapshot in forms that others read.
 
+pub mod bag;
 pub mod folder;
 
 use clap::Subcommand;
@@ -21,6 +22,8 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Form {
+    /// A sealed package for cold storage: a bag of BagIt, encrypted, with its seal beside it
+    Bag(bag::Args),
     /// `az ml` YAML with its files, in a folder
     Folder(folder::Args),
 }
@@ -28,6 +31,7 @@ enum Form {
 /// Exports.
 pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
     match &args.form {
+        Form::Bag(args) => bag::run(args, session).await,
         Form::Folder(args) => folder::run(args, session).await,
     }
 }

@@ -250,6 +250,81 @@ pub const KEYS: &[Key] = &[
         "target.azure.client_certificate_file",
         "overrides azure.client_certificate_file",
     ),
+    key("destination.name", "the name in commands"),
+    key(
+        "destination.url",
+        "where exports go: an address as of repository.url",
+    ),
+    key(
+        "destination.plain",
+        "exports lie there without encryption; default false",
+    ),
+    key(
+        "destination.tier",
+        "access tier of the tar, in Azure: \"hot\", \"cool\", \"cold\", \"archive\"; its seal stays in the account's own",
+    ),
+    key(
+        "destination.retain",
+        "how long an export is to be kept: \"7y\"",
+    ),
+    key(
+        "destination.recipients",
+        "who opens exports besides the owners: age1… or SSH public keys",
+    ),
+    key(
+        "destination.split",
+        "a longer tar is cut into files of this length, 1 MiB to 64 GiB; default 64 GiB",
+    ),
+    key(
+        "destination.endpoint",
+        "address of the object store; default as of repository.endpoint",
+    ),
+    key("destination.credential.cloud", "overrides azure.cloud"),
+    key("destination.credential.ca_file", "overrides azure.ca_file"),
+    key(
+        "destination.credential.credential",
+        "overrides azure.credential",
+    ),
+    key(
+        "destination.credential.tenant_id",
+        "overrides azure.tenant_id",
+    ),
+    key(
+        "destination.credential.client_id",
+        "overrides azure.client_id",
+    ),
+    key(
+        "destination.credential.client_secret_file",
+        "overrides azure.client_secret_file",
+    ),
+    key(
+        "destination.credential.client_certificate_file",
+        "overrides azure.client_certificate_file",
+    ),
+    key(
+        "destination.sas_file",
+        "file with a shared access signature of the container",
+    ),
+    key(
+        "destination.account_key_file",
+        "file with the storage account's key",
+    ),
+    key(
+        "export.signing_key_file",
+        "PEM file (PKCS #8) with the Ed25519 or ECDSA P-256 key that signs exports",
+    ),
+    key(
+        "export.certificate_file",
+        "PEM file with the certificate of that key, and those that it leads to",
+    ),
+    key(
+        "export.timestamp_url",
+        "address of a time-stamp authority (RFC 3161)",
+    ),
+    key(
+        "export.prices_file",
+        "table of prices for estimates, in place of the one that comes with mlark",
+    ),
     key(
         "retention.keep_last",
         "newest snapshots to keep; without any keep_ key nothing is forgotten",

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use archive_format::Recipient;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -16,7 +17,7 @@ use workspace::Selection;
 use crate::config::environment::Environment;
 use crate::config::keys::{self, Place, Served};
 use crate::config::value::Schedule;
-use crate::config::{Config, KnownGap, Workspace};
+use crate::config::{Config, Destination, KnownGap, Workspace};
 use crate::failure::{Failure, chain};
 use crate::session::patterns::pattern;
 use crate::store::Address;
@@ -26,6 +27,12 @@ const BYTES_MAX: u64 = 1 << 20;
 
 /// The most workspaces side by side: each reads up to eight files, and every one of them may hold a thread that waits.
 const AT_ONCE_MAX: u8 = 8;
+
+/// How long a file of an export may be: what every store takes in parts of the size that uploads have.
+pub const SPLIT_BYTES: std::ops::RangeInclusive<u64> = 1 << 20..=64 << 30;
+
+/// Why another length is refused.
+pub const SPLIT_REFUSED: &str = "a file of an export has 1 MiB to 64 GiB";
 
 /// The system's file.
 pub const SYSTEM_FILE: &str = "/etc/mlark/mlark.toml";
@@ -174,10 +181,18 @@ impl Page<'_> {
             names.push(&workspace.name);
         }
         names.extend(config.target.iter().map(|target| target.name.as_str()));
+        names.extend(config.destination.iter().map(|place| place.name.as_str()));
         for (place, name) in names.iter().enumerate() {
             if names[..place].contains(name) {
-                return Err(self.bad("name", name, "two workspaces or targets have that name"));
+                return Err(self.bad(
+                    "name",
+                    name,
+                    "two workspaces, targets or destinations have that name",
+                ));
             }
+        }
+        for destination in &config.destination {
+            self.check_destination(destination)?;
         }
         if let Some(url) = &config.repository.url {
             Address::parse(url).map_err(|why| {
@@ -224,6 +239,25 @@ impl Page<'_> {
                 .map_err(|why| self.bad(&of("schedule"), pattern, why))?;
         }
         Ok(())
+    }
+
+    fn check_destination(&self, destination: &Destination) -> Result<(), Failure> {
+        let of = |key: &str| format!("{key} of the destination `{}`", destination.name);
+        if !name_is_good(&destination.name) {
+            let why = "a name has letters, digits, `-`, `_` and `.` only, at most 100, and begins with a letter or digit";
+            return Err(self.bad("destination.name", &destination.name, why));
+        }
+        Address::parse(&destination.url).map_err(|why| self.bad(&of("url"), "(hidden)", why))?;
+        for recipient in &destination.recipients {
+            Recipient::parse(recipient)
+                .map_err(|error| self.bad(&of("recipients"), recipient, chain(&error)))?;
+        }
+        match destination.split {
+            Some(split) if !SPLIT_BYTES.contains(&split.bytes()) => {
+                Err(self.bad(&of("split"), &String::from(split), SPLIT_REFUSED))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn bad(&self, key: &str, value: &str, why: impl Display) -> Failure {

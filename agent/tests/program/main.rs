@@ -3,6 +3,7 @@
 mod daemon;
 mod damage;
 mod errors;
+mod export;
 mod interface;
 mod journey;
 mod keys;

@@ -365,7 +365,8 @@ fn apply_said(transaction: &Transaction<'_>, number: u64, body: &Body) -> rusqli
         Body::Accept(accept) => mark(transaction, "accepted", true, &accept.snapshots),
         Body::Protect(protect) => mark(transaction, "protected", protect.protected, &protect.snapshots),
         Body::Repair(repair) => super::repairs::apply(transaction, repair),
-        Body::Sweep(_) | Body::Hold(_) | Body::Keys(_) | Body::Note(_) | Body::Drill(_) | Body::Erase(_) => Ok(()),
+        Body::Sweep(_) | Body::Hold(_) | Body::Keys(_) | Body::Note(_) | Body::Drill(_) => Ok(()),
+        Body::Export(_) | Body::Erase(_) => Ok(()),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::log::chain::{Chain, Next};
 use crate::log::checkpoint::{self, Checkpoint};
 use crate::log::entry::{self, NOTHING_BEFORE};
 use crate::log::{
-    Accept, Body, Drill, DrillOutcome, EntryBody, Erase, Forget, Hold, Keys, LogHead, Note,
+    Accept, Body, Drill, DrillOutcome, EntryBody, Erase, Export, Forget, Hold, Keys, LogHead, Note,
     Protect, Repair, Revoked, Sweep,
 };
 use crate::magic::{CHECKPOINT_BYTES_MAX, CHECKPOINT_CONTEXT, ENTRY_BYTES_MAX, ENTRY_CONTEXT};
@@ -316,6 +316,7 @@ fn bodies() -> Result<Vec<(&'static str, Body)>, Error> {
                 ..Repair::default()
             }),
         ),
+        ("export", Body::Export(Box::new(export()?))),
         (
             "note",
             Body::Note(Note {
@@ -327,10 +328,28 @@ fn bodies() -> Result<Vec<(&'static str, Body)>, Error> {
         (
             "erase",
             Body::Erase(Erase {
-                export: "x".to_owned(),
+                export: EXPORT.parse()?,
             }),
         ),
     ])
+}
+
+/// The id of an export.
+const EXPORT: &str = "01kazx0000000000000000000e";
+
+fn export() -> Result<Export, Error> {
+    Ok(Export {
+        export: EXPORT.parse()?,
+        name: "prod-20261129".to_owned(),
+        url: "az://account/container".to_owned(),
+        snapshot: SnapshotId::new(Timestamp::UNIX_EPOCH)?,
+        seal: Digest::of(b"seal"),
+        encrypted: true,
+        tier: Some("Archive".to_owned()),
+        retain_until: Some(Timestamp::UNIX_EPOCH),
+        hold: true,
+        more: serde_json::Map::new(),
+    })
 }
 
 pub(super) fn entries() -> Result<Vec<Seed>, Error> {

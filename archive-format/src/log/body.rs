@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::drill::Drill;
-use crate::{Address, Digest, PackName, Signer, SnapshotId, SnapshotRecord};
+use crate::{Address, Digest, ExportId, PackName, Signer, SnapshotId, SnapshotRecord};
 
 /// The part of an entry that is encrypted to the meta recipient.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,15 +48,17 @@ pub enum Body {
     Note(Note),
     /// A restore that was made to see that one can be made.
     Drill(Box<Drill>),
+    /// A sealed export that lies at its destination.
+    Export(Box<Export>),
     /// The secret of a sealed export was erased.
     Erase(Erase),
 }
 
 impl Body {
     /// All words that [`Body::sort`] knows.
-    pub const SORTS: [&'static str; 11] = [
+    pub const SORTS: [&'static str; 12] = [
         "snapshot", "forget", "sweep", "hold", "keys", "accept", "protect", "repair", "note",
-        "drill", "erase",
+        "drill", "export", "erase",
     ];
 
     /// The word for it in the log.
@@ -72,6 +74,7 @@ impl Body {
             Self::Repair(_) => "repair",
             Self::Note(_) => "note",
             Self::Drill(_) => "drill",
+            Self::Export(_) => "export",
             Self::Erase(_) => "erase",
         }
     }
@@ -223,9 +226,42 @@ pub struct Note {
     pub text: String,
 }
 
+/// A sealed export: what was taken, and where it lies.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Export {
+    /// Its id.
+    pub export: ExportId,
+    /// What the names of its files begin with.
+    pub name: String,
+    /// The address of the place where it lies: no query, no secret.
+    pub url: String,
+    /// The snapshot that it was made of.
+    pub snapshot: SnapshotId,
+    /// The SHA-256 of its `seal.json`.
+    pub seal: Digest,
+    /// Whether it is encrypted: then `keys/export-<id>.age` opens it.
+    pub encrypted: bool,
+    /// The access tier that it was written to, in the service's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<String>,
+    /// Until when it is to be kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retain_until: Option<Timestamp>,
+    /// Whether a legal hold lies on it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub hold: bool,
+    /// Fields that a later version wrote.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
 /// A sealed export whose secret was erased.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Erase {
     /// The export's id.
-    pub export: String,
+    pub export: ExportId,
 }

@@ -16,7 +16,9 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use jiff::Timestamp;
 
-use super::{Created, FileUse, Storage, StorageError, StorageFault, StoredFile};
+use super::{
+    Created, FileUse, Incoming, Storage, StorageError, StorageFault, StoredFile, StreamingStorage,
+};
 use crate::FileName;
 
 /// Where files lie under their temporary names, within the repository so that a link can be made.
@@ -221,6 +223,41 @@ impl Storage for LocalStorage {
             .await
             .unwrap_or_else(|stopped| Err(io::Error::other(stopped)))
             .map_err(|source| self.error("delete", TEMPORARY, source))
+    }
+}
+
+#[async_trait]
+impl StreamingStorage for LocalStorage {
+    async fn create_streaming(
+        &self,
+        name: &FileName,
+        mut bytes: Incoming,
+        _used: FileUse,
+    ) -> Result<Created, StorageError> {
+        let (sender, mut pieces) = tokio::sync::mpsc::channel::<io::Result<Bytes>>(4);
+        let written = self.run("create", name, move |this, path| {
+            this.publish(&path, |file| {
+                loop {
+                    match pieces.blocking_recv() {
+                        Some(Ok(piece)) if piece.is_empty() => return Ok(()),
+                        Some(piece) => file.write_all(&piece?)?,
+                        None => return Err(io::Error::other("the stream was dropped")),
+                    }
+                }
+            })
+        });
+        let sent = async move {
+            while let Some(piece) = bytes.next().await {
+                let empty = matches!(&piece, Ok(piece) if piece.is_empty());
+                if !empty && sender.send(piece).await.is_err() {
+                    return;
+                }
+            }
+            // An empty piece is the end: whoever is stopped before it leaves no file.
+            let _ = sender.send(Ok(Bytes::new())).await;
+        };
+        let (written, ()) = futures::future::join(written, sent).await;
+        written
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Error, PackName};
+use crate::{Error, ExportId, PackName};
 
 /// A relative name of `/`-separated parts of lowercase letters, digits, `.`, `-` and `_`. No part begins with a dot.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,6 +58,11 @@ impl FileName {
     /// `keys/<edition>-<sort>.age`.
     pub fn key(edition: u32, sort: &str) -> Result<Self, Error> {
         Self::new(format!("keys/{edition}-{sort}.age"))
+    }
+
+    /// `keys/export-<id>.age`.
+    pub fn export_key(export: &ExportId) -> Self {
+        Self(format!("keys/export-{export}.age"))
     }
 
     /// The name as text.

@@ -9,6 +9,7 @@
 mod fault;
 pub mod guard;
 mod single;
+mod streaming;
 mod upload;
 
 use std::fmt;
@@ -170,11 +171,7 @@ impl ObjectStorage {
     ) -> Result<Created, StorageError> {
         let fails = |failed| self.error("create", name.as_str(), failed);
         let mark = mark().map_err(fails)?;
-        let mut attributes = Attributes::new();
-        attributes.insert(Attribute::Metadata(MARK.into()), mark.clone().into());
-        if let (FileUse::Contents, Some(class)) = (used, &self.options.data_class) {
-            attributes.insert(Attribute::StorageClass, class.clone().into());
-        }
+        let attributes = self.attributes(&mark, used);
         let mut wait = FIRST_WAIT;
         for tries in 1.. {
             let error = match self.put(name, &source, attributes.clone()).await {

@@ -1,5 +1,6 @@
 //! What every store must keep to. Each store runs the same suite.
 
+mod streaming;
 mod suite;
 
 use std::path::Path;
@@ -82,6 +83,19 @@ async fn azurite_conforms() -> Tested {
     }
     let (_folder, storage) = a_store(Backend::Azurite)?;
     conforms(storage).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_store_takes_a_stream_whole_or_not_at_all() -> Tested {
+    for backend in Backend::at_hand() {
+        let folder = tempfile::tempdir()?;
+        streaming::conforms(&backend.streaming(folder.path())?).await?;
+        if backend == Backend::Local {
+            let left = std::fs::read_dir(folder.path().join("repository/.tmp"))?.count();
+            assert_eq!(left, 0, "temporary files are removed");
+        }
+    }
+    Ok(())
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use archive_format::storage::object::guard::Guarded;
 use archive_format::storage::object::{Completion, ObjectOptions};
-use archive_format::{LocalStorage, SnapshotId, Storage};
+use archive_format::{LocalStorage, SnapshotId, Storage, StreamingStorage};
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::client::ReqwestConnector;
 use object_store::memory::InMemory;
@@ -36,6 +36,12 @@ impl Backend {
 
     /// A new, empty store; a local one lies in `folder`.
     pub(crate) fn store(self, folder: &Path) -> Tested<Arc<dyn Storage>> {
+        let storage: Arc<dyn Storage> = self.streaming(folder)?;
+        Ok(storage)
+    }
+
+    /// The same as a store that takes streams.
+    pub(crate) fn streaming(self, folder: &Path) -> Tested<Arc<dyn StreamingStorage>> {
         Ok(match self {
             Self::Local => Arc::new(LocalStorage::new(folder.join("repository"))),
             Self::Memory => Arc::new(object(Arc::new(InMemory::new()), "", None)?),

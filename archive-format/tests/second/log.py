@@ -6,7 +6,7 @@ import tempfile
 from second.canonical import Refused, check_signature, digits, each, need, number, parse, record_of, sha256, text
 from second.limits import ENTRY, SIGNED_LINE
 
-SORTS = {"snapshot", "keys", "forget", "sweep", "hold", "accept", "protect", "repair", "note", "drill", "erase"}
+SORTS = {"snapshot", "keys", "forget", "sweep", "hold", "accept", "protect", "repair", "note", "drill", "export", "erase"}
 
 
 class Log:

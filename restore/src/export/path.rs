@@ -12,7 +12,7 @@ use super::OWN;
 const PART_BYTES_MAX: usize = 200;
 
 /// The folder of an item: `models/churn/3`.
-pub(super) fn of_item(id: &ItemId) -> String {
+pub(crate) fn of_item(id: &ItemId) -> String {
     let name = part(&id.name);
     match &id.version {
         Some(version) => format!("{}/{name}/{}", part(&id.kind), part(version)),
@@ -49,7 +49,7 @@ pub(crate) fn of_record(id: &ItemId) -> String {
 }
 
 /// One part of a path: letters, digits, `-`, `_` and `.` as they are, every other byte as `%XX`.
-fn part(name: &str) -> String {
+pub(crate) fn part(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for (index, byte) in name.bytes().enumerate() {
         let kept = byte.is_ascii_alphanumeric()

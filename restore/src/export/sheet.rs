@@ -17,7 +17,7 @@ use crate::snapshot::{Loaded, Source};
 const REMEMBERED_MAX: usize = 4_096;
 
 /// What came of an item.
-pub(super) enum Made {
+pub(crate) enum Made {
     /// Its YAML.
     Sheet(Sheet),
     /// There is none to be expected: a container of versions, a notebook, a step of a job.
@@ -27,23 +27,30 @@ pub(super) enum Made {
 }
 
 /// Makes YAML.
-pub(super) struct Sheets<'a> {
+pub(crate) struct Sheets<'a> {
     source: Source,
     selection: &'a Selection,
+    /// How a path is written where the YAML lies.
+    naming: fn(&str) -> String,
     /// Items that others refer to, as seen from the folder's root; `None` where they are not written.
     seen: BTreeMap<ItemId, Option<Neighbour>>,
 }
 
 impl<'a> Sheets<'a> {
-    pub(super) fn new(source: &Source, selection: &'a Selection) -> Self {
+    pub(crate) fn new(
+        source: &Source,
+        selection: &'a Selection,
+        naming: fn(&str) -> String,
+    ) -> Self {
         Self {
             source: source.clone(),
             selection,
+            naming,
             seen: BTreeMap::new(),
         }
     }
 
-    pub(super) async fn sheet(
+    pub(crate) async fn sheet(
         &mut self,
         kind: Option<&'static Kind>,
         loaded: &Loaded,
@@ -74,7 +81,7 @@ impl<'a> Sheets<'a> {
             .item
             .files
             .iter()
-            .map(|file| file.path.as_str().to_owned())
+            .map(|file| (self.naming)(file.path.as_str()))
             .collect();
         let given = Given {
             id,
@@ -125,7 +132,7 @@ impl<'a> Sheets<'a> {
         }
         let there = selected(&self.source, self.selection, item).await?;
         let neighbour = there.map(|loaded| Neighbour {
-            folder: path::of_item(item),
+            folder: (self.naming)(&path::of_item(item)),
             file: Kind::find(&item.kind)
                 .and_then(|kind| kind.azml)
                 .filter(|_| loaded.arm.is_some())

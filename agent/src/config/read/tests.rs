@@ -69,7 +69,7 @@ fn wrong_values_are_refused_with_their_place() {
         ),
         (
             "[[workspace]]\nname = \"a\"\nurl = \"/x\"\n[[target]]\nname = \"a\"\nurl = \"/y\"",
-            "two workspaces or targets",
+            "two workspaces, targets or destinations",
         ),
         (
             "[[workspace]]\nname = \"a\"\nurl = \"/x\"\ndata = \"some\"",

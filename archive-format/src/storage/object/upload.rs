@@ -31,10 +31,10 @@ pub(super) const WHOLE_BYTES_MAX: u64 = 16 << 20;
 pub(super) const WHOLE_PACK_BYTES_MAX: u64 = UNITS as u64 * UNIT_BYTES;
 
 /// The length of a part, but for the last. S3 wants at least 5 MiB and at most 10,000 parts.
-const PART_BYTES: u64 = 8 << 20;
+pub(super) const PART_BYTES: u64 = 8 << 20;
 
 /// Parts of one file that are under way at once.
-const PARTS_AT_ONCE: usize = 4;
+pub(super) const PARTS_AT_ONCE: usize = 4;
 
 /// Why an upload failed.
 #[derive(Debug, thiserror::Error)]
@@ -140,7 +140,7 @@ impl ObjectStorage {
         Ok(())
     }
 
-    async fn complete(
+    pub(super) async fn complete(
         &self,
         name: &FileName,
         upload: &mut dyn MultipartUpload,

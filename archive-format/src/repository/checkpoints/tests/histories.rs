@@ -5,9 +5,9 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::*;
-use crate::log::{Accept, Erase, Forget, Hold, Keys, Note, Protect, Repair, Sweep};
+use crate::log::{Accept, Erase, Export, Forget, Hold, Keys, Note, Protect, Repair, Sweep};
 use crate::removal::Grace;
-use crate::{Address, PackName};
+use crate::{Address, Digest, ExportId, PackName};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -19,6 +19,7 @@ enum Step {
     Sweep(u8),
     Repair(u8),
     Note(u8),
+    Export,
     Erase,
     RealSweep,
     Introduce,
@@ -41,6 +42,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => some.clone().prop_map(Step::Sweep),
         1 => some.clone().prop_map(Step::Repair),
         1 => some.clone().prop_map(Step::Note),
+        1 => Just(Step::Export),
         1 => Just(Step::Erase),
         1 => Just(Step::RealSweep),
         2 => Just(Step::Introduce),
@@ -183,8 +185,23 @@ impl History {
                 let (title, text) = (format!("t{}", of % 2), format!("{of}"));
                 (of, Body::Note(Note { title, text }))
             }
+            Step::Export => {
+                let export = Export {
+                    export: ExportId::new(now()).unwrap(),
+                    name: "one".to_owned(),
+                    url: "az://account/container".to_owned(),
+                    snapshot: SnapshotId::new(now()).unwrap(),
+                    seal: Digest::of(b"seal"),
+                    encrypted: true,
+                    tier: None,
+                    retain_until: Some(now()),
+                    hold: false,
+                    more: serde_json::Map::new(),
+                };
+                (0, Body::Export(Box::new(export)))
+            }
             _ => {
-                let export = "e".to_owned();
+                let export = ExportId::new(now()).unwrap();
                 (0, Body::Erase(Erase { export }))
             }
         }

@@ -1,0 +1,39 @@
+//! Where an export goes: a destination of the configuration, or an address.
+
+use std::sync::Arc;
+
+use archive_format::StreamingStorage;
+
+use crate::config::Destination;
+use crate::failure::Failure;
+use crate::session::Session;
+use crate::store::{self, Address};
+
+impl Session {
+    /// The destination that a word of the command line means, and its address.
+    pub fn destination(&self, word: &str) -> Result<(Destination, Address), Failure> {
+        let named = self.config.destination.iter();
+        let named = named.clone().find(|destination| destination.name == word);
+        let destination = match named {
+            Some(destination) => destination.clone(),
+            None => Destination::unnamed(word),
+        };
+        let address = Address::parse(&destination.url).map_err(|why| {
+            // The address is not repeated: people put signatures into it.
+            Failure::usage("The address of the destination is refused")
+                .why(why)
+                .next("name a [[destination]] of the configuration, a path, az://, s3:// or gs://")
+        })?;
+        Ok((destination, address))
+    }
+
+    /// The store of a destination.
+    pub async fn destination_storage(
+        &self,
+        destination: &Destination,
+        address: &Address,
+    ) -> Result<Arc<dyn StreamingStorage>, Failure> {
+        let repository = destination.as_repository();
+        store::open_streaming(address, &repository, &self.config.azure, &self.context).await
+    }
+}

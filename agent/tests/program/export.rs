@@ -1,0 +1,242 @@
+//! A snapshot is packed for cold storage, in plain and encrypted, and opened by stock programs alone.
+#![expect(clippy::unwrap_used, reason = "a failed test says where")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use archive_format::Digest;
+use serde_json::Value;
+
+use crate::journey::{done, json, mlark, world};
+
+/// Runs a stock program in a folder; its standard output.
+fn stock(folder: &Path, program: &str, arguments: &[&str]) -> String {
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null());
+    let done = command.output().unwrap();
+    assert!(done.status.success(), "{program} {arguments:?}: {done:?}");
+    String::from_utf8_lossy(&done.stdout).into_owned()
+}
+
+fn sha256(file: &Path) -> String {
+    Digest::of(&fs::read(file).unwrap()).to_string()
+}
+
+fn seal(to: &Path, name: &str) -> Value {
+    serde_json::from_slice(&fs::read(to.join(format!("{name}.seal/seal.json"))).unwrap()).unwrap()
+}
+
+/// Everything that the seal names is there as it says, and nothing else lies at the destination.
+fn is_as_sealed(to: &Path, name: &str) {
+    let seal = seal(to, name);
+    let (parts, files) = (
+        seal["parts"].as_array().unwrap(),
+        seal["files"].as_array().unwrap(),
+    );
+    for (base, file) in parts.iter().map(|part| (to.to_owned(), part)).chain(
+        files
+            .iter()
+            .map(|file| (to.join(format!("{name}.seal")), file)),
+    ) {
+        let path = base.join(file["name"].as_str().unwrap());
+        assert_eq!(
+            fs::metadata(&path).unwrap().len(),
+            file["size"].as_u64().unwrap(),
+            "{path:?}"
+        );
+        assert_eq!(sha256(&path), file["sha256"].as_str().unwrap(), "{path:?}");
+    }
+    let mut found = 0;
+    for entry in fs::read_dir(to).unwrap() {
+        let entry = entry.unwrap().file_name().into_string().unwrap();
+        found += usize::from(entry.starts_with(name) && !entry.ends_with(".seal"));
+    }
+    assert_eq!(found, parts.len());
+}
+
+async fn backed_up() -> tempfile::TempDir {
+    let home = world();
+    fs::write(home.path().join("source/=x, 100% \"so\".txt"), "gamma\n").unwrap();
+    std::os::unix::fs::symlink("a.txt", home.path().join("source/link")).unwrap();
+    done(home.path(), &["init"]).await;
+    done(home.path(), &["backup"]).await;
+    home
+}
+
+#[tokio::test]
+async fn a_plain_export_is_a_bag_that_stock_programs_check() {
+    let home = backed_up().await;
+    let home = home.path();
+    let to = home.join("cold");
+    let made = json(
+        home,
+        &[
+            "export",
+            "bag",
+            "latest",
+            "--to",
+            to.to_str().unwrap(),
+            "--plain",
+            "--name",
+            "audit",
+        ],
+    )
+    .await;
+    assert_eq!(made["parts"][0]["name"], "audit.tar");
+    is_as_sealed(&to, "audit");
+    stock(&to, "tar", &["-xf", "audit.tar"]);
+    let bag = to.join("audit");
+    for manifest in ["manifest-sha256.txt", "tagmanifest-sha256.txt"] {
+        stock(&bag, "sha256sum", &["--strict", "-c", manifest]);
+    }
+    for manifest in ["manifest-sha512.txt", "tagmanifest-sha512.txt"] {
+        stock(&bag, "sha512sum", &["--strict", "-c", manifest]);
+    }
+    // Each file of the payload stands in the manifest, and the count that BagIt asks for is theirs.
+    let manifest = fs::read_to_string(bag.join("manifest-sha512.txt")).unwrap();
+    let found = stock(&bag, "find", &["data", "-type", "f"]);
+    let mut listed: Vec<&str> = manifest.lines().map(|line| &line[130..]).collect();
+    let mut there: Vec<&str> = found.lines().collect();
+    listed.sort_unstable();
+    there.sort_unstable();
+    assert_eq!(listed, there);
+    let bytes: u64 = there
+        .iter()
+        .map(|path| fs::metadata(bag.join(path)).unwrap().len())
+        .sum();
+    let info = fs::read_to_string(bag.join("bag-info.txt")).unwrap();
+    assert!(
+        info.contains(&format!("Payload-Oxum: {bytes}.{}\n", there.len())),
+        "{info}"
+    );
+    // A name that lines of manifests cannot hold is written otherwise, and no cell is a formula.
+    let odd = "data/azml/files/=x, 100~25 \"so\".txt";
+    assert_eq!(fs::read_to_string(bag.join(odd)).unwrap(), "gamma\n");
+    let index = fs::read_to_string(bag.join("data/index.csv")).unwrap();
+    assert!(index.contains("\"'=x, 100% \"\"so\"\".txt\""), "{index}");
+    let exclusions = fs::read_to_string(bag.join("exclusions.csv")).unwrap();
+    assert!(exclusions.contains("link,files,"), "{exclusions}");
+    // Where the seal says that a file lies in the tar, it lies.
+    let tar = fs::read(to.join("audit.tar")).unwrap();
+    let members = fs::read_to_string(to.join("audit.seal/tags/members.jsonl")).unwrap();
+    for member in members.lines() {
+        let member: Value = serde_json::from_str(member).unwrap();
+        let number = |key: &str| usize::try_from(member[key].as_u64().unwrap()).unwrap();
+        let (at, size) = (number("offset"), number("size"));
+        let path = bag.join(member["path"].as_str().unwrap());
+        assert!(tar[at..at + size] == fs::read(&path).unwrap(), "{member}");
+    }
+    assert_eq!(members.lines().count(), there.len() + 8);
+    let taken = mlark(
+        home,
+        &[
+            "export",
+            "bag",
+            "latest",
+            "--to",
+            to.to_str().unwrap(),
+            "--plain",
+            "--name",
+            "audit",
+        ],
+    )
+    .await;
+    assert_eq!(taken.code, 1, "a name that is taken is refused: {taken:?}");
+}
+
+#[tokio::test]
+async fn an_encrypted_export_opens_with_an_owners_key_and_with_an_auditors_alone() {
+    let home = backed_up().await;
+    let home = home.path();
+    let to = home.join("cold");
+    let auditor = json(
+        home,
+        &[
+            "key",
+            "generate",
+            "-o",
+            home.join("auditor.key").to_str().unwrap(),
+        ],
+    )
+    .await;
+    let recipient = auditor["recipient"].as_str().unwrap();
+    let before = fs::read_dir(home.join("repository/log")).unwrap().count();
+    let made = json(
+        home,
+        &[
+            "export",
+            "bag",
+            "latest",
+            "--to",
+            to.to_str().unwrap(),
+            "--recipient",
+            recipient,
+            "--split",
+            "1 MiB",
+        ],
+    )
+    .await;
+    let name = made["name"].as_str().unwrap();
+    assert_eq!(
+        fs::read_dir(home.join("repository/log")).unwrap().count(),
+        before + 1
+    );
+    assert_eq!(seal(&to, name)["recipients"][0], recipient);
+    is_as_sealed(&to, name);
+    assert_eq!(
+        made["seal"].as_str().unwrap(),
+        sha256(&to.join(format!("{name}.seal/seal.json")))
+    );
+    // As INTERFACE.md says by hand, by the owner's key and by the auditor's.
+    let key = format!("keys/export-{}.age", made["export"].as_str().unwrap());
+    let repository = home.join("repository");
+    let run = |script: &str| stock(&repository, "sh", &["-ec", script]);
+    run("age -d -i ../owner.key keys/1-data.age > ../data.key");
+    for (holder, folder) in [("../data.key", "one"), ("../auditor.key", "two")] {
+        run(&format!(
+            "age -d -i {holder} {key} > ../export.key; mkdir ../{folder}; cat ../cold/{name}.tar.age* | age -d -i ../export.key | tar -x -C ../{folder}"
+        ));
+        stock(
+            &home.join(folder).join(name),
+            "sha512sum",
+            &["--strict", "-c", "manifest-sha512.txt"],
+        );
+        run(&format!(
+            "age -d -i ../export.key ../cold/{name}.seal/tags.tar.age | tar -x -C ../{folder}"
+        ));
+        let tags = home.join(folder);
+        let inside = tags.join(name).join("tagmanifest-sha256.txt");
+        assert_eq!(
+            sha256(&tags.join("tagmanifest-sha256.txt")),
+            sha256(&inside)
+        );
+    }
+    // Nothing in the clear says what is inside.
+    for file in ["seal.json", "tags.tar.age"] {
+        let bytes = fs::read(to.join(format!("{name}.seal/{file}"))).unwrap();
+        assert!(!String::from_utf8_lossy(&bytes).contains("a.txt"), "{file}");
+    }
+    let leftover = fs::read_dir(home.join(".cache/mlark"))
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.path().join("exports"));
+    let leftover = leftover
+        .filter_map(|folder| fs::read_dir(folder).ok())
+        .flatten()
+        .count();
+    assert_eq!(leftover, 0, "nothing stays in the cache");
+}
+
+#[tokio::test]
+async fn without_an_owners_key_no_export_is_made() {
+    let home = backed_up().await;
+    let home = home.path();
+    fs::remove_file(home.join("owner.key")).unwrap();
+    let ran = mlark(home, &["export", "bag", "latest", "--to", "cold"]).await;
+    assert_eq!(ran.code, 12, "{ran:?}");
+    assert!(ran.err.contains("identity-file"), "{ran:?}");
+}

@@ -1,0 +1,142 @@
+//! An export's key opens for its owners and auditors, and for nobody once it is erased.
+#![expect(clippy::unwrap_used, reason = "a failed test says where")]
+
+use std::sync::Arc;
+
+use super::*;
+use crate::{
+    Digest, InitOptions, KeyChain, LocalStorage, MachineKey, OpenOptions, Repository, Storage,
+};
+
+fn now() -> Timestamp {
+    Timestamp::from_second(1_790_000_000).unwrap()
+}
+
+struct Scene {
+    folder: tempfile::TempDir,
+    owner: Pair,
+    machine: MachineKey,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let owner = Pair::generate();
+        let options = InitOptions {
+            owners: vec![owner.to_recipient()],
+            unencrypted: false,
+            pack_bytes: 1 << 20,
+            label: "first".to_owned(),
+            program: "test".to_owned(),
+            now: now(),
+        };
+        let made = Repository::init(Self::storage(&folder), options).await;
+        let machine = made.unwrap().machine_key;
+        Self {
+            folder,
+            owner,
+            machine,
+        }
+    }
+
+    fn storage(folder: &tempfile::TempDir) -> Arc<dyn Storage> {
+        Arc::new(LocalStorage::new(folder.path().join("r")))
+    }
+
+    /// Opened with some keys, each time with a cache of its own.
+    async fn open(&self, machine: bool, owners: Vec<Pair>) -> Repository {
+        let keys = KeyChain {
+            machine: machine.then(|| self.machine.clone()),
+            owners: owners.into_iter().map(Identity::from).collect(),
+        };
+        let cache = tempfile::tempdir_in(self.folder.path()).unwrap().keep();
+        let options = OpenOptions {
+            cache,
+            trusted_signers: Vec::new(),
+            expect_head: None,
+            tolerate_damage: false,
+            program: "test".to_owned(),
+        };
+        Repository::open(Self::storage(&self.folder), keys, options)
+            .await
+            .unwrap()
+    }
+}
+
+fn said(export: ExportId) -> Export {
+    Export {
+        export,
+        name: "one".to_owned(),
+        url: "/mnt/cold".to_owned(),
+        snapshot: SnapshotId::new(now()).unwrap(),
+        seal: Digest::of(b"seal"),
+        encrypted: true,
+        tier: None,
+        retain_until: None,
+        hold: false,
+        more: serde_json::Map::new(),
+    }
+}
+
+#[tokio::test]
+async fn an_erased_export_opens_for_nobody_and_leaves_its_tombstone() {
+    let scene = Scene::new().await;
+    let auditor = Pair::generate();
+    let ours = scene.open(true, vec![scene.owner.clone()]).await;
+    let (id, other) = (ExportId::new(now()).unwrap(), ExportId::new(now()).unwrap());
+    for export in [id, other] {
+        let auditors = [auditor.to_recipient()];
+        ours.create_export_key(export, &auditors, now())
+            .await
+            .unwrap();
+        ours.log_export(said(export), now()).await.unwrap();
+    }
+    let stored = ours.export_key(id).await.unwrap().unwrap();
+    // The auditor, who is no owner, with the file alone.
+    let file = scene
+        .folder
+        .path()
+        .join("r")
+        .join(FileName::export_key(&id).as_str());
+    let bytes = std::fs::read(&file).unwrap();
+    let plain = envelope::open_for(&bytes, &Identity::from(auditor)).unwrap();
+    assert!(
+        std::str::from_utf8(&plain)
+            .unwrap()
+            .contains(stored.to_secret_text().expose_secret())
+    );
+    // The machine's own key, which opens names, does not open it.
+    let agent = scene.open(true, Vec::new()).await;
+    assert!(matches!(agent.export_key(id).await, Err(Error::NoKey(_))));
+
+    let erased = ours.erase_export(id, now()).await.unwrap();
+    assert!(!file.exists());
+    assert!(ours.export_key(id).await.unwrap().is_none());
+    assert!(ours.export_key(other).await.unwrap().is_some());
+    // What a store brings back after the entry goes with the next try, without another entry.
+    std::fs::write(&file, &bytes).unwrap();
+    assert_eq!(ours.erase_export(id, now()).await.unwrap(), erased);
+    assert!(!file.exists());
+
+    let known = agent
+        .refresh()
+        .await
+        .map(|_| agent.exports())
+        .unwrap()
+        .await
+        .unwrap();
+    let tombstones: Vec<_> = known.iter().map(|known| known.erased).collect();
+    assert_eq!(tombstones, [Some(erased), None]);
+}
+
+#[tokio::test]
+async fn an_owner_without_a_machine_key_writes_exports_under_the_owners_name() {
+    let scene = Scene::new().await;
+    let owner = scene.open(false, vec![scene.owner.clone()]).await;
+    let id = ExportId::new(now()).unwrap();
+    owner.log_export(said(id), now()).await.unwrap();
+    let agent = scene.open(true, Vec::new()).await;
+    let known = agent.exports().await.unwrap();
+    assert_eq!(known[0].signer, agent.record().owners_signer);
+    assert_eq!((known.len(), known[0].export.export), (1, id));
+}
