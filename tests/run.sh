@@ -54,13 +54,13 @@ area_packages() {
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
-# The official SDKs, every version stated. Made anew when the list changes.
+# The official SDKs and the programs that judge exports, every version stated. Made anew when the list changes.
 area_python() {
   local list=tests/interop/requirements.txt
   if cmp -s "$list" "$venv/installed.txt"; then echo "The Python environment is there"; return 0; fi
   rm -rf "$venv" && python3 -m venv "$venv" &&
     "$venv/bin/python" -m pip install -q --upgrade 'pip==26.3' &&
-    "$venv/bin/python" -m pip install -q --no-deps --only-binary :all: -r "$list" &&
+    "$venv/bin/python" -m pip install -q --no-deps --only-binary :all: --no-binary bagit -r "$list" &&
     cp "$list" "$venv/installed.txt"
 }
 
@@ -119,7 +119,7 @@ area_observe() { build_bins && bash agent/prometheus/check.sh "${CARGO_TARGET_DI
 
 # Clients in a process of their own: what the SDK leaves behind in one changes how MLflow's client downloads.
 area_interop() {
-  build_bins && (cd tests/interop && python -m unittest -v test_references test_roundtrip test_kinds test_registry test_repair test_folder &&
+  build_bins && (cd tests/interop && python -m unittest -v test_references test_roundtrip test_kinds test_registry test_repair test_folder test_export &&
     python -m unittest -v test_clients)
 }
 

@@ -92,18 +92,9 @@ pub struct Erased {
 impl Repository {
     /// All exports that the log names, oldest first; those that a revoked signer wrote too late are left out.
     pub async fn exports(&self) -> Result<Vec<KnownExport>, Error> {
-        let catalogue = &self.inner.catalogue;
-        let exports = catalogue.entries_of("export").await?;
-        let tombstones = catalogue.entries_of("erase").await?;
-        let chain = self.inner.chain.lock().await;
-        let counts = |number: u64, signer: &Signer| {
-            chain
-                .revoked_after(signer)
-                .is_none_or(|after| number <= after)
-        };
         let mut known: Vec<KnownExport> = Vec::new();
-        for (entry, signer, body) in exports {
-            if let (true, Body::Export(export)) = (counts(entry, &signer), body.body) {
+        for (entry, signer, body) in self.inner.counting("export").await? {
+            if let Body::Export(export) = body.body {
                 known.push(KnownExport {
                     entry,
                     time: body.time,
@@ -113,18 +104,14 @@ impl Repository {
                 });
             }
         }
-        for (entry, signer, body) in tombstones {
+        for (entry, _, body) in self.inner.counting("erase").await? {
             let Body::Erase(erase) = body.body else {
                 continue;
             };
-            let erased = Erased {
-                entry,
-                time: body.time,
-            };
-            for export in &mut known {
-                if export.export.export == erase.export && counts(entry, &signer) {
-                    export.erased.get_or_insert(erased);
-                }
+            let time = body.time;
+            let mut named = known.iter_mut();
+            if let Some(named) = named.find(|known| known.export.export == erase.export) {
+                named.erased.get_or_insert(Erased { entry, time });
             }
         }
         Ok(known)

@@ -8,7 +8,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use archive_format::log::Export;
+use archive_format::log::{Export, LogHead};
 use archive_format::storage::{Created, FileUse};
 use archive_format::{
     Digest, ExportId, FileName, Pair, Recipient, SnapshotReader, StreamingStorage,
@@ -37,7 +37,7 @@ mod survey;
 mod tar;
 
 pub use custody::{Actor, Custody};
-pub use seal::{EDITION, LogHead, NAME as SEAL_NAME, PlainTar, SealRecord, StoredFile};
+pub use seal::{EDITION, NAME as SEAL_NAME, PlainTar, SealRecord, StoredFile};
 
 use crate::origin::Origin;
 use crate::snapshot::Source;
@@ -291,7 +291,7 @@ impl Work<'_> {
             repository: self.reader.repository().id(),
             workspace: record.workspace.clone(),
             snapshot: record.id,
-            log: self.log.clone(),
+            log: self.log,
             created: self.request.now,
             program: self.request.by.program.clone(),
             parts: bagged.parts.clone(),

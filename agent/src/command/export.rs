@@ -1,6 +1,7 @@
 //! `mlark export`: a snapshot in forms that others read.
 
 pub mod bag;
+pub mod erase;
 pub mod folder;
 
 use clap::Subcommand;
@@ -24,6 +25,8 @@ pub struct Args {
 enum Form {
     /// A sealed package for cold storage: a bag of BagIt, encrypted, with its seal beside it
     Bag(bag::Args),
+    /// Deletes the key of an export: nobody opens it any more
+    Erase(erase::Args),
     /// `az ml` YAML with its files, in a folder
     Folder(folder::Args),
 }
@@ -32,6 +35,7 @@ enum Form {
 pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
     match &args.form {
         Form::Bag(args) => bag::run(args, session).await,
+        Form::Erase(args) => erase::run(args, session).await,
         Form::Folder(args) => folder::run(args, session).await,
     }
 }

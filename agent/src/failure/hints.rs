@@ -1,7 +1,7 @@
 //! What each library's error means for the person at the terminal: the exit code, and what to do next. The libraries
 //! know neither.
 
-use archive_format::{Error as ArchiveError, KeyLack};
+use archive_format::{Error as ArchiveError, KeyLack, StorageError};
 use restore::Error as RestoreError;
 use workspace::Error as WorkspaceError;
 
@@ -184,16 +184,25 @@ impl Failure {
 }
 
 impl Failure {
+    /// The store of an export that could not be written or read.
+    fn of_destination(error: &StorageError) -> Self {
+        let failure = Self::failed(error.to_string());
+        match store::advice(error).1 {
+            Some(next) => failure.next(next),
+            None => failure,
+        }
+    }
+
     /// A restore that could not go on as a whole.
     pub fn of_restore(error: &RestoreError) -> Self {
         let source = std::error::Error::source(error);
         let inner = source.and_then(|source| {
             let archive = source.downcast_ref::<ArchiveError>().map(Self::of_archive);
-            archive.or_else(|| {
-                source
-                    .downcast_ref::<WorkspaceError>()
-                    .map(Self::of_workspace)
-            })
+            let workspace = source.downcast_ref::<WorkspaceError>();
+            let storage = source.downcast_ref::<StorageError>();
+            archive
+                .or_else(|| workspace.map(Self::of_workspace))
+                .or_else(|| storage.map(Self::of_destination))
         });
         let (status, next) = match error {
             RestoreError::Busy { .. } => (

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use archive_format::Digest;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::journey::{done, json, mlark, world};
@@ -239,4 +240,98 @@ async fn without_an_owners_key_no_export_is_made() {
     let ran = mlark(home, &["export", "bag", "latest", "--to", "cold"]).await;
     assert_eq!(ran.code, 12, "{ran:?}");
     assert!(ran.err.contains("identity-file"), "{ran:?}");
+}
+
+/// An export, and how its key file is named.
+async fn exported(home: &Path, to: &str, name: &str) -> String {
+    let made = json(
+        home,
+        &["export", "bag", "latest", "--to", to, "--name", name],
+    )
+    .await;
+    format!("keys/export-{}.age", made["export"].as_str().unwrap())
+}
+
+#[tokio::test]
+async fn an_erased_export_opens_with_no_key_that_is_left() {
+    let home = backed_up().await;
+    let home = home.path();
+    let repository = home.join("repository");
+    let to = home.join("cold").display().to_string();
+    let key = exported(home, &to, "gone").await;
+    let other = exported(home, &to, "kept").await;
+    let unanswered = mlark(home, &["export", "erase", "gone"]).await;
+    assert_eq!(unanswered.code, 2, "{unanswered:?}");
+    assert!(repository.join(&key).exists());
+
+    let erased = json(home, &["export", "erase", "gone", "--yes"]).await;
+    let entry = repository.join(format!("log/{:010}", erased["entry"].as_u64().unwrap()));
+    assert!(entry.exists() && !repository.join(&key).exists());
+    // Every key that is left, of the owner, the machine, the repository and the other export.
+    let all = "cat ../owner.key > ../all; grep -h AGE-SECRET-KEY $(find .. -name agent.key) | sed 's/.*\\(AGE-SECRET-KEY\\)/\\1/' >> ../all; \
+        for sort in data meta; do age -d -i ../owner.key keys/1-$sort.age >> ../all; done; age -d -i ../all ";
+    stock(
+        &repository,
+        "sh",
+        &[
+            "-ec",
+            &format!(
+                "{all} {other} >> ../all; age -d -i ../all ../cold/kept.tar.age | tar -t >/dev/null"
+            ),
+        ],
+    );
+    for file in ["gone.tar.age", "gone.seal/tags.tar.age"] {
+        let opened = Command::new("age")
+            .args(["-d", "-i", "all"])
+            .arg(home.join("cold").join(file))
+            .current_dir(home)
+            .output()
+            .unwrap();
+        assert!(
+            !opened.status.success() && opened.stdout.is_empty(),
+            "{file}: {opened:?}"
+        );
+        assert!(
+            String::from_utf8_lossy(&opened.stderr).contains("no identity matched"),
+            "{opened:?}"
+        );
+    }
+    let again = json(home, &["export", "erase", "gone", "--yes"]).await;
+    assert_eq!(again["entry"], erased["entry"], "there is one tombstone");
+    assert_eq!(
+        json(home, &["check", "--read-data"]).await["outcome"],
+        "sound"
+    );
+}
+
+#[tokio::test]
+async fn what_is_kept_by_its_retention_or_not_encrypted_is_not_erased() {
+    let home = backed_up().await;
+    let home = home.path();
+    let config = home.join("mlark.toml");
+    let cold = home.join("cold");
+    let text = fs::read_to_string(&config).unwrap()
+        + &format!(
+            "[[destination]]\nname = \"cold\"\nurl = {cold:?}\nretain = \"7y\"\n[[destination]]\nname = \"open\"\nurl = {cold:?}\nplain = true\n"
+        );
+    fs::write(&config, text).unwrap();
+    let key = exported(home, "cold", "held").await;
+    let refused = mlark(home, &["export", "erase", "held", "--yes"]).await;
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.err.contains("kept until"), "{refused:?}");
+    assert!(home.join("repository").join(&key).exists());
+    let time = |member: &str| -> Timestamp {
+        seal(&cold, "held")[member]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap()
+    };
+    let kept = time("retain_until").duration_since(time("created"));
+    assert_eq!(kept.as_secs(), 7 * 365 * 24 * 60 * 60);
+
+    exported(home, "open", "plain").await;
+    let refused = mlark(home, &["export", "erase", "plain", "--yes"]).await;
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.err.contains("not encrypted"), "{refused:?}");
 }

@@ -338,7 +338,11 @@ async fn has_everything(archive: &Archive) -> Tested {
         // No sealed export was made of it, nobody noted anything, and no drill was held.
         for sort in Body::SORTS {
             let found = archive.told.log.iter().any(|entry| entry == sort);
-            assert_eq!(found, !["note", "drill", "export", "erase"].contains(&sort), "{sort}");
+            assert_eq!(
+                found,
+                !["note", "drill", "export", "erase"].contains(&sort),
+                "{sort}"
+            );
         }
     }
     let tables = tables(archive)?;

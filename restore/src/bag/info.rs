@@ -1,9 +1,10 @@
 //! The texts of a bag that say what it is: `bagit.txt`, `bag-info.txt`, `data/README.txt`.
 
 use archive_format::SnapshotRecord;
+use archive_format::log::LogHead;
 use jiff::Timestamp;
 
-use super::{BagRequest, LogHead};
+use super::BagRequest;
 
 /// The declaration of RFC 8493.
 pub(crate) const BAGIT: &str = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n";

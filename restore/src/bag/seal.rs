@@ -1,6 +1,7 @@
 //! `seal.json`: what is stored of an export, and that it is whole. It is written last of all.
 
-use archive_format::{Digest, EntryHash, ExportId, RepositoryId, SnapshotId, json};
+use archive_format::log::LogHead;
+use archive_format::{Digest, ExportId, RepositoryId, SnapshotId, json};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -31,15 +32,6 @@ pub struct PlainTar {
     pub size: u64,
     /// Its SHA-256 in hex.
     pub sha256: String,
-}
-
-/// An entry of the repository's log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogHead {
-    /// Its number.
-    pub entry: u64,
-    /// Its hash.
-    pub hash: EntryHash,
 }
 
 /// What `seal.json` says.

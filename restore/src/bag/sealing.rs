@@ -29,7 +29,7 @@ type Shared = Arc<Mutex<Ledger>>;
 #[derive(Clone, Debug)]
 enum Part {
     /// A tag file of the bag.
-    Tag(Record),
+    Tag(Box<Record>),
     /// A table.
     Table(&'static str, Table),
 }
@@ -140,7 +140,7 @@ fn tags(ledger: &mut Ledger, wanted: impl Fn(&str) -> bool) -> io::Result<Vec<Pa
     let mut parts = Vec::new();
     ledger.each_tag(|record| {
         if wanted(&record.path) {
-            parts.push(Part::Tag(record));
+            parts.push(Part::Tag(Box::new(record)));
         }
         Ok(())
     })?;
