@@ -175,6 +175,19 @@ impl ExportedFolder {
         Ok(value)
     }
 
+    /// The bytes of a file of an item, by what somebody else says of it.
+    pub(crate) fn bytes_of(
+        &self,
+        kind: Option<&Kind>,
+        id: &ItemId,
+        file: &FileEntry,
+    ) -> BoxStream<'static, Result<Bytes, Trouble>> {
+        let mut file = file.clone();
+        let at = path::of_file(kind, id, file.path.as_str());
+        file.more.insert(AT.to_owned(), at.into());
+        self.bytes(&file)
+    }
+
     /// The bytes of a file, which end in an error where they are not those that were exported.
     pub(crate) fn bytes(&self, file: &FileEntry) -> BoxStream<'static, Result<Bytes, Trouble>> {
         let at = file
