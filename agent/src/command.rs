@@ -9,6 +9,7 @@ pub mod copy;
 pub mod daemon;
 pub mod diff;
 pub mod doctor;
+pub mod drill;
 pub mod export;
 pub mod find;
 pub mod forget;
@@ -75,6 +76,8 @@ pub enum Command {
     Prune(prune::Args),
     /// Who can read and who can write: makes, lists, adds, removes, revokes keys
     Key(key::Args),
+    /// Restores a snapshot into a scratch place, compares, measures, and keeps the evidence
+    Drill(drill::Args),
     /// Looks at everything that a backup leans on: clock, identity, permissions, endpoints, storage, keys
     Doctor(doctor::Args),
     /// Writes what to type after a loss, for this very installation
@@ -115,9 +118,10 @@ fn begin<'a>(command: &'a Command, session: &'a Session) -> Work<'a> {
         Command::Forget(args) => Box::pin(forget::run(args, session)),
         Command::Prune(args) => Box::pin(prune::run(args, session)),
         Command::Key(args) => Box::pin(key::run(args, session)),
+        Command::Drill(args) => Box::pin(drill::run(args, session)),
         Command::Doctor(args) => Box::pin(doctor::run(args, session)),
         Command::Runbook(args) => Box::pin(runbook::run(args, session)),
-        Command::Config(args) => Box::pin(ready(config::run(args, session))),
+        Command::Config(args) => Box::pin(config::run(args, session)),
         Command::Completions(args) => Box::pin(ready(Ok(completions::run(args, session)))),
         Command::Man(args) => Box::pin(ready(man::run(args, session))),
     }

@@ -3,6 +3,7 @@
 
 pub mod agenda;
 mod calls;
+mod chores;
 mod hooks;
 mod notices;
 mod notify;
@@ -20,6 +21,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::command::check::last::LastCheck;
+use crate::command::drill::evidence;
 use crate::command::status::healths;
 use crate::config::{self, read};
 use crate::exit::ExitStatus;
@@ -31,6 +33,7 @@ use crate::ui::amount;
 use crate::ui::journal::Field;
 
 use agenda::{Agenda, Due, LastRun};
+use chores::{ChoreRun, Chores, UnderWay};
 use notices::Notices;
 use notify::Notifier;
 use page::{Page, Plans};
@@ -53,7 +56,8 @@ struct Daemon {
     /// When patterns were looked at last.
     looked: Timestamp,
     agenda: Agenda,
-    /// The workspaces of runs under way.
+    chores: Chores,
+    /// The workspaces of runs under way, and what chores are called.
     running: Vec<String>,
     metrics: Metrics,
     notifier: Arc<Notifier>,
@@ -83,14 +87,17 @@ pub async fn run(session: &Session) -> Result<ExitStatus, Failure> {
     let mut hangups = signal(SignalKind::hangup())
         .map_err(|error| Failure::failed("SIGHUP cannot be heard").why(error))?;
     let mut runs = JoinSet::new();
+    let mut chore = None;
     daemon.notifier.ready();
     while !stop.requested() {
         daemon.begin_due(&mut runs);
+        daemon.begin_chore(&mut chore);
         daemon.tell_next();
         let turn = tokio::select! {
             () = stop.wait() => break,
             _ = hangups.recv() => Turn::Reload,
             Some(ended) = runs.join_next() => Turn::Ended(ended),
+            ended = chores::under_way(&mut chore) => Turn::Ended(Ok(ended)),
             () = daemon.pause() => Turn::Look,
         };
         tokio::select! {
@@ -98,7 +105,7 @@ pub async fn run(session: &Session) -> Result<ExitStatus, Failure> {
             () = stop.wait() => {}
         }
     }
-    daemon.stop(runs).await;
+    daemon.stop(runs, chore).await;
     Ok(ExitStatus::Done)
 }
 
@@ -113,13 +120,21 @@ impl Daemon {
 
     /// Waits for the runs to come to their safe points, and no longer than `STOP_WITHIN`: what is not there by then is
     /// dropped, which costs no more than a power cut.
-    async fn stop(&mut self, mut runs: JoinSet<Ended>) {
+    async fn stop(&mut self, mut runs: JoinSet<Ended>, chore: Option<UnderWay>) {
         self.notifier.stopping();
         let ui = &self.session.ui;
         ui.note("Stopping: what was done is stored, and the next run goes on from there");
         let stop = &self.session.context.shutdown;
         tokio::select! {
-            () = async { while runs.join_next().await.is_some() {} } => return,
+            () = async {
+                let backups = async { while runs.join_next().await.is_some() {} };
+                let chore = async {
+                    if let Some(chore) = chore {
+                        chore.await;
+                    }
+                };
+                tokio::join!(backups, chore);
+            } => return,
             () = stop.wait_and(STOP_WITHIN) => {}
         }
         ui.warn(&format!(
@@ -139,6 +154,7 @@ impl Daemon {
             roster: Roster::new(),
             looked: session.context.clock.now(),
             agenda: Agenda::default(),
+            chores: Chores::default(),
             running: Vec::new(),
             metrics,
             notifier,
@@ -151,12 +167,13 @@ impl Daemon {
         daemon.agenda = daemon
             .plan(&daemon.session, &daemon.roster, &repository)
             .await?;
+        daemon.chores = Chores::plan(&daemon.session, &repository, &daemon.running).await?;
         // Later on what runs say of themselves counts: one that failed leaves no snapshot.
         for record in daemon.remember(&repository).await? {
             let outcome = record.outcome.as_str();
             daemon.metrics.outcome(&record.workspace, outcome);
         }
-        if daemon.agenda.is_empty() {
+        if daemon.agenda.is_empty() && daemon.chores.agenda.is_empty() {
             daemon.session.ui.warn("No workspace has a schedule, so nothing will run; add `schedule` to a [[workspace]]");
         }
         Ok(daemon)
@@ -227,6 +244,24 @@ impl Daemon {
         }
     }
 
+    /// Begins a chore where no backup is under way: one that is due at the same time goes first.
+    fn begin_chore(&mut self, under_way: &mut Option<UnderWay>) {
+        if !self.running.is_empty() {
+            return;
+        }
+        let now = self.session.context.clock.now();
+        let Some(chore) = self.chores.due(now) else {
+            return;
+        };
+        self.running.push(chore.name());
+        let run = ChoreRun {
+            session: self.session.clone(),
+            chore,
+            notifier: Arc::clone(&self.notifier),
+        };
+        *under_way = Some(run.begin());
+    }
+
     /// Takes note of a run that ended.
     async fn ended(&mut self, ended: Result<Ended, JoinError>) {
         let now = self.session.context.clock.now();
@@ -235,6 +270,10 @@ impl Daemon {
             Ok(ended) => {
                 self.running.retain(|name| *name != ended.workspace);
                 self.agenda.ran(&ended.workspace, ended.started, now);
+                self.chores.agenda.ran(&ended.workspace, ended.started, now);
+                if let Some(outcome) = &ended.chore {
+                    self.notices.chore(&self.session, outcome).await;
+                }
                 opened = ended.repository;
             }
             // Which one it was is not told; all are taken for ended, and the locks keep a run from being doubled.
@@ -242,8 +281,11 @@ impl Daemon {
                 let failure = Failure::failed("A run broke off").why(error);
                 self.session.ui.complain(&failure);
                 for name in std::mem::take(&mut self.running) {
-                    self.metrics.outcome(&name, "failed");
+                    if self.agenda.has(&name) {
+                        self.metrics.outcome(&name, "failed");
+                    }
                     self.agenda.ran(&name, now, now);
+                    self.chores.agenda.ran(&name, now, now);
                 }
             }
         }
@@ -278,6 +320,10 @@ impl Daemon {
         if let Some(check) = LastCheck::read(&cache).await.filter(|check| check.sound) {
             self.metrics.checked(check.time);
         }
+        if let Some(drill) = evidence::last_good(repository).await? {
+            let restore = Duration::from_millis(drill.what.restore_milliseconds);
+            self.metrics.drilled(drill.what.finished, restore);
+        }
         let healths = healths(&self.session, repository, &history).await?;
         for health in &healths {
             self.metrics.state(&health.workspace, health.state);
@@ -297,7 +343,9 @@ impl Daemon {
                 .collect(),
         });
         let under_way = self.running.join(", ");
-        let text = match (self.agenda.next(), self.running.is_empty()) {
+        let turns = [self.agenda.next(), self.chores.agenda.next()];
+        let next = turns.into_iter().flatten().min();
+        let text = match (next, self.running.is_empty()) {
             (None, true) => "waiting; nothing is scheduled".to_owned(),
             (Some((moment, name)), true) => {
                 format!("waiting; {name} is next, {}", amount::moment(moment))
@@ -314,7 +362,11 @@ impl Daemon {
     fn pause(&self) -> impl Future<Output = ()> + use<> {
         let now = self.session.context.clock.now();
         let at_once = usize::from(self.session.config.daemon.at_once.get());
-        let next = self.agenda.next().map(|(moment, _)| moment);
+        let mut next = self.agenda.next().map(|(moment, _)| moment);
+        if self.running.is_empty() {
+            let chore = self.chores.agenda.next().map(|(moment, _)| moment);
+            next = next.into_iter().chain(chore).min();
+        }
         let latest = now + LOOK_EVERY;
         let moment = match next {
             Some(next) if self.running.len() < at_once => next.min(latest),
@@ -369,7 +421,7 @@ impl Daemon {
     async fn reload(&mut self) {
         self.notifier.reloading();
         match self.reread().await {
-            Ok((session, roster, agenda)) => {
+            Ok((session, roster, agenda, chores)) => {
                 let (new, old) = (&session.config.daemon, &self.session.config.daemon);
                 if (new.listen, &new.token_file) != (old.listen, &old.token_file) {
                     self.session.ui.warn("`listen` or `token_file` changed; it takes effect when the daemon starts again");
@@ -377,6 +429,7 @@ impl Daemon {
                 self.session = session;
                 self.roster = roster;
                 self.agenda = agenda;
+                self.chores = chores;
                 self.session.ui.note("The configuration was read again");
             }
             Err(failure) => {
@@ -389,7 +442,7 @@ impl Daemon {
         self.notifier.ready();
     }
 
-    async fn reread(&self) -> Result<(Session, Roster, Agenda), Failure> {
+    async fn reread(&self) -> Result<(Session, Roster, Agenda, Chores), Failure> {
         let context = &self.session.context;
         let flag = self.session.config_file.as_deref();
         let loaded = read::load(flag, &context.environment, context.clock.now())?;
@@ -399,6 +452,7 @@ impl Daemon {
         let repository = session.open_repository().await?;
         let roster = roster::known(&session, &repository).await?;
         let agenda = self.plan(&session, &roster, &repository).await?;
-        Ok((session, roster, agenda))
+        let chores = Chores::plan(&session, &repository, &self.running).await?;
+        Ok((session, roster, agenda, chores))
     }
 }

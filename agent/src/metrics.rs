@@ -58,7 +58,16 @@ const LAST_CHECK: Family = gauge(
     "When this machine last found the repository sound.",
 );
 
-const FAMILIES: [Family; 10] = [
+const LAST_DRILL: Family = gauge(
+    "mlark_last_drill_timestamp_seconds",
+    "When a snapshot was last restored on trial and found as it should be.",
+);
+const LAST_DRILL_RESTORE: Family = gauge(
+    "mlark_last_drill_restore_seconds",
+    "How long that restore took, without the comparison.",
+);
+
+const FAMILIES: [Family; 12] = [
     LAST_SUCCESS,
     LAST_OUTCOME,
     STATE,
@@ -69,6 +78,8 @@ const FAMILIES: [Family; 10] = [
     THROTTLED,
     REPOSITORY,
     LAST_CHECK,
+    LAST_DRILL,
+    LAST_DRILL_RESTORE,
 ];
 
 const fn gauge(name: &'static str, help: &'static str) -> Family {
@@ -165,6 +176,12 @@ impl Metrics {
     /// When the repository was found sound.
     pub fn checked(&self, moment: Timestamp) {
         self.set(&LAST_CHECK, &[], moment.as_second() as f64);
+    }
+
+    /// When a restore was last rehearsed, and how long it took.
+    pub fn drilled(&self, moment: Timestamp, restore: Duration) {
+        self.set(&LAST_DRILL, &[], moment.as_second() as f64);
+        self.set(&LAST_DRILL_RESTORE, &[], restore.as_secs_f64());
     }
 
     /// Counts requests as they happen.

@@ -3,6 +3,7 @@
 
 mod almanac;
 mod beside;
+mod chores;
 mod journal;
 mod killed;
 mod site;

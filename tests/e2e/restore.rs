@@ -7,6 +7,7 @@ mod conflict;
 mod crash;
 pub(crate) mod create;
 mod damaged;
+mod drill;
 mod emptied;
 mod endpoints;
 mod export;

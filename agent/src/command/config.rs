@@ -4,6 +4,7 @@
 use clap::Subcommand;
 use serde_json::json;
 
+use crate::command::drill;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::session::Session;
@@ -31,12 +32,34 @@ enum Act {
 }
 
 /// Checks or shows.
-pub fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
+pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
     match args.act {
-        Act::Check => check(session),
+        Act::Check => {
+            check_part(session).await?;
+            check(session);
+        }
         Act::Show => show(session)?,
     }
     Ok(ExitStatus::Done)
+}
+
+/// Drills open contents: whoever schedules them on a machine without an owner's key is told now, and not at night.
+async fn check_part(session: &Session) -> Result<(), Failure> {
+    let Some(work) = session.config.owner_work() else {
+        return Ok(());
+    };
+    match session.open_repository().await {
+        Ok(repository) => drill::may(&repository)
+            .await
+            .map_err(|failure| failure.with_place(work)),
+        Err(failure) => {
+            session.ui.warn(&format!(
+                "Whether this machine may do what {work} wants is not known: {}",
+                failure.sentence()
+            ));
+            Ok(())
+        }
+    }
 }
 
 fn check(session: &Session) {

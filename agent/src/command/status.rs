@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use archive_format::{Repository, SnapshotRecord};
 use serde_json::json;
 
+use crate::command::drill::evidence;
 use crate::config::value::Schedule;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
@@ -33,6 +34,7 @@ pub async fn run(session: &Session) -> Result<ExitStatus, Failure> {
     let head = format!("{number}:{hash}");
     let place = repository.storage().describe();
     let part = part::of(&repository);
+    let drills = evidence::newest(&repository).await?;
     if session.ui.json() {
         session.ui.document(&json!({
             "healthy": healths.iter().all(|health| health.state == State::Good),
@@ -41,6 +43,7 @@ pub async fn run(session: &Session) -> Result<ExitStatus, Failure> {
                 "encrypted": repository.record().encryption.is_some(), "part": part.part,
             },
             "workspaces": healths,
+            "drills": drills.values().map(evidence::document).collect::<Vec<_>>(),
         }));
         return Ok(ExitStatus::Done);
     }
@@ -51,6 +54,12 @@ pub async fn run(session: &Session) -> Result<ExitStatus, Failure> {
         amount::size(stored)
     ));
     ui.line(&format!("head        {head}"));
+    for drill in drills.values() {
+        ui.line(&format!(
+            "drill       {}",
+            evidence::line(drill, session.context.clock.now())
+        ));
+    }
     ui.line(&part.line());
     if healths.is_empty() {
         ui.line("next: add a [[workspace]] to the configuration, then `mlark backup`");

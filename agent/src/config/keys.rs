@@ -326,6 +326,18 @@ pub const KEYS: &[Key] = &[
         "table of prices for estimates, in place of the one that comes with mlark",
     ),
     key(
+        "drill.schedule",
+        "cron pattern of five fields: when the daemon makes a drill, each time of the workspace whose last one is the longest ago",
+    ),
+    key(
+        "drill.timezone",
+        "IANA time zone of the schedule; default UTC",
+    ),
+    key(
+        "drill.into",
+        "where drills restore to: the name of a target, or a folder, which is empty; default a folder below the cache",
+    ),
+    key(
         "retention.keep_last",
         "newest snapshots to keep; without any keep_ key nothing is forgotten",
     ),

@@ -17,7 +17,7 @@ use workspace::Selection;
 use crate::config::environment::Environment;
 use crate::config::keys::{self, Place, Served};
 use crate::config::value::Schedule;
-use crate::config::{Config, Destination, KnownGap, Workspace};
+use crate::config::{Config, Destination, Drill, KnownGap, Workspace};
 use crate::failure::{Failure, chain};
 use crate::session::patterns::pattern;
 use crate::store::Address;
@@ -194,6 +194,9 @@ impl Page<'_> {
         for destination in &config.destination {
             self.check_destination(destination)?;
         }
+        if let Some(drill) = &config.drill {
+            self.check_drill(drill, config, now)?;
+        }
         if let Some(url) = &config.repository.url {
             Address::parse(url).map_err(|why| {
                 Failure::usage("The configuration's repository.url is refused")
@@ -212,6 +215,36 @@ impl Page<'_> {
         if at_once > AT_ONCE_MAX {
             let why = "at most 8 workspaces go side by side: each takes threads, memory and a share of the read limits";
             return Err(self.bad("daemon.at_once", &at_once.to_string(), why));
+        }
+        Ok(())
+    }
+
+    fn check_drill(&self, drill: &Drill, config: &Config, now: Timestamp) -> Result<(), Failure> {
+        if let Some(pattern) = &drill.schedule {
+            Schedule::new(pattern, drill.timezone.as_deref(), now)
+                .map_err(|why| self.bad("drill.schedule", pattern, why))?;
+        }
+        let Some(into) = &drill.into else {
+            return Ok(());
+        };
+        if config
+            .workspace
+            .iter()
+            .any(|workspace| workspace.name == *into)
+        {
+            return Err(self.bad(
+                "drill.into",
+                into,
+                "a drill does not restore into what is backed up",
+            ));
+        }
+        let is_target = config.target.iter().any(|target| target.name == *into);
+        if !is_target && !into.contains('/') {
+            return Err(self.bad(
+                "drill.into",
+                into,
+                "no [[target]] has that name, and it is no path",
+            ));
         }
         Ok(())
     }

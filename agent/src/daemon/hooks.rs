@@ -41,6 +41,8 @@ impl Hook {
 pub(super) struct About {
     /// `MLARK_WORKSPACE`.
     pub(super) workspace: String,
+    /// `MLARK_TASK`: drill; absent of a backup.
+    pub(super) task: Option<&'static str>,
     /// `MLARK_OUTCOME`: complete, partial, suspect or failed; absent before a backup.
     pub(super) outcome: Option<&'static str>,
     /// `MLARK_SNAPSHOT`.
@@ -79,6 +81,7 @@ pub(super) async fn run(session: &Session, hook: Hook, about: &About) -> Result<
     command.env("MLARK_HOOK", hook.key());
     command.env("MLARK_WORKSPACE", &about.workspace);
     let more = [
+        ("MLARK_TASK", about.task),
         ("MLARK_OUTCOME", about.outcome),
         ("MLARK_SNAPSHOT", about.snapshot.as_deref()),
         ("MLARK_REASON", about.reason.as_deref()),

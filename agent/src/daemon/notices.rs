@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::calls;
+use super::chores::Outcome;
 use crate::health::Health;
 use crate::remembered;
 use crate::session::Session;
@@ -44,13 +45,53 @@ impl Notices {
                 calls::post(session, &document(health, was.as_deref())).await;
             }
         }
-        if changed && let Err(error) = remembered::keep(&self.file, &self.told).await {
+        if changed {
+            self.keep(session).await;
+        }
+    }
+}
+
+impl Notices {
+    /// Tells that a chore failed, or is good again.
+    pub(super) async fn chore(&mut self, session: &Session, outcome: &Outcome) {
+        if session.config.daemon.webhook_url_file.is_none() {
+            return;
+        }
+        let state = match outcome.failure {
+            Some(_) => "failed",
+            None => "good",
+        };
+        let was = self.told.insert(outcome.name.clone(), state.to_owned());
+        let was = was.unwrap_or_else(|| "good".to_owned());
+        if was == state {
+            return;
+        }
+        calls::post(session, &of_chore(outcome, state, &was)).await;
+        self.keep(session).await;
+    }
+
+    async fn keep(&self, session: &Session) {
+        if let Err(error) = remembered::keep(&self.file, &self.told).await {
             session.ui.warn(&format!(
                 "{} cannot be written: {error}; the webhook may be told the same again",
                 self.file.display()
             ));
         }
     }
+}
+
+fn of_chore(outcome: &Outcome, state: &str, was: &str) -> Value {
+    let machine = machine_label();
+    let why = outcome.failure.as_deref();
+    let why = why.map(|why| format!("\n{why}")).unwrap_or_default();
+    json!({
+        "text": format!("mlark on {machine}: {}: {state} (was: {was}){why}", outcome.name),
+        "machine": machine,
+        "workspace": outcome.workspace,
+        "task": outcome.task,
+        "state": state,
+        "was": was,
+    })
 }
 
 /// `text` is what chat services show.

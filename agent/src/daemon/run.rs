@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use super::calls::{self, Ping};
+use super::chores::Outcome;
 use super::hooks::{self, About, Hook};
 use super::notify::Notifier;
 use super::watch::Watch;
@@ -48,6 +49,8 @@ pub(super) struct Ended {
     pub(super) started: Timestamp,
     /// The repository that it had open.
     pub(super) repository: Option<Repository>,
+    /// How it ended, where it is no backup.
+    pub(super) chore: Option<Outcome>,
 }
 
 impl Run {
@@ -71,6 +74,7 @@ impl Run {
             workspace: self.entry.name,
             started,
             repository: opened,
+            chore: None,
         }
     }
 

@@ -1,7 +1,11 @@
 //! What can be looked at without Azure: the configuration, the repository and its keys.
 
+use archive_format::Repository;
+
 use super::{Check, Findings};
+use crate::command::drill;
 use crate::part;
+use crate::runbook::{self, Facts};
 use crate::session::Session;
 
 /// The configuration, which was read before anything else.
@@ -42,10 +46,55 @@ pub(super) async fn repository(session: &Session, found: &mut Findings) {
             found
                 .checks
                 .push(Check::good("keys", part.part, part.line()));
+            owner_work(session, &repository, found).await;
+            runbook(session, &repository, found).await;
         }
         Err(failure) => {
             let what = "the repository";
             found.checks.push(Check::failed("storage", what, &failure));
         }
     }
+}
+
+/// Whether this machine may do what the configuration wants of an owner's.
+async fn owner_work(session: &Session, repository: &Repository, found: &mut Findings) {
+    let Some(work) = session.config.owner_work() else {
+        return;
+    };
+    found.checks.push(match drill::may(repository).await {
+        Ok(()) => Check::good(
+            "keys",
+            work,
+            "this machine plays the owner's part, which it needs",
+        ),
+        Err(failure) => Check::failed("keys", work, &failure),
+    });
+}
+
+/// Whether the copy of the runbook is that of this installation.
+async fn runbook(session: &Session, repository: &Repository, found: &mut Findings) {
+    let what = "runbook";
+    let facts = match Facts::gather(session, repository).await {
+        Ok(facts) => facts,
+        Err(failure) => {
+            found.checks.push(Check::failed("storage", what, &failure));
+            return;
+        }
+    };
+    let note = runbook::note(&facts);
+    let notes = repository.notes().await.unwrap_or_default();
+    let copy = notes.iter().find(|known| known.what.title == note.title);
+    let next = "mlark runbook --output runbook.md, and keep the file away from this machine";
+    found.checks.push(match copy {
+        Some(copy) if copy.what == note => {
+            Check::good("storage", what, "a copy of it is in the repository")
+        }
+        Some(_) => Check::good(
+            "storage",
+            what,
+            "the copy in the repository is of an earlier configuration",
+        )
+        .next(next),
+        None => Check::good("storage", what, "no copy of it is in the repository").next(next),
+    });
 }

@@ -43,7 +43,7 @@ async fn folder(path: PathBuf, new: bool) -> Result<Target, workspace::Error> {
 }
 
 /// The folder of a plan that is to be carried out, made where it is not there.
-pub(super) async fn made(path: &Path) -> Result<Target, Failure> {
+pub(in crate::command) async fn made(path: &Path) -> Result<Target, Failure> {
     let folder = Folder::create(path).await;
     let failed = |error| Failure::of_workspace(&error).with_place(&path.display().to_string());
     folder.map(Target::Folder).map_err(failed)

@@ -76,6 +76,12 @@ fn wrong_values_are_refused_with_their_place() {
             "default-datastore",
         ),
         ("[[workspace]]\nname = \"a\"", "url"),
+        ("[drill]\nschedule = \"0 2 31 2 *\"", "never comes"),
+        ("[drill]\ninto = \"scratch\"", "no [[target]]"),
+        (
+            "[[workspace]]\nname = \"a\"\nurl = \"/x\"\n[drill]\ninto = \"a\"",
+            "what is backed up",
+        ),
         ("repository = 3", "[repository]"),
         ("[repository\n", "line 1"),
     ] {
@@ -169,6 +175,7 @@ fn the_table_of_keys_and_the_types_agree_both_ways() {
         fields::<config::KnownGap>(),
         of_table("workspace.known_gap")
     );
+    assert_eq!(fields::<config::Drill>(), of_table("drill"));
     assert_eq!(fields::<config::Limits>(), of_table("limits"));
     assert_eq!(fields::<config::Network>(), of_table("network"));
     assert_eq!(fields::<config::Daemon>(), of_table("daemon"));

@@ -3,7 +3,8 @@
 
 use std::fmt::Write as _;
 
-use archive_format::SnapshotRecord;
+use archive_format::log::Drill;
+use archive_format::{Said, SnapshotRecord};
 use restore::journal::JOURNAL_FILE;
 use restore::{Journal, Restoration};
 
@@ -11,6 +12,7 @@ use super::markup::{Html, Link};
 use super::route::Refusal;
 use super::view::View;
 use super::{frame, plot, workspace};
+use crate::command::drill::evidence;
 use crate::command::status::healths;
 use crate::failure::Failure;
 use crate::health::{Health, State};
@@ -28,6 +30,8 @@ struct Overview<'a> {
     sections: Vec<workspace::Section>,
     restores: Vec<Restoration>,
     stored: u64,
+    /// The newest of each workspace.
+    drills: Vec<Said<Drill>>,
 }
 
 /// Makes the page.
@@ -47,6 +51,7 @@ pub(super) async fn page(view: &View) -> Result<String, Refusal> {
         sections,
         restores: restores(view).await?,
         stored: repository.stored_bytes().await?,
+        drills: evidence::newest(repository).await?.into_values().collect(),
     };
     let title = overview.verdict().1;
     Ok(frame::page(
@@ -194,6 +199,11 @@ impl Overview<'_> {
                 });
                 if let Some(saved) = plot::saved(&self.records, self.stored) {
                     html.fact("saved", |html| html.text(&saved));
+                }
+                for drill in &self.drills {
+                    html.fact("drill", |html| {
+                        html.text(&evidence::line(drill, self.view.now))
+                    });
                 }
                 html.fact("this machine", |html| {
                     html.text(&format!("{}: {}", part.part, part.theft))
