@@ -29,6 +29,7 @@ pub mod runbook;
 pub mod session;
 pub mod shutdown;
 pub mod signals;
+pub mod stamp;
 pub mod store;
 pub mod trace;
 pub mod ui;

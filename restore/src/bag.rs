@@ -23,6 +23,7 @@ mod csv;
 mod custody;
 mod cut;
 mod deposit;
+pub mod events;
 mod info;
 mod layout;
 mod ledger;
@@ -32,14 +33,17 @@ mod press;
 mod record;
 mod seal;
 mod sealing;
+mod signing;
 mod spool;
 mod survey;
 mod tar;
 
 pub use custody::{Actor, Custody};
 pub use seal::{EDITION, NAME as SEAL_NAME, PlainTar, SealRecord, StoredFile};
+pub use sealing::{ANSWER, QUESTION, SIGNATURE};
 
 use crate::origin::Origin;
+use crate::seal::Signer;
 use crate::snapshot::Source;
 use crate::{Error, LostPart, Observer, Stop};
 use deposit::{Names, PIECES_MAX, deposit};
@@ -85,6 +89,10 @@ pub struct BagRequest {
     pub by: Actor,
     /// Checks that were made before, for the chain of custody.
     pub checks: Vec<serde_json::Value>,
+    /// Who signs it.
+    pub signer: Option<Arc<Signer>>,
+    /// The address of the time-stamp authority that will be asked, for the record; the question is written into the seal.
+    pub timestamp_url: Option<String>,
     /// A folder of this machine for names and digests that wait.
     pub folder: PathBuf,
 }
@@ -114,6 +122,10 @@ pub struct Bagged {
     pub parts: Vec<StoredFile>,
     /// The SHA-256 of `seal.json`.
     pub seal: String,
+    /// Whether it is signed.
+    pub signed: bool,
+    /// Whether a time-stamp authority answered.
+    pub stamped: bool,
     /// The log entry.
     pub entry: u64,
     /// What a damaged repository lost.
@@ -155,19 +167,23 @@ pub async fn export_bag(
     work.run(numbered, observer, stop).await
 }
 
-/// Refuses a name that is taken before anything is written.
+/// Refuses a name that is taken before anything is written: whoever creates files finds that too, but only then.
 async fn free(destination: &Destination, request: &BagRequest) -> Result<(), Error> {
-    let prefix = format!("{}.", request.name);
-    FileName::new(request.name.as_str()).map_err(|error| Error::export("the name", error))?;
-    let mut there = destination.storage.list(&prefix);
-    match futures::TryStreamExt::try_next(&mut there).await {
-        Ok(None) => Ok(()),
-        Ok(Some(file)) => Err(Error::export(
-            request.name.as_str(),
-            format!("`{}` is at the destination already", file.name),
-        )),
-        Err(error) => Err(Error::export(request.name.as_str(), error)),
+    let tar = ["tar", "tar-001", "tar.age", "tar.age-001"];
+    let tar = tar.map(|ending| format!("{}.{ending}", request.name));
+    let seal = format!("{}.seal/{SEAL_NAME}", request.name);
+    for name in tar.into_iter().chain([seal]) {
+        let file = FileName::new(name.as_str());
+        let file = file.map_err(|error| Error::export(name.as_str(), error))?;
+        let there = destination.storage.size(&file).await;
+        if there
+            .map_err(|error| Error::export(name.as_str(), error))?
+            .is_some()
+        {
+            return Err(Error::export(name, "it is at the destination already"));
+        }
     }
+    Ok(())
 }
 
 async fn key(reader: &SnapshotReader, request: &BagRequest) -> Result<Pair, Error> {
@@ -260,6 +276,7 @@ impl Work<'_> {
             to: self.destination.url.clone(),
             snapshot: self.reader.record().id.to_string(),
             encrypted: !self.request.plain,
+            signed: self.request.signer.is_some(),
             ..Bagged::default()
         }
     }
@@ -282,7 +299,9 @@ impl Work<'_> {
             size: pressed.size,
             sha256: pressed.sha256.clone(),
         };
-        let files = sealing::files(self, pressed).await?;
+        let signature = signing::over_tags(self.request, &pressed.tags)?;
+        let mut files = sealing::files(self, pressed).await?;
+        files.extend(sealing::signature(self, signature).await?);
         let record = self.reader.record();
         let seal = SealRecord {
             edition: EDITION,
@@ -304,19 +323,18 @@ impl Work<'_> {
             retain_until: self.destination.retain_until,
             files,
             custody,
-            timestamp_url: None,
+            timestamp_url: self.request.timestamp_url.clone(),
         };
         let bytes = seal.to_bytes()?;
-        let name = format!("{}.seal/{SEAL_NAME}", self.request.name);
-        let failed = |error| Error::export(name.as_str(), error);
-        let file =
-            FileName::new(name.as_str()).map_err(|error| Error::export(name.as_str(), error))?;
+        let file = events::file(&self.request.name, SEAL_NAME)?;
+        let name = file.as_str();
+        let failed = |error| Error::export(name, error);
         let created = self
             .destination
             .storage
             .create(&file, bytes.clone().into())
             .await;
-        match created.map_err(|error| Error::export(name.as_str(), error))? {
+        match created.map_err(|error| Error::export(name, error))? {
             Created::New => Ok((seal, bytes)),
             Created::Exists => Err(failed("it is at the destination already")),
         }

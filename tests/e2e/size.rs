@@ -2,6 +2,7 @@
 //! so that what is measured is mlark's.
 
 pub(crate) mod blob;
+mod export;
 mod workspace;
 
 /// What a process may take: the limit that the configuration has by default.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use archive_format::storage::{Created, FileUse, StorageFault};
-use archive_format::{FileName, Storage};
+use archive_format::{FileName, Storage, StreamingStorage};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use mlark::config::environment::Environment;
@@ -51,6 +51,16 @@ impl Store {
 
     /// The storage as the program opens it, with this secret of the application.
     async fn open(&self, container: &str, secret: &str) -> Result<Arc<dyn Storage>, Failure> {
+        let storage: Arc<dyn Storage> = self.open_streaming(container, secret).await?;
+        Ok(storage)
+    }
+
+    /// The same as a store that takes streams.
+    async fn open_streaming(
+        &self,
+        container: &str,
+        secret: &str,
+    ) -> Result<Arc<dyn StreamingStorage>, Failure> {
         let address = format!("az://{}/{container}/team/a", self.account);
         let variables = [
             ("AZURE_TENANT_ID", TENANT),
@@ -69,7 +79,7 @@ impl Store {
             ..Azure::default()
         };
         let address = Address::parse(&address).unwrap();
-        store::open(&address, &Repository::default(), &azure, &context).await
+        store::open_streaming(&address, &Repository::default(), &azure, &context).await
     }
 
     fn faults(&self, rules: Vec<Rule>) {

@@ -197,6 +197,11 @@ impl Page<'_> {
         if let Some(drill) = &config.drill {
             self.check_drill(drill, config, now)?;
         }
+        if let Some(url) = &config.export.timestamp_url
+            && !Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+        {
+            return Err(self.bad("export.timestamp_url", url, "it is no https:// address"));
+        }
         if let Some(url) = &config.repository.url {
             Address::parse(url).map_err(|why| {
                 Failure::usage("The configuration's repository.url is refused")

@@ -6,7 +6,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use archive_format::Digest;
+use ed25519_dalek::pkcs8::EncodePrivateKey;
+use ed25519_dalek::pkcs8::spki::EncodePublicKey;
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use jiff::Timestamp;
+use restore::seal::{Bundle, PublicKey, Trust};
 use serde_json::Value;
 
 use crate::journey::{done, json, mlark, world};
@@ -334,4 +338,197 @@ async fn what_is_kept_by_its_retention_or_not_encrypted_is_not_erased() {
     let refused = mlark(home, &["export", "erase", "plain", "--yes"]).await;
     assert_eq!(refused.code, 2, "{refused:?}");
     assert!(refused.err.contains("not encrypted"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_signature_covers_the_bag_and_goes_with_each_model() {
+    let home = backed_up().await;
+    let home = home.path();
+    let pair = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
+    let pem = pair.to_pkcs8_pem(LineEnding::LF).unwrap();
+    fs::write(home.join("sign.pem"), pem.as_bytes()).unwrap();
+    let config = home.join("mlark.toml");
+    let text = fs::read_to_string(&config).unwrap()
+        + &format!("[export]\nsigning_key_file = {:?}\n", home.join("sign.pem"));
+    fs::write(&config, text).unwrap();
+    let to = home.join("cold");
+    let made = json(
+        home,
+        &[
+            "export",
+            "bag",
+            "latest",
+            "--to",
+            to.to_str().unwrap(),
+            "--name",
+            "signed",
+            "--plain",
+        ],
+    )
+    .await;
+    assert_eq!(
+        (made["signed"].as_bool(), made["stamped"].as_bool()),
+        (Some(true), Some(false))
+    );
+    is_as_sealed(&to, "signed");
+    let bundle = fs::read(to.join("signed.seal/bag.sig.json")).unwrap();
+    let public = pair
+        .verifying_key()
+        .to_public_key_pem(LineEnding::LF)
+        .unwrap();
+    let trust = Trust {
+        keys: vec![PublicKey::from_pem(public.as_bytes()).unwrap()],
+        ..Trust::default()
+    };
+    let created: Timestamp = seal(&to, "signed")["created"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let (statement, _) = Bundle::parse(&bundle)
+        .unwrap()
+        .verify(&trust, created)
+        .unwrap();
+    let signed: Vec<(String, String)> = statement
+        .files()
+        .unwrap()
+        .into_iter()
+        .map(|file| (file.name, Digest::from_bytes(file.sha256).to_string()))
+        .collect();
+    stock(&to, "tar", &["-xf", "signed.tar"]);
+    let mut there: Vec<(String, String)> = fs::read_dir(to.join("signed"))
+        .unwrap()
+        .flatten()
+        .filter(|entry| entry.file_type().unwrap().is_file())
+        .map(|entry| {
+            (
+                entry.file_name().into_string().unwrap(),
+                sha256(&entry.path()),
+            )
+        })
+        .collect();
+    there.sort();
+    assert_eq!(signed, there, "every tag file, and nothing else");
+    assert!(statement.ignores("data/azml") && statement.ignores("signatures"));
+    let stranger = ed25519_dalek::SigningKey::from_bytes(&[8; 32]).verifying_key();
+    let stranger = stranger.to_public_key_pem(LineEnding::LF).unwrap();
+    let other = Trust {
+        keys: vec![PublicKey::from_pem(stranger.as_bytes()).unwrap()],
+        ..Trust::default()
+    };
+    assert!(
+        Bundle::parse(&bundle)
+            .unwrap()
+            .verify(&other, created)
+            .is_err()
+    );
+}
+
+#[tokio::test]
+async fn an_unencrypted_repository_exports_for_auditors_or_in_plain() {
+    let home = world();
+    let home = home.path();
+    done(home, &["init", "--unencrypted"]).await;
+    done(home, &["backup"]).await;
+    let to = home.join("cold").display().to_string();
+    let refused = mlark(home, &["export", "bag", "latest", "--to", &to]).await;
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.err.contains("--recipient"), "{refused:?}");
+    let auditor = json(
+        home,
+        &[
+            "key",
+            "generate",
+            "-o",
+            home.join("auditor.key").to_str().unwrap(),
+        ],
+    )
+    .await;
+    let recipient = auditor["recipient"].as_str().unwrap();
+    let made = json(
+        home,
+        &[
+            "export",
+            "bag",
+            "latest",
+            "--to",
+            &to,
+            "--name",
+            "audit",
+            "--recipient",
+            recipient,
+        ],
+    )
+    .await;
+    let key = format!(
+        "repository/keys/export-{}.age",
+        made["export"].as_str().unwrap()
+    );
+    stock(
+        home,
+        "sh",
+        &[
+            "-ec",
+            &format!(
+                "age -d -i auditor.key {key} > export.key; age -d -i export.key cold/audit.tar.age | tar -t >/dev/null"
+            ),
+        ],
+    );
+    assert_eq!(json(home, &["check"]).await["outcome"], "sound");
+}
+
+#[tokio::test]
+async fn what_a_damaged_repository_lost_ends_an_export_or_is_listed_where_that_is_asked_for() {
+    let home = backed_up().await;
+    let home = home.path();
+    let to = home.join("cold").display().to_string();
+    // A pack of files: a snapshot that needs nothing of it would be no test.
+    let found = json(home, &["find", "a.txt"]).await;
+    assert!(!found["found"].as_array().unwrap().is_empty());
+    let packs = stock(home, "sh", &["-ec", "find repository/packs -type f"]);
+    let mut hurt = 0;
+    for pack in packs.lines() {
+        let (path, away) = (home.join(pack), home.join("away"));
+        fs::rename(&path, &away).unwrap();
+        let checked = mlark(home, &["check", "--json"]).await;
+        assert_eq!(checked.code, 4, "{checked:?}");
+        let whole = mlark(
+            home,
+            &["export", "bag", "latest", "--to", &to, "--name", "whole"],
+        )
+        .await;
+        assert_ne!(whole.code, 0, "{whole:?}");
+        assert!(
+            !home.join("cold/whole.seal/seal.json").exists(),
+            "a part is never sealed as the whole: {whole:?}"
+        );
+        let name = format!("part-{hurt}");
+        let part = mlark(
+            home,
+            &[
+                "export",
+                "bag",
+                "latest",
+                "--to",
+                &to,
+                "--name",
+                &name,
+                "--plain",
+                "--partial",
+                "--json",
+            ],
+        )
+        .await;
+        if part.code == 3 {
+            let lost = part.json()["lost"].as_array().unwrap().len();
+            assert!(lost > 0, "{part:?}");
+            let exclusions =
+                fs::read_to_string(home.join(format!("cold/{name}.seal/tags/exclusions.csv")))
+                    .unwrap();
+            assert_eq!(exclusions.matches("lost,").count(), lost, "{exclusions}");
+            hurt += 1;
+        }
+        fs::rename(&away, &path).unwrap();
+    }
+    assert!(hurt > 0, "no pack was needed");
 }

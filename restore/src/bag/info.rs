@@ -156,6 +156,8 @@ mod tests {
             hold: false,
             by: Actor::default(),
             checks: Vec::new(),
+            signer: None,
+            timestamp_url: None,
             folder: std::path::PathBuf::new(),
         };
         let log = LogHead {

@@ -62,6 +62,16 @@ pub(crate) fn of_metric(id: &ItemId, file: &str) -> String {
     plain(&format!("{METRICS}/{}/{name}.csv", path::part(&id.name)))
 }
 
+/// The signature over a model's files.
+pub(crate) fn of_model_signature(id: &ItemId) -> String {
+    let version = id.version.as_deref().unwrap_or("0");
+    plain(&format!(
+        "signatures/models/{}/{}/model.sig",
+        path::part(&id.name),
+        path::part(version)
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

@@ -8,7 +8,7 @@ use workspace::{ItemId, Kind, Verdict};
 use super::info::{self, Known};
 use super::press::{Press, Pressed};
 use super::record::{Record, Table};
-use super::{Bagged, Custody, Work, csv, layout, metric};
+use super::{Bagged, Custody, Work, csv, layout, metric, signing};
 use crate::export::sheet::{Made, Sheets};
 use crate::export::{config, path, pretty, record, selected};
 use crate::snapshot::{Loaded, id_of};
@@ -77,6 +77,10 @@ impl<'a> Packing<'a> {
         for file in &loaded.item.files {
             self.file(kind, id, file).await?;
         }
+        if let Some(bundle) = signing::over_model(self.work.request, &loaded.item, id)? {
+            let path = layout::of_model_signature(id);
+            self.press.text(Record::of_bag(&path), bundle).await?;
+        }
         self.done.items += 1;
         self.observer.event(Event::Exported {
             items: self.done.items,
@@ -117,6 +121,9 @@ impl<'a> Packing<'a> {
                     .await;
             }
         }
+        if self.work.request.partial && self.is_lost(id, file).await? {
+            return Ok(());
+        }
         entry.size = file.size();
         self.press.file(entry).await?;
         let mut bytes = self.work.source.bytes(file);
@@ -134,6 +141,23 @@ impl<'a> Packing<'a> {
             self.metric(id, file).await?;
         }
         Ok(())
+    }
+
+    /// Whether the repository has lost a file. A tar says that a file is there before its first byte, so that it is read to its
+    /// end once more beforehand.
+    async fn is_lost(&self, id: &ItemId, file: &FileEntry) -> Result<bool, Error> {
+        let mut bytes = self.work.source.bytes(file);
+        loop {
+            match bytes.try_next().await {
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(false),
+                Err(_) if self.work.source.note_lost(id, file) => return Ok(true),
+                Err(error) => {
+                    let what = format!("`{}` of {id}", file.path);
+                    return Err(Error::snapshot(what, error));
+                }
+            }
+        }
     }
 
     async fn metric(&mut self, id: &ItemId, file: &FileEntry) -> Result<(), Error> {

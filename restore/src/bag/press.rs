@@ -65,6 +65,8 @@ pub(crate) struct Pressed {
     pub(crate) sha256: String,
     /// What is known of everything in it.
     pub(crate) ledger: Ledger,
+    /// Its tag files with their SHA-256, those below folders left out.
+    pub(crate) tags: Vec<(String, String)>,
 }
 
 /// The worker, as whoever feeds it has it.
@@ -383,6 +385,7 @@ impl Worker {
             size: self.tar.offset,
             sha256: hex::encode(self.tar.sha256.finalize()),
             ledger: self.ledger,
+            tags: self.tags,
         };
         self.tar.gate.finish()?;
         Ok(pressed)

@@ -13,13 +13,19 @@ use super::ledger::Ledger;
 use super::press::Pressed;
 use super::record::{Record, Table};
 use super::seal::StoredFile;
-use super::{Work, tar};
+use super::{Work, signing, tar};
 use crate::Error;
 
 /// The table of the payload in the seal.
 const INDEX: &str = "index.csv";
 /// Where each file lies in the tar.
 const MEMBERS: &str = "members.jsonl";
+/// The signature over the tag files.
+pub const SIGNATURE: &str = "bag.sig.json";
+/// The question for a time stamp of that signature, and the answer.
+pub const QUESTION: &str = "timestamp.tsq";
+/// See [`QUESTION`].
+pub const ANSWER: &str = "timestamp.tsr";
 /// What lies in folders, of a plain export.
 const SIGNATURES: &str = "signatures.tar";
 
@@ -71,6 +77,29 @@ impl Part {
             }
         }
     }
+}
+
+/// Writes the signature over the tag files and, where an authority is to be asked, the question for its time stamp.
+pub(super) async fn signature(
+    work: &Work<'_>,
+    bundle: Option<String>,
+) -> Result<Vec<StoredFile>, Error> {
+    let mut files = Vec::new();
+    let Some(bundle) = bundle else {
+        return Ok(files);
+    };
+    let query = match &work.request.timestamp_url {
+        Some(_) => Some(signing::question(bundle.as_bytes())?),
+        None => None,
+    };
+    let texts = [(SIGNATURE, Some(bundle.into_bytes())), (QUESTION, query)];
+    for (name, bytes) in texts {
+        if let Some(bytes) = bytes {
+            let made = move |mut cut: Cut| cut.write_all(&bytes).map(|()| cut);
+            files.push(file(work, name, made).await?);
+        }
+    }
+    Ok(files)
 }
 
 /// Writes the files of the seal but for its record.

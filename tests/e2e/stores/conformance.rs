@@ -9,6 +9,9 @@ use super::Store;
 #[path = "../../../archive-format/tests/format/conformance/suite.rs"]
 mod suite;
 
+#[path = "../../../archive-format/tests/format/conformance/streaming.rs"]
+mod streaming;
+
 /// What a test ends with.
 type Tested<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -29,6 +32,15 @@ async fn the_simulated_cloud_conforms() -> Tested {
     let store = Store::of(Simulator::new(Settings::default()));
     let storage = store.open("mlark", CLIENT_SECRET).await.unwrap();
     suite::conforms(&storage).await?;
+    store.never_too_early();
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_simulated_cloud_takes_streams() -> Tested {
+    let store = Store::of(Simulator::new(Settings::default()));
+    let storage = store.open_streaming("mlark", CLIENT_SECRET).await.unwrap();
+    streaming::conforms(&storage).await?;
     store.never_too_early();
     Ok(())
 }

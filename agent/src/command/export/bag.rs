@@ -20,6 +20,7 @@ use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::session::Session;
 use crate::session::repository::{PROGRAM, machine_label};
+use crate::stamp;
 use crate::store::Address;
 use crate::ui::amount;
 use crate::ui::progress::Progress;
@@ -168,12 +169,23 @@ pub async fn make(
             program: PROGRAM.to_owned(),
         },
         checks: check.into_iter().collect(),
+        signer: session.export_signer()?.map(Arc::new),
+        timestamp_url: session.config.export.timestamp_url.clone(),
         folder: cache.join("exports"),
     };
+    if request.timestamp_url.is_some() && request.signer.is_none() {
+        return Err(Failure::usage("No export is made")
+            .why("`timestamp_url` of [export] asks for time stamps of signatures, and there is no key that signs")
+            .next("name a key with `signing_key_file`, or leave out `timestamp_url`"));
+    }
     let reader = repository.snapshot(record);
-    export_bag(&reader, &destination, &request, observer, stop)
+    let mut bagged = export_bag(&reader, &destination, &request, observer, stop)
         .await
-        .map_err(|error| Failure::of_restore(&error))
+        .map_err(|error| Failure::of_restore(&error))?;
+    if request.timestamp_url.is_some() && !bagged.stopped {
+        bagged.stamped = stamp::tell(session, storage.as_ref(), &bagged.name, &request.by).await;
+    }
+    Ok(bagged)
 }
 
 /// What the files of an export are named: parts of names in every store.

@@ -22,6 +22,14 @@ pub struct Resource {
     pub sha256: [u8; 32],
 }
 
+impl Resource {
+    /// Whether it lies where no signer and no verifier looks: such a file is not to be signed.
+    pub fn is_ignored(&self) -> bool {
+        let first = self.name.split('/').next().unwrap_or_default();
+        IGNORED.contains(&first)
+    }
+}
+
 /// What is signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
