@@ -11,6 +11,7 @@ use crate::config::read::known_until;
 use crate::config::{self};
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
+use crate::keeping;
 use crate::lock::WorkspaceLock;
 use crate::place::{Source, data_kind};
 use crate::session::Session;
@@ -69,7 +70,16 @@ pub async fn back_up(
         done => done,
     };
     session.tell_late_notices(repository);
-    done.map_err(|error| Failure::of_capture(&error))
+    let mut report = done.map_err(|error| Failure::of_capture(&error))?;
+    let period = session.config.repository.lock_period();
+    if let (Some(period), Some(id)) = (period, report.snapshot) {
+        let now = session.context.clock.now();
+        let kept = unless_stopped(session, async {
+            Ok(keeping::after(repository, id, period, now).await)
+        });
+        report.locks = Some(kept.await.unwrap_or_else(|failure| Err(failure.sentence())));
+    }
+    Ok(report)
 }
 
 /// Does what comes before a backup, and breaks off where everything is to stop: nothing is under way yet that has an end

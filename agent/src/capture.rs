@@ -244,6 +244,7 @@ impl Run<'_> {
             requests: self.source.requests(),
             gaps,
             gaps_left_out,
+            locks: None,
         })
     }
 }

@@ -10,6 +10,7 @@ pub mod value;
 
 use std::path::PathBuf;
 
+use archive_format::LockPeriod;
 use serde::{Deserialize, Serialize};
 
 pub use daemon::{Daemon, Hooks, Housekeeping};
@@ -81,9 +82,39 @@ pub struct Repository {
     /// Access tier of data packs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_tier: Option<DataTier>,
+    /// How long each snapshot keeps every pack that it refers to from deletion.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lock: Option<Period>,
+    /// How firmly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lock_mode: Option<LockMode>,
     /// Size at which a pack is closed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pack_size: Option<ByteSize>,
+}
+
+/// How firmly packs are locked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LockMode {
+    /// Nobody can shorten it or take it away.
+    #[default]
+    Locked,
+    /// Whoever may set it may shorten it and take it away.
+    Unlocked,
+}
+
+impl Repository {
+    /// The lock period, where there is one.
+    pub fn lock_period(&self) -> Option<LockPeriod> {
+        Some(LockPeriod {
+            length: self.lock?.duration(),
+            mode: match self.lock_mode.unwrap_or_default() {
+                LockMode::Locked => archive_format::storage::LockMode::Locked,
+                LockMode::Unlocked => archive_format::storage::LockMode::Unlocked,
+            },
+        })
+    }
 }
 
 /// Access tiers of Azure Blob Storage.

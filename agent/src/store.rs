@@ -7,6 +7,7 @@
 mod address;
 mod azure;
 mod bucket;
+mod cold;
 mod signature;
 mod wire;
 
@@ -45,6 +46,7 @@ pub async fn open_streaming(
 ) -> Result<Arc<dyn StreamingStorage>, Failure> {
     refuse_keys_of_others(address, repository)?;
     let azure = repository.credential.over(azure);
+    let mut cold = None;
     let (store, prefix, completion): (Arc<dyn ObjectStore>, _, _) = match address {
         Address::Folder(folder) => return Ok(Arc::new(LocalStorage::new(folder.clone()))),
         Address::Azure {
@@ -52,9 +54,12 @@ pub async fn open_streaming(
             container,
             prefix,
         } => {
-            let store = azure::open(account, container, repository, &azure, context).await;
-            let store = store.map_err(|failure| failure.with_place(&address.to_string()))?;
-            (store, prefix, Completion::CreateOnly)
+            let names = (account.as_str(), container.as_str(), prefix.as_str());
+            let place = address.to_string();
+            let opened = azure::open(names, place, repository, &azure, context).await;
+            let opened = opened.map_err(|failure| failure.with_place(&address.to_string()))?;
+            cold = Some(opened.1);
+            (opened.0, prefix, Completion::CreateOnly)
         }
         Address::S3 { bucket, prefix } => {
             let store = bucket::s3(bucket, repository, &azure, context).await?;
@@ -75,7 +80,10 @@ pub async fn open_streaming(
     };
     let storage =
         ObjectStorage::new(store, options).map_err(|error| Failure::of_archive(&error))?;
-    Ok(Arc::new(storage))
+    Ok(Arc::new(match cold {
+        Some(cold) => storage.with_cold(cold),
+        None => storage,
+    }))
 }
 
 /// Keys that would be read and do nothing are refused.
@@ -92,6 +100,7 @@ fn refuse_keys_of_others(
             repository.account_key_file.is_some() && !is_azure,
         ),
         ("data_tier", repository.data_tier.is_some() && !is_azure),
+        ("lock", repository.lock.is_some() && !is_azure),
         ("endpoint", repository.endpoint.is_some() && is_folder),
     ];
     match set.into_iter().find(|(_, unfit)| *unfit) {
@@ -168,8 +177,10 @@ pub fn advice(error: &StorageError) -> (ExitStatus, Option<String>) {
             Some("give mlark's identity the right to read, list and create objects in the bucket")
         }
         StorageFault::Denied => Some("let mlark's user read and write that folder"),
-        StorageFault::Archived => Some(
-            "bring the data packs back to a tier that can be read (az storage blob set-tier --tier Cool), wait, and run it again",
+        StorageFault::Archived => Some(crate::thaw::HOW),
+        StorageFault::Kept => Some("wait until its retention ends or its hold is taken away"),
+        StorageFault::Unsupported if error.place.starts_with("az://") => Some(
+            "give the container version-level immutability, which needs versions of its account: az storage container-rm create … --enable-vlw; a tier needs a general-purpose v2 account",
         ),
         StorageFault::Other | StorageFault::Unclear if is_object => Some(
             "check the address, the network, the proxy and the store's firewall, and run it again",

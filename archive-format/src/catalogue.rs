@@ -5,6 +5,7 @@ pub(crate) mod database;
 pub(crate) mod entries;
 mod find;
 pub(crate) mod lines;
+mod needs;
 pub(crate) mod objects;
 pub(crate) mod removal;
 pub(crate) mod repairs;

@@ -92,6 +92,8 @@ pub struct CheckReport {
     pub objects: u64,
     /// Bytes read from the storage.
     pub bytes: u64,
+    /// Packs that were to be read and are archived: nothing is said of their bytes.
+    pub archived: u64,
 }
 
 impl CheckReport {
@@ -132,6 +134,8 @@ struct Checking<'a> {
     findings: Vec<Finding>,
     /// Packs whose every byte was read and is right.
     whole: BTreeSet<PackName>,
+    /// Packs that cannot be read before they are brought back.
+    archived: BTreeSet<PackName>,
     covers: Covers,
 }
 
@@ -152,6 +156,7 @@ impl<'a> Checking<'a> {
             report: CheckReport::default(),
             findings: Vec::new(),
             whole: BTreeSet::new(),
+            archived: BTreeSet::new(),
             covers: Covers::default(),
         })
     }

@@ -51,7 +51,10 @@ pub use manifest::{
 };
 pub use read::{Lack, LostLines, SnapshotReader};
 pub use record::Record;
-pub use removal::{Forgotten, Garbage, Grace, Held, Spared, Sparing, SweepEvent, Swept};
+pub use removal::{
+    Forgotten, Garbage, Grace, Held, LockPeriod, Locks, LocksSet, Spared, Sparing, SweepEvent,
+    Swept,
+};
 pub use repository::{
     Holder, InitOptions, Initialised, KeySet, KeysChanged, Notice, OpenOptions, Part, Repository,
     RevokedMachine, Said,

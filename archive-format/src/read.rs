@@ -4,6 +4,7 @@ pub(crate) mod chunks;
 mod file;
 mod lack;
 pub(crate) mod lately;
+mod needs;
 pub(crate) mod objects;
 pub(crate) mod packs;
 pub(crate) mod tail;

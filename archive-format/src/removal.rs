@@ -10,11 +10,13 @@ mod forget;
 mod garbage;
 mod hold;
 mod lists;
+mod lock;
 mod protect;
 mod sweep;
 
 pub use forget::{Forgotten, Held};
 pub use garbage::{Garbage, Grace, Spared, Sparing};
+pub use lock::{LockPeriod, Locks, LocksSet};
 pub use sweep::{SweepEvent, Swept};
 
 pub(crate) use lists::Lists;

@@ -1,10 +1,12 @@
 //! Where a repository lies: few methods, each with what a store must guarantee.
 
+pub mod cold;
 mod local;
 mod name;
 pub mod object;
 mod probe;
 mod streaming;
+pub mod thaw;
 
 use std::fmt;
 use std::ops::Range;
@@ -15,11 +17,13 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use jiff::Timestamp;
 
+pub use cold::{ColdState, ColdStorage, Keeping, Lock, LockMode, Priority, Tier, Way};
 pub use local::LocalStorage;
 pub use name::FileName;
 pub use object::ObjectStorage;
 pub(crate) use probe::{Deletes, probe};
 pub use streaming::{Incoming, StreamingStorage};
+pub use thaw::{Frozen, Thaw};
 
 /// What became of a create.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +72,10 @@ pub enum StorageFault {
     TooLarge,
     /// The file ends before the range that was asked for.
     TooShort,
+    /// A lock or a hold keeps the file as it is.
+    Kept,
+    /// The store, or its container, is not made for what was asked.
+    Unsupported,
     /// Anything else; nothing was written.
     Other,
 }
@@ -76,7 +84,7 @@ pub enum StorageFault {
 #[derive(Debug, thiserror::Error)]
 #[error("Failed to {act} {name} in {place}")]
 pub struct StorageError {
-    /// What was done: `create`, `read`, `list`, `delete`.
+    /// What was done: `create`, `read`, `list`, `delete`, `move`, `rehydrate`, `lock`, `hold`.
     pub act: &'static str,
     /// On which file or prefix.
     pub name: String,
@@ -139,5 +147,16 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// Whether whoever uses this store may delete its files, where that is known without trying.
     fn deletes(&self) -> Option<bool> {
         None
+    }
+
+    /// Tiers, locks and holds, where the store has such.
+    fn cold(&self) -> Option<&dyn ColdStorage> {
+        None
+    }
+
+    /// Tells that these files are archived and have a copy under [`FileName::copy`] that can be read, so that the copy is
+    /// read in their place at once. An archived file of which that is not told is asked for first, which costs a request.
+    fn use_copies(&self, names: Vec<FileName>) {
+        let _ = names;
     }
 }

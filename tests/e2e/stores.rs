@@ -1,5 +1,7 @@
 //! A repository in the cloud's own storage, opened by an identity, in virtual time: throttled, cut off, refused.
 
+mod archive;
+mod cold;
 mod conformance;
 
 use std::path::Path;
@@ -278,6 +280,6 @@ async fn a_refused_identity_a_missing_container_and_an_archived_pack_are_told_ap
     assert!(
         Failure::of_archive(&error.into())
             .lines()
-            .contains("set-tier")
+            .contains("mlark restore rehydrate")
     );
 }

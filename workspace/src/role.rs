@@ -4,7 +4,8 @@
 //! `restore --create-workspace`, on a resource group, [`Role::resubmission`] for `restore --resubmit`. Three more are for
 //! what a configuration may ask for besides:
 //! [`Role::secrets`] (`secrets`, `datastore_access = "datastore"`), [`Role::rehydration`] (`archived = "rehydrate"`) and
-//! [`Role::share_snapshot`] (`share_snapshot = true`). Registries have two of their own. The last two change the storage account, which a backup by default
+//! [`Role::share_snapshot`] (`share_snapshot = true`). [`Role::keeping`] is for `[repository] lock`, `export lock` and `export hold`, on
+//! the account of the repository or the destination. Registries have two of their own. The last two change the storage account, which a backup by default
 //! never does.
 
 use std::collections::BTreeSet;
@@ -13,6 +14,9 @@ use serde_json::{Value, json};
 
 use crate::kind::{ASSOCIATED, KINDS, Restore};
 use crate::permission::{Action, GROUPS, Plane};
+
+/// Containers of blobs, as Resource Manager names their type.
+const CONTAINERS: &str = "Microsoft.Storage/storageAccounts/blobServices/containers";
 
 /// A custom role of Azure's role-based access control.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,6 +131,30 @@ impl Role {
         }
     }
 
+    /// Keeps files of a repository or of exports from deletion, and moves them between tiers: on the account that holds them.
+    pub fn keeping() -> Self {
+        let blobs = ["read", "write", "immutableStorage/runAsSuperUser/action"];
+        let container = [
+            "read",
+            "immutabilityPolicies/read",
+            "immutabilityPolicies/write",
+            "immutabilityPolicies/lock/action",
+            "immutabilityPolicies/extend/action",
+            "setLegalHold/action",
+            "clearLegalHold/action",
+        ];
+        let container = container.map(|verb| Action::of_type(CONTAINERS, verb));
+        Self {
+            name: "mlark lock",
+            description: "Keeps files of mlark's repository and of its exports from deletion, holds them, and moves them between access tiers.",
+            actions: blobs
+                .into_iter()
+                .map(Action::of_blobs)
+                .chain(container)
+                .collect(),
+        }
+    }
+
     /// Makes a snapshot of the share of notebooks and deletes it again.
     pub fn share_snapshot() -> Self {
         let verbs = ["read", "write", "delete"];
@@ -202,6 +230,7 @@ mod tests {
             ("mlark-secrets.json", Role::secrets()),
             ("mlark-rehydration.json", Role::rehydration()),
             ("mlark-share-snapshot.json", Role::share_snapshot()),
+            ("mlark-lock.json", Role::keeping()),
         ] {
             let made = format!("{:#}\n", role.definition(&[ANYWHERE]));
             let kept = std::fs::read_to_string(folder.join(file)).unwrap_or_default();
@@ -226,6 +255,7 @@ mod tests {
             Role::secrets(),
             Role::rehydration(),
             Role::share_snapshot(),
+            Role::keeping(),
         ] {
             for action in role.actions {
                 assert!(!action.name().contains('*'), "{action}");

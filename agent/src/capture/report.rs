@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::tally::{Outcome, Tally};
+use crate::keeping::{self, Kept};
 
 /// Something that was listed and not saved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +87,9 @@ pub struct Report {
     pub gaps: Vec<Gap>,
     /// How many gaps there are beyond those in `gaps`; all of them stand in the snapshot.
     pub gaps_left_out: u64,
+    /// What became of the locks of what the snapshot refers to; none where the repository has no lock period. Filled in by
+    /// whoever knows the configuration.
+    pub locks: Option<Kept>,
 }
 
 /// How many gaps a report carries: it must fit into memory whatever happened.
@@ -105,6 +109,11 @@ impl Report {
     /// Whether anything was listed and not saved, and nobody accepted that.
     pub fn has_gaps(&self) -> bool {
         self.gaps_left_out > 0 || self.gaps.iter().any(|gap| gap.known.is_none())
+    }
+
+    /// Why what the snapshot refers to is not locked as it should be, where it is not.
+    pub fn lock_failure(&self) -> Option<&str> {
+        self.locks.as_ref()?.as_ref().err().map(String::as_str)
     }
 
     /// The document of `mlark backup --json` about this snapshot.
@@ -134,6 +143,9 @@ impl Report {
         });
         if self.gaps_left_out > 0 {
             document["gaps_left_out"] = json!(self.gaps_left_out);
+        }
+        if let Some(kept) = &self.locks {
+            document["locks"] = keeping::value(kept);
         }
         if let Ending::Suspect(reasons) = &self.ending {
             document["suspicions"] = json!(reasons);

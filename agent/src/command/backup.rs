@@ -12,6 +12,7 @@ use crate::capture::{Ending, Report};
 use crate::config;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
+use crate::keeping;
 use crate::session::Session;
 use crate::ui::journal::Field;
 
@@ -83,6 +84,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
                     row["estimate"] = estimate.value();
                 }
                 rows.push(row);
+                keeping::warn(session, &report);
                 if !session.ui.json() {
                     summary::show(session, &report, estimate.as_ref());
                 }
@@ -113,7 +115,7 @@ async fn history(repository: &Repository) -> Result<Vec<SnapshotRecord>, Failure
 
 /// The exit code that a report means.
 pub fn status_of(report: &Report, session: &Session) -> ExitStatus {
-    let gaps = if report.has_gaps() {
+    let gaps = if report.has_gaps() || report.lock_failure().is_some() {
         ExitStatus::Gaps
     } else {
         ExitStatus::Done

@@ -123,7 +123,9 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
 }
 
 fn status(report: &CheckReport) -> ExitStatus {
-    if report.is_sound() {
+    if report.is_sound() && report.archived > 0 {
+        ExitStatus::Gaps
+    } else if report.is_sound() {
         ExitStatus::Done
     } else {
         ExitStatus::Damage
@@ -162,6 +164,7 @@ fn document(report: &CheckReport, warnings: &[(String, String)]) -> Value {
         "lines": report.lines,
         "objects": report.objects,
         "bytes": report.bytes,
+        "archived": report.archived,
     })
 }
 
@@ -171,6 +174,11 @@ fn show(session: &Session, report: &CheckReport, warnings: &[(String, String)]) 
     let seen = seen(report);
     if report.is_sound() {
         ui.line(&format!("Sound: {seen}"));
+        if report.archived > 0 {
+            let packs = amount::counted(report.archived, "pack");
+            ui.line(&format!("  {packs} in an archive tier not read"));
+            ui.line(&format!("  next: {}", crate::thaw::HOW));
+        }
         return;
     }
     let count = amount::counted(report.damages.len() as u64, "damage");

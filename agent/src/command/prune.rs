@@ -136,6 +136,8 @@ fn reason(spared: &Spared) -> String {
         Sparing::Forgotten(id) => format!("snapshot {id} was forgotten lately{until}"),
         Sparing::Held(id) => format!("run {id} asked for them{until}"),
         Sparing::Young => format!("a run may be about to name them, since they are young{until}"),
+        Sparing::Locked => format!("the store keeps them locked{until}"),
+        Sparing::OnHold => "a legal hold keeps them".to_owned(),
         _ => "the store does not say how old they are".to_owned(),
     }
 }
@@ -157,6 +159,8 @@ fn spared_value(spared: &Spared) -> Value {
         Sparing::Forgotten(id) => ("forgotten", Some(id), None),
         Sparing::Held(id) => ("held", None, Some(id)),
         Sparing::Young => ("young", None, None),
+        Sparing::Locked => ("locked", None, None),
+        Sparing::OnHold => ("on-hold", None, None),
         _ => ("undated", None, None),
     };
     json!({

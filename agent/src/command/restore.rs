@@ -5,6 +5,7 @@ pub mod apply;
 pub mod list;
 pub(super) mod open;
 pub mod plan;
+pub mod rehydrate;
 mod show;
 pub mod verify;
 mod watch;
@@ -37,6 +38,8 @@ enum Act {
     Plan(plan::Args),
     /// Does it; goes on where it was stopped
     Apply(apply::Args),
+    /// Brings archived packs of a snapshot back, so that they can be read
+    Rehydrate(rehydrate::Args),
     /// Compares a workspace with a snapshot, item by item and byte by byte
     Verify(verify::Args),
     /// Lists the restores under way and done
@@ -109,6 +112,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
     match &args.act {
         Act::Plan(args) => plan::run(args, session).await,
         Act::Apply(args) => apply::run(args, session).await,
+        Act::Rehydrate(args) => rehydrate::run(args, session).await,
         Act::Verify(args) => verify::run(args, session).await,
         Act::List(args) => list::run(args, session).await,
     }

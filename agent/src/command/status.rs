@@ -10,6 +10,7 @@ use crate::config::value::Schedule;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::health::{Facts, Health, State};
+use crate::keeping::Standing;
 use crate::part;
 use crate::session::Session;
 use crate::session::patterns::pattern;
@@ -35,12 +36,14 @@ pub async fn run(session: &Session) -> Result<ExitStatus, Failure> {
     let place = repository.storage().describe();
     let part = part::of(&repository);
     let drills = evidence::newest(&repository).await?;
+    let locks = Standing::read(session, &repository).await;
     if session.ui.json() {
         session.ui.document(&json!({
             "healthy": healths.iter().all(|health| health.state == State::Good),
             "repository": {
                 "id": repository.id().to_string(), "url": place, "bytes": stored, "head": head,
                 "encrypted": repository.record().encryption.is_some(), "part": part.part,
+                "locks": locks.as_ref().map(Standing::value),
             },
             "workspaces": healths,
             "drills": drills.values().map(evidence::document).collect::<Vec<_>>(),
@@ -59,6 +62,9 @@ pub async fn run(session: &Session) -> Result<ExitStatus, Failure> {
             "drill       {}",
             evidence::line(drill, session.context.clock.now())
         ));
+    }
+    if let Some(locks) = &locks {
+        ui.line(&locks.line());
     }
     ui.line(&part.line());
     if healths.is_empty() {

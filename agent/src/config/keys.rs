@@ -107,6 +107,14 @@ pub const KEYS: &[Key] = &[
         "access tier of data packs: \"hot\", \"cool\", \"cold\", \"archive\"",
     ),
     key(
+        "repository.lock",
+        "how long each snapshot keeps every pack that it refers to from deletion, by version-level immutability of az://; off by default",
+    ),
+    key(
+        "repository.lock_mode",
+        "how firmly: \"locked\" (nobody can shorten it; the default) or \"unlocked\"",
+    ),
+    key(
         "repository.pack_size",
         "size at which a pack is closed; read by `init`",
     ),

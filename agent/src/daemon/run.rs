@@ -17,6 +17,7 @@ use crate::backup::{Wishes, back_up, note_failed, unless_stopped};
 use crate::capture::{Ending, Report};
 use crate::config::{self, Housekeeping};
 use crate::failure::Failure;
+use crate::keeping;
 use crate::metrics::Metrics;
 use crate::retention::forgetting::{Scope, by_rules, grace};
 use crate::session::Session;
@@ -215,6 +216,7 @@ impl Run {
             amount::size(report.bytes.new),
             amount::counted(gaps, "gap"),
         ));
+        keeping::warn(&self.session, report);
         for gap in unknown.take(GAPS_TOLD) {
             let file = gap.file.as_deref();
             let file = file.map(|file| format!("//{file}")).unwrap_or_default();

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use archive_format::storage::ColdStorage;
 use archive_format::storage::object::guard::Guarded;
 use async_trait::async_trait;
 use object_store::azure::{AzureCredential, AzureCredentialProvider, MicrosoftAzureBuilder};
@@ -10,6 +11,7 @@ use object_store::client::{HttpError, HttpErrorKind};
 use object_store::{CredentialProvider, ObjectStore, RetryConfig, StaticCredentialProvider};
 use workspace::azure::{Channel, Connection, Service};
 
+use super::cold::AzureCold;
 use super::signature::{self, AccountKey};
 use super::wire::Wire;
 use super::{endpoint, unfit};
@@ -26,13 +28,15 @@ pub(super) fn no_retries() -> RetryConfig {
     }
 }
 
+/// A container, and what its service does besides keeping files. `prefix` is what names begin with, `place` its name for
+/// people.
 pub(super) async fn open(
-    account: &str,
-    container: &str,
+    (account, container, prefix): (&str, &str, &str),
+    place: String,
     repository: &config::Repository,
     azure: &config::Azure,
     context: &Context,
-) -> Result<Arc<dyn ObjectStore>, Failure> {
+) -> Result<(Arc<dyn ObjectStore>, Arc<dyn ColdStorage>), Failure> {
     let of_workspace = |error: workspace::Error| Failure::of_workspace(&error);
     let own_endpoint = endpoint(repository)?;
     let own_credential = credential_of_file(account, repository, context)?;
@@ -53,7 +57,7 @@ pub(super) async fn open(
             .map_err(of_workspace)?,
         (None, None) => return Err(Failure::failed("The address of the store is not known")),
     };
-    let credentials = match (own_credential, connection) {
+    let credentials: AzureCredentialProvider = match (own_credential, connection) {
         (Some(credentials), _) => credentials,
         (None, _) if service.scheme() != "https" => {
             return Err(Failure::usage("The `endpoint` of [repository] is refused")
@@ -64,6 +68,14 @@ pub(super) async fn open(
         (None, Some(connection)) => Arc::new(Tokens(connection)),
         (None, None) => return Err(Failure::failed("No credential for the store is known")),
     };
+    let cold = AzureCold {
+        channel: channel.clone(),
+        credentials: Arc::clone(&credentials),
+        service: service.clone(),
+        container: container.to_owned(),
+        prefix: prefix.to_owned(),
+        place,
+    };
     let store = MicrosoftAzureBuilder::new()
         .with_account(account)
         .with_container_name(container)
@@ -73,7 +85,7 @@ pub(super) async fn open(
         .with_http_connector(Guarded(Wire(channel)))
         .build()
         .map_err(|error| unfit(&error))?;
-    Ok(Arc::new(store))
+    Ok((Arc::new(store), Arc::new(cold)))
 }
 
 /// The credential that a file of its own holds.

@@ -22,8 +22,8 @@ const LIFE: SignedDuration = SignedDuration::from_hours(24);
 /// The version of the service whose form of a signature is written.
 const VERSION: &str = "2020-12-06";
 
-/// Read, write, delete, list, add, create: as far as the key's holder lets mlark go.
-const PERMISSIONS: &str = "rwdlac";
+/// Read, write, delete, list, add, create, keep from deletion: as far as the key's holder lets mlark go.
+const PERMISSIONS: &str = "rwdlaci";
 
 type Pairs = Vec<(String, String)>;
 

@@ -42,7 +42,7 @@ impl Checking<'_> {
         if index.stored_bytes != pack_bytes {
             return self.other_size(name, is_needed).await;
         }
-        if self.depth == Depth::Structure {
+        if self.depth == Depth::Structure || self.archived.contains(name) {
             return Ok(());
         }
         match self.compare(&index).await {

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use futures::TryStreamExt;
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::finding::Finding;
 use super::{Checking, Depth, is_finding};
 use crate::pack::Class;
 use crate::removal::Lists;
-use crate::storage::StorageFault;
+use crate::storage::{StorageFault, Thaw};
 use crate::{Error, FileName, PackName, SnapshotRecord};
 
 /// Bytes of a pack that are read at once.
@@ -30,7 +31,8 @@ impl Checking<'_> {
         for name in needed.iter().filter(|name| !has(&listed, name)) {
             self.pack_lost(name, "it is missing", true).await?;
         }
-        let read = self.read_whole(&listed).await?;
+        let mut read = self.read_whole(&listed).await?;
+        self.without_archived(&listed, &mut read).await?;
         for (name, size) in &listed {
             let is_needed = needed.contains(name);
             if !is_needed {
@@ -52,6 +54,38 @@ impl Checking<'_> {
                 Err(_) if needed.contains(name) => {}
                 Err(_) => self.warn(FileName::index(name), "its pack is not there"),
             }
+        }
+        Ok(())
+    }
+
+    /// Packs in an archive tier cannot be read before they are brought back: that is no damage, and it is said. Their tiers
+    /// are asked for by listing, since each read in vain would be paid.
+    async fn without_archived(
+        &mut self,
+        listed: &[(PackName, u64)],
+        read: &mut BTreeSet<PackName>,
+    ) -> Result<(), Error> {
+        let storage = self.inner.storage.as_ref();
+        if self.depth == Depth::Structure || storage.cold().is_none() {
+            return Ok(());
+        }
+        let names = listed.iter().map(|(name, _)| FileName::pack(name));
+        let names = names.collect();
+        let thaw = Thaw::look(storage, &names, Timestamp::UNIX_EPOCH).await?;
+        storage.use_copies(thaw.copied);
+        for file in thaw.archived.iter().chain(&thaw.returning) {
+            let last = file.name.as_str().rsplit('/').next();
+            if let Some(name) = last.and_then(|name| name.parse().ok()) {
+                self.report.archived += u64::from(read.remove(&name));
+                self.archived.insert(name);
+            }
+        }
+        if self.report.archived > 0 {
+            let reason = format!(
+                "{} of them are in an archive tier, and were not read",
+                self.report.archived
+            );
+            self.warn("packs", &reason);
         }
         Ok(())
     }
@@ -212,6 +246,8 @@ impl Checking<'_> {
                 Some("packs") => digest.is_some_and(|pack| FileName::pack(&pack) == file.name),
                 Some("index") => digest.is_some_and(|pack| FileName::index(&pack) == file.name),
                 Some("log" | "keys" | "checkpoints" | "probe") => name.split('/').count() == 2,
+                // Copies of archived packs, which a restore reads in their place.
+                Some("thawed") => digest.is_some(),
                 _ => file.name == FileName::record(),
             };
             if !ours {

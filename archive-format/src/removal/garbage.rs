@@ -35,6 +35,10 @@ pub enum Sparing {
     Young,
     /// The store does not say how old it is.
     Undated,
+    /// A lock of the store keeps it.
+    Locked,
+    /// A legal hold keeps it.
+    OnHold,
 }
 
 /// Packs that are spared for one reason.
@@ -81,6 +85,10 @@ struct Files {
     bytes: u64,
     /// When the newest was written; none where the store does not say.
     modified: Option<Timestamp>,
+    /// Until when the store keeps one of them at least.
+    locked: Option<Timestamp>,
+    /// Whether one of them is held.
+    held: bool,
 }
 
 impl Stock {
@@ -93,7 +101,33 @@ impl Stock {
                 stock.take_in(&file);
             }
         }
+        stock.read_locks(inner).await?;
         Ok(stock)
+    }
+
+    /// Reads which files the store keeps, where it keeps single ones.
+    async fn read_locks(&mut self, inner: &Inner) -> Result<(), Error> {
+        let Some(cold) = inner.storage.cold() else {
+            return Ok(());
+        };
+        match cold.keeping().await {
+            Ok(keeping) if !keeping.by_file => return Ok(()),
+            // A signature of the container alone may not ask about it.
+            Err(error) if error.fault != StorageFault::Denied => return Err(error.into()),
+            _ => {}
+        }
+        for folder in ["packs/", "index/"] {
+            let mut states = cold.states(folder);
+            while let Some((file, state)) = states.try_next().await? {
+                let last = file.as_str().rsplit('/').next();
+                let name = last.and_then(|name| name.parse::<PackName>().ok());
+                if let Some(files) = name.and_then(|name| self.0.get_mut(&name)) {
+                    files.locked = files.locked.max(state.lock.map(|lock| lock.until));
+                    files.held |= state.held;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Files of other names are foreign, and never touched.
@@ -117,6 +151,8 @@ impl Stock {
             .or_insert(Files {
                 bytes: file.size,
                 modified: file.modified,
+                locked: None,
+                held: false,
             });
     }
 
@@ -193,7 +229,7 @@ pub(super) async fn garbage(
 
 /// Packs that live snapshots need, and those that hold the lists of sweep entries, which readers need for ever. Where
 /// that cannot be found out nothing can be swept.
-async fn needed(inner: &Inner, lists: &Lists) -> Result<BTreeSet<PackName>, Error> {
+pub(super) async fn needed(inner: &Inner, lists: &Lists) -> Result<BTreeSet<PackName>, Error> {
     let mut needed = inner.sweep_lists().await?;
     for record in inner.catalogue.snapshots().await? {
         needed.extend(lists.packs_of(inner, &record).await?);
@@ -285,6 +321,12 @@ impl Politeness {
     }
 
     fn spares(&self, name: &PackName, files: &Files) -> Option<(Sparing, Option<Timestamp>)> {
+        if files.held {
+            return Some((Sparing::OnHold, None));
+        }
+        if let Some(until) = files.locked.filter(|until| *until > self.now) {
+            return Some((Sparing::Locked, Some(until)));
+        }
         if let Some((snapshot, until)) = self.forgotten.get(name) {
             return Some((Sparing::Forgotten(*snapshot), Some(*until)));
         }

@@ -9,6 +9,9 @@ use crate::{Error, ExportId, PackName};
 pub struct FileName(String);
 
 impl FileName {
+    /// What the names of copies of archived files begin with.
+    pub(crate) const COPIES: &str = "thawed/";
+
     /// Checks a name.
     pub fn new(name: impl Into<String>) -> Result<Self, Error> {
         let name = name.into();
@@ -53,6 +56,18 @@ impl FileName {
     pub fn pack(pack: &PackName) -> Self {
         let name = pack.to_string();
         Self(format!("packs/{}/{name}", &name[..2]))
+    }
+
+    /// `thawed/<name>`: where a copy of an archived file lies that can be read. It is no part of the repository: nothing needs
+    /// it, and it may be deleted at any time.
+    pub fn copy(&self) -> Result<Self, Error> {
+        Self::new(format!("{}{}", Self::COPIES, self.0))
+    }
+
+    /// The file that this one is the copy of; none where it is no copy.
+    pub(crate) fn original(&self) -> Option<Self> {
+        let name = self.0.strip_prefix(Self::COPIES)?;
+        Some(Self(name.to_owned()))
     }
 
     /// `keys/<edition>-<sort>.age`.

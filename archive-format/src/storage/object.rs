@@ -6,8 +6,10 @@
 //!
 //! It is handed an [`ObjectStore`] that somebody else made: it knows no address, no credential and no way to the network.
 
+mod copies;
 mod fault;
 pub mod guard;
+mod read;
 mod single;
 mod streaming;
 mod upload;
@@ -29,8 +31,9 @@ use object_store::{
 };
 use tokio::sync::Semaphore;
 
+use self::copies::Copies;
 use self::fault::{Failed, Verdict};
-use super::{Created, FileUse, Storage, StorageError, StorageFault, StoredFile};
+use super::{ColdStorage, Created, FileUse, Storage, StorageError, StorageFault, StoredFile};
 use crate::{Error, FileName};
 
 /// The metadata that tells our own file from another's. Azure takes letters and digits alone.
@@ -72,6 +75,10 @@ pub struct ObjectStorage {
     options: Arc<ObjectOptions>,
     /// Memory for uploads, in units of [`upload::UNIT_BYTES`].
     memory: Arc<Semaphore>,
+    /// Its tiers, locks and holds, where it has such.
+    cold: Option<Arc<dyn ColdStorage>>,
+    /// Archived files that have a copy.
+    copies: Arc<Copies>,
 }
 
 /// Where the bytes of a new file come from.
@@ -105,7 +112,18 @@ impl ObjectStorage {
             store,
             options: Arc::new(options),
             memory: Arc::new(Semaphore::new(upload::UNITS)),
+            cold: None,
+            copies: Arc::default(),
         })
+    }
+
+    /// The same store with its tiers, locks and holds.
+    #[must_use]
+    pub fn with_cold(self, cold: Arc<dyn ColdStorage>) -> Self {
+        Self {
+            cold: Some(cold),
+            ..self
+        }
     }
 
     fn path(&self, name: &str) -> Result<ObjectPath, object_store::Error> {
@@ -286,58 +304,19 @@ impl Storage for ObjectStorage {
     }
 
     async fn read(&self, name: &FileName, limit: u64) -> Result<Bytes, StorageError> {
-        let fails = |failed| self.error("read", name.as_str(), failed);
-        let too_large = |size| {
-            let why = format!("it has {size} bytes, and at most {limit} are allowed");
-            fails(Failed::new(StorageFault::TooLarge, why.into()))
-        };
-        // A range keeps what a hostile store sends within the limit. An empty file has no range.
-        let failed = match self.get(name, Some(0..limit.max(1)), false).await {
-            Ok(found) if found.meta.size > limit => return Err(too_large(found.meta.size)),
-            Ok(found) => match found.bytes().await {
-                Ok(bytes) => return Ok(bytes),
-                Err(error) => return Err(fails(Failed::reading(&error))),
-            },
-            Err(error) => Failed::reading(&error),
-        };
-        if !failed.may_be_range() {
-            return Err(fails(failed));
-        }
-        match self.look(name).await.map_err(fails)? {
-            Some((0, _)) => Ok(Bytes::new()),
-            _ => Err(fails(failed)),
-        }
+        self.or_copy(
+            name,
+            |name| async move { self.read_whole(&name, limit).await },
+        )
+        .await
     }
 
     async fn read_range(&self, name: &FileName, range: Range<u64>) -> Result<Bytes, StorageError> {
-        let fails = |failed| self.error("read", name.as_str(), failed);
-        let short = || {
-            let why = format!("it ends before byte {}", range.end);
-            fails(Failed::new(StorageFault::TooShort, why.into()))
-        };
-        let mut refused = None;
-        if !range.is_empty() {
-            match self.get(name, Some(range.clone()), false).await {
-                Ok(found) if found.meta.size < range.end => return Err(short()),
-                Ok(found) => {
-                    let bytes = found.bytes().await;
-                    let bytes = bytes.map_err(|error| fails(Failed::reading(&error)))?;
-                    let whole = bytes.len() as u64 == range.end - range.start;
-                    return if whole { Ok(bytes) } else { Err(short()) };
-                }
-                Err(error) => match Failed::reading(&error) {
-                    failed if failed.may_be_range() => refused = Some(failed),
-                    failed => return Err(fails(failed)),
-                },
-            }
-        }
-        // What a service says of a range past the end differs; the length does not.
-        match (self.look(name).await.map_err(fails)?, refused) {
-            (None, _) => Err(fails(Failed::new(StorageFault::NotFound, "no file".into()))),
-            (Some((size, _)), _) if size < range.end => Err(short()),
-            (Some(_), Some(failed)) => Err(fails(failed)),
-            (Some(_), None) => Ok(Bytes::new()),
-        }
+        self.or_copy(name, |name| {
+            let range = range.clone();
+            async move { self.read_part(&name, range).await }
+        })
+        .await
     }
 
     async fn size(&self, name: &FileName) -> Result<Option<u64>, StorageError> {
@@ -393,6 +372,16 @@ impl Storage for ObjectStorage {
             Ok(()) => Ok(()),
             Err(failed) if failed.fault == StorageFault::NotFound => Ok(()),
             Err(failed) => Err(self.error("delete", name.as_str(), failed)),
+        }
+    }
+
+    fn cold(&self) -> Option<&dyn ColdStorage> {
+        self.cold.as_deref()
+    }
+
+    fn use_copies(&self, names: Vec<FileName>) {
+        for name in &names {
+            self.copies.add(name);
         }
     }
 }

@@ -16,7 +16,7 @@ mod streaming;
 type Tested<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Bytes without a pattern.
-fn noise(bytes: usize, seed: u64) -> Vec<u8> {
+pub(super) fn noise(bytes: usize, seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let next = |_| {
         state ^= state << 13;

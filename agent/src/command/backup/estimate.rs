@@ -111,6 +111,7 @@ mod tests {
             requests,
             gaps: Vec::new(),
             gaps_left_out: 0,
+            locks: None,
         }
     }
 

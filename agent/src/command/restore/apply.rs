@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use restore::{OutcomeWord, Outline, Plan, Request, Stop, Target};
 
 use super::watch::Watch;
-use super::{Choices, open, show};
+use super::{Choices, open, rehydrate, show};
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::session::Session;
+use crate::thaw::{How as Thawing, Wish};
 use crate::ui::amount;
 
 /// Options.
@@ -45,9 +46,38 @@ pub struct Args {
     /// Bring what a damaged repository still has, and list what is missing
     #[arg(long)]
     partial: bool,
+    #[command(flatten)]
+    wish: Wish,
+    /// Where archived packs must come back first: begin that, and end without waiting (3)
+    #[arg(long)]
+    no_wait: bool,
     /// Change the target without asking
     #[arg(short, long)]
     yes: bool,
+}
+
+impl Args {
+    /// The command that goes on with this restore.
+    fn again(&self) -> String {
+        let into = self.into.as_deref().unwrap_or_default();
+        let plan = self.plan.as_ref().map(|file| file.display().to_string());
+        let mapping = self.choices.mapping.as_ref();
+        let mapping = mapping.map(|file| file.display().to_string());
+        let mut options = vec![];
+        options.extend((!into.is_empty()).then_some(("--into", into)));
+        options.extend(mapping.as_deref().map(|file| ("--mapping", file)));
+        options.extend(plan.as_deref().map(|file| ("--plan", file)));
+        for (option, is_set) in [
+            ("--create-workspace", self.create_workspace),
+            ("--resubmit", self.choices.resubmit),
+            ("--partial", self.partial),
+            ("--yes", self.yes),
+        ] {
+            options.extend(is_set.then_some((option, "")));
+        }
+        let snapshot = self.snapshot.as_deref().unwrap_or_default();
+        rehydrate::again("restore apply", snapshot, &self.selector, &options)
+    }
 }
 
 /// Restores.
@@ -72,6 +102,18 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
         false => open::Way::Contents,
     };
     let opened = open::origin(session, snapshot, way).await?;
+    let selectors = saved
+        .as_ref()
+        .map_or(&args.selector, |plan| &plan.selectors);
+    let thawing = Thawing {
+        wish: args.wish,
+        yes: args.yes,
+        wait: !args.no_wait,
+    };
+    let before = rehydrate::before(session, &opened, selectors, thawing, &args.again()).await?;
+    if let Some(status) = before {
+        return Ok(status);
+    }
     let target = open::target(session, into, true).await?;
     let fresh = saved.is_none();
     let plan = match saved {

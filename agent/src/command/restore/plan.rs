@@ -3,10 +3,14 @@
 use std::path::PathBuf;
 
 use super::watch::Watch;
-use super::{Choices, open, show};
+use restore::Origin;
+use serde_json::json;
+
+use super::{Choices, open, rehydrate, show};
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::session::Session;
+use crate::thaw::{self, Foretold, Wish};
 
 /// Options.
 #[derive(Debug, clap::Args)]
@@ -31,6 +35,8 @@ pub struct Args {
     /// Write the plan to this new file, for `apply --plan`
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
+    #[command(flatten)]
+    wish: Wish,
 }
 
 /// Plans.
@@ -42,6 +48,16 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
         return Err(Failure::usage("The plan of a folder cannot be saved")
             .on(&args.snapshot)
             .next("`mlark restore apply` plans it anew, shows the plan and asks"));
+    }
+    let foretold = rehydrate::needed(session, &opened, &args.selector, args.wish).await?;
+    if let (Some(foretold), Origin::Archive(reader)) = (&foretold, &opened.origin)
+        && !thaw::has_documents(reader, foretold).await?
+    {
+        thaw::tell(session, foretold, &args.first());
+        session.ui.note(
+            "The plan itself reads documents that are archived: it is made once they are back",
+        );
+        return Ok(ExitStatus::Gaps);
     }
     let target = open::target(session, &args.into, true).await?;
     let watch = Watch::new(session, "planning");
@@ -57,9 +73,14 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
     }
     let outline = plan.outline();
     if session.ui.json() {
-        session.ui.document(&outline);
+        session
+            .ui
+            .document(&with_rehydration(&outline, foretold.as_ref(), args));
     } else {
         show::plan(session, &outline);
+        if let Some(foretold) = &foretold {
+            thaw::tell(session, foretold, &args.first());
+        }
         if let Some(file) = &args.save {
             session.ui.note(&format!(
                 "Saved; do it with `mlark restore apply --plan {}`",
@@ -67,11 +88,33 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
             ));
         }
     }
-    Ok(if outline.losses.is_empty() {
+    Ok(if outline.losses.is_empty() && foretold.is_none() {
         ExitStatus::Done
     } else {
         ExitStatus::Gaps
     })
+}
+
+impl Args {
+    /// The command that brings back what is archived, and goes on.
+    fn first(&self) -> String {
+        let options = [("--into", self.into.as_str())];
+        rehydrate::again("restore apply", &self.snapshot, &self.selector, &options)
+    }
+}
+
+/// A plan's document, with what must come back first.
+fn with_rehydration(
+    outline: &restore::Outline,
+    foretold: Option<&Foretold>,
+    args: &Args,
+) -> serde_json::Value {
+    let mut document = serde_json::to_value(outline).unwrap_or_default();
+    if let Some(foretold) = foretold {
+        document["rehydration"] = json!(foretold.estimate);
+        document["next"] = json!(args.first());
+    }
+    document
 }
 
 fn write_new(file: &std::path::Path, bytes: &[u8]) -> Result<(), Failure> {

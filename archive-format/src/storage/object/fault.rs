@@ -60,7 +60,7 @@ impl Failed {
     pub(super) fn reading(error: &Error) -> Self {
         if let Some(refused) = below::<Refused>(error) {
             return Self {
-                fault: fault_of(refused),
+                fault: refused.fault(),
                 source: Box::new(refused.clone()),
                 status: Some(refused.status),
             };
@@ -94,16 +94,22 @@ impl Failed {
     }
 }
 
-fn fault_of(refused: &Refused) -> StorageFault {
-    match (refused.status, refused.code.as_str()) {
-        (404, "ContainerNotFound" | "NoSuchBucket" | "ContainerBeingDeleted") => {
-            StorageFault::NoStore
+impl Refused {
+    /// What the refusal of a read, a listing, a delete or a change of how a file is kept means.
+    pub fn fault(&self) -> StorageFault {
+        match (self.status, self.code.as_str()) {
+            (404, "ContainerNotFound" | "NoSuchBucket" | "ContainerBeingDeleted") => {
+                StorageFault::NoStore
+            }
+            (404, _) => StorageFault::NotFound,
+            (403, "InvalidObjectState") => StorageFault::Archived,
+            (409, "BlobArchived" | "BlobBeingRehydrated") => StorageFault::Archived,
+            (409, "BlobImmutableDueToPolicy" | "BlobImmutableDueToLegalHold") => StorageFault::Kept,
+            (409, "BlobOperationNotSupported" | "FeatureNotSupported") => StorageFault::Unsupported,
+            (400, "InvalidHeaderValue" | "UnsupportedHeader") => StorageFault::Unsupported,
+            (401 | 403, _) => StorageFault::Denied,
+            _ => StorageFault::Other,
         }
-        (404, _) => StorageFault::NotFound,
-        (403, "InvalidObjectState") => StorageFault::Archived,
-        (409, "BlobArchived" | "BlobBeingRehydrated") => StorageFault::Archived,
-        (401 | 403, _) => StorageFault::Denied,
-        _ => StorageFault::Other,
     }
 }
 

@@ -58,6 +58,29 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
+impl Refused {
+    /// Reads a refusal: its status, the header `x-ms-error-code` where it has one, and its body, in the services' XML.
+    pub fn read(status: u16, code: Option<&str>, body: &[u8]) -> Self {
+        let body = body.get(..REFUSAL_BYTES_MAX).unwrap_or(body);
+        let text = String::from_utf8_lossy(body);
+        let code = code.or_else(|| element(&text, "Code")).unwrap_or("");
+        let message = element(&text, "Message").unwrap_or("");
+        let line = message.lines().next().unwrap_or("").trim();
+        let kept = |text: &str| {
+            let fits = |c: &char| !c.is_control();
+            text.chars()
+                .filter(fits)
+                .take(MESSAGE_CHARS_MAX)
+                .collect::<String>()
+        };
+        Self {
+            status,
+            code: kept(code),
+            message: kept(line),
+        }
+    }
+}
+
 /// HTTP as a storage needs it, over any other.
 #[derive(Clone, Debug)]
 pub struct Guarded<C>(pub C);
@@ -128,26 +151,10 @@ fn lists(uri: &Uri) -> bool {
 }
 
 fn refused(status: u16, headers: &HeaderMap, body: &Bytes) -> Refused {
-    let body = &body[..body.len().min(REFUSAL_BYTES_MAX)];
-    let text = String::from_utf8_lossy(body);
     let header = headers
         .get("x-ms-error-code")
         .and_then(|code| code.to_str().ok());
-    let code = header.or_else(|| element(&text, "Code")).unwrap_or("");
-    let message = element(&text, "Message").unwrap_or("");
-    let line = message.lines().next().unwrap_or("").trim();
-    let kept = |text: &str| {
-        let fits = |c: &char| !c.is_control();
-        text.chars()
-            .filter(fits)
-            .take(MESSAGE_CHARS_MAX)
-            .collect::<String>()
-    };
-    Refused {
-        status,
-        code: kept(code),
-        message: kept(line),
-    }
+    Refused::read(status, header, body)
 }
 
 /// The text of the first element of this name.

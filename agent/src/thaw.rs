@@ -1,0 +1,332 @@
+//! Bringing archived files back before they are read: what it takes and costs, the question, the beginning, the wait.
+//!
+//! What was begun lies in the store: a run that ends at any moment, and is made again, goes on.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use archive_format::storage::{Priority, Storage, StorageError, Thaw, Way};
+use archive_format::{Error, FileName, SnapshotReader};
+use clap::ValueEnum;
+use futures::TryStreamExt;
+use serde_json::{Value, json};
+use workspace::Verdict;
+
+use crate::exit::ExitStatus;
+use crate::failure::Failure;
+use crate::held;
+use crate::prices::{Estimate, Prices, look_every};
+use crate::session::Session;
+use crate::ui::{Tone, amount};
+
+/// What to do about archived packs where nothing here brings them back.
+pub const HOW: &str = "`mlark restore rehydrate SNAPSHOT [SELECTOR…]` says how long it takes and what it costs to bring packs back, and begins it";
+
+/// So often in a row may a look fail; then the network is gone for hours.
+const FAILURES_MOST: u32 = 12;
+
+/// How archived files come back.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct Wish {
+    /// How archived files come back: as copies beside them, or where they lie, which pays for leaving the archive early
+    #[arg(long, value_enum, default_value_t, value_name = "WAY")]
+    rehydrate: WayWord,
+    /// How urgent it is: standard (within 15 hours) or high (within one for most, at a higher price)
+    #[arg(long, value_enum, default_value_t, value_name = "PRIORITY")]
+    rehydrate_priority: PriorityWord,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum WayWord {
+    /// As copies
+    #[default]
+    Copy,
+    /// Where they lie
+    InPlace,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum PriorityWord {
+    /// Within 15 hours
+    #[default]
+    Standard,
+    /// Within one hour for most
+    High,
+}
+
+impl Wish {
+    /// How they come back.
+    pub fn way(self) -> Way {
+        match self.rehydrate {
+            WayWord::Copy => Way::Copy,
+            WayWord::InPlace => Way::InPlace,
+        }
+    }
+
+    /// How urgent it is.
+    pub fn priority(self) -> Priority {
+        match self.rehydrate_priority {
+            PriorityWord::Standard => Priority::Standard,
+            PriorityWord::High => Priority::High,
+        }
+    }
+}
+
+/// How far bringing back goes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct How {
+    /// In which way, and how urgent.
+    pub wish: Wish,
+    /// Whether nobody is asked.
+    pub yes: bool,
+    /// Whether it is waited for.
+    pub wait: bool,
+}
+
+/// What must come back, and what that takes.
+#[derive(Clone, Debug)]
+pub struct Foretold {
+    /// How the files lie.
+    pub thaw: Thaw,
+    /// What bringing them back takes and costs.
+    pub estimate: Estimate,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub enum Brought {
+    /// Everything can be read.
+    Ready,
+    /// It is under way, and was not to be waited for.
+    UnderWay(Box<Foretold>),
+}
+
+/// Looks how files lie, and what it takes to read them; none where all can be read.
+pub async fn foretell(
+    session: &Session,
+    storage: &dyn Storage,
+    names: &BTreeSet<FileName>,
+    wish: Wish,
+) -> Result<Option<Foretold>, Failure> {
+    let now = session.context.clock.now();
+    let thaw = Thaw::look(storage, names, now).await.map_err(of_storage)?;
+    judge(session, storage, thaw, wish)
+}
+
+fn judge(
+    session: &Session,
+    storage: &dyn Storage,
+    mut thaw: Thaw,
+    wish: Wish,
+) -> Result<Option<Foretold>, Failure> {
+    storage.use_copies(std::mem::take(&mut thaw.copied));
+    if thaw.is_done() {
+        return Ok(None);
+    }
+    let estimate = session
+        .prices()?
+        .estimate(&thaw, wish.way(), wish.priority());
+    Ok(Some(Foretold { thaw, estimate }))
+}
+
+/// The same of what reading a part of a snapshot takes: the selected items, and every document, since planning reads them.
+pub async fn foretell_snapshot(
+    session: &Session,
+    reader: &SnapshotReader,
+    selectors: &[String],
+    wish: Wish,
+) -> Result<Option<Foretold>, Failure> {
+    let storage = reader.repository().storage();
+    if storage.cold().is_none() {
+        return Ok(None);
+    }
+    let archive = |error: Error| Failure::of_archive(&error);
+    let packs = reader.data_packs().await.map_err(archive)?;
+    let names: BTreeSet<FileName> = packs.iter().map(FileName::pack).collect();
+    let now = session.context.clock.now();
+    let all = Thaw::look(storage.as_ref(), &names, now);
+    let all = all.await.map_err(of_storage)?;
+    if all.is_done() || selectors.is_empty() {
+        return judge(session, storage.as_ref(), all, wish);
+    }
+    let selection = session.selection(selectors)?;
+    let mut wanted = reader.document_packs().await.map_err(archive)?;
+    let mut items = held::items(reader);
+    while let Some(item) = items.try_next().await? {
+        let id = held::id(&item.key);
+        if selection.matches_item(&id, &()) != Verdict::No {
+            wanted.extend(reader.packs_of_item(&item).await.map_err(archive)?);
+        }
+    }
+    let wanted = wanted.iter().map(FileName::pack).collect();
+    judge(session, storage.as_ref(), all.only(&wanted), wish)
+}
+
+/// Whether the documents of a snapshot can be read, so that it can be planned with.
+pub async fn has_documents(reader: &SnapshotReader, foretold: &Foretold) -> Result<bool, Failure> {
+    let packs = reader.document_packs().await;
+    let packs = packs.map_err(|error| Failure::of_archive(&error))?;
+    let names = packs.iter().map(FileName::pack).collect();
+    Ok(foretold.thaw.clone().only(&names).is_done())
+}
+
+/// Shows what it takes, asks, begins it and waits. `again` is the command to go on with.
+pub async fn bring_back(
+    session: &Session,
+    storage: &dyn Storage,
+    foretold: Foretold,
+    how: How,
+    again: &str,
+) -> Result<Brought, Failure> {
+    let Foretold { mut thaw, estimate } = foretold;
+    if !thaw.archived.is_empty() {
+        if !how.yes {
+            ask(session, &estimate)?;
+        }
+        thaw.begin(storage, how.wish.way(), how.wish.priority())
+            .await
+            .map_err(of_storage)?;
+        thaw.begun(how.wish.way());
+    }
+    if !how.wait {
+        let foretold = Foretold { thaw, estimate };
+        return Ok(Brought::UnderWay(Box::new(foretold)));
+    }
+    wait(session, storage, thaw, how.wish, again).await?;
+    Ok(Brought::Ready)
+}
+
+fn ask(session: &Session, estimate: &Estimate) -> Result<(), Failure> {
+    show(session, estimate);
+    if !session.ui.can_ask() {
+        return Err(Failure::usage(
+            "Nobody can be asked whether archived files are to be brought back",
+        )
+        .why("there is no terminal")
+        .next("look at what it costs, then add --yes"));
+    }
+    let question = format!(
+        "Bring {} back for about {}?",
+        amount::counted(estimate.files, "file"),
+        money(estimate.cost, estimate)
+    );
+    match session.ui.confirm(&question) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Failure::new(ExitStatus::Interrupted, "Nothing was changed")
+            .why("the answer was not `yes`")),
+        Err(error) => Err(Failure::failed("The answer could not be read").why(error)),
+    }
+}
+
+/// Waits until all is there. What fails for a while is asked again: hours pass.
+async fn wait(
+    session: &Session,
+    storage: &dyn Storage,
+    mut thaw: Thaw,
+    wish: Wish,
+    again: &str,
+) -> Result<(), Failure> {
+    let progress = session.ui.progress("bringing back");
+    let counters = progress.counters();
+    let all = thaw.returning.len() as u64;
+    counters.items_total.store(all, Ordering::Relaxed);
+    let mut failures = 0;
+    while !thaw.returning.is_empty() {
+        pause(session, look_every(wish.priority()), again).await?;
+        let before = thaw.clone();
+        match thaw.look_again(storage).await {
+            Ok(left) => {
+                failures = 0;
+                let done = all.saturating_sub(left as u64);
+                counters.items.store(done, Ordering::Relaxed);
+            }
+            Err(error) if failures < FAILURES_MOST => {
+                failures += 1;
+                thaw = before;
+                tracing::warn!(%error, "what is on its way could not be looked at");
+            }
+            Err(error) => return Err(of_storage(error).next(format!("go on with: {again}"))),
+        }
+    }
+    storage.use_copies(thaw.copied);
+    progress.finish();
+    Ok(())
+}
+
+async fn pause(session: &Session, length: Duration, again: &str) -> Result<(), Failure> {
+    tokio::select! {
+        () = tokio::time::sleep(length) => Ok(()),
+        () = session.context.shutdown.wait() => Err(Failure::new(
+            ExitStatus::Interrupted,
+            "Archived files are still on their way back, whether anybody waits or not",
+        )
+        .next(format!("go on with: {again}"))),
+    }
+}
+
+/// Shows what bringing back takes and costs.
+pub fn show(session: &Session, estimate: &Estimate) {
+    let ui = &session.ui;
+    let files = match (estimate.files, estimate.returning) {
+        (0, on_way) => format!("{} on their way back", amount::counted(on_way, "file")),
+        (files, 0) => format!("{} archived", amount::counted(files, "file")),
+        (files, on_way) => format!(
+            "{} archived, {} more on their way back",
+            amount::counted(files, "file"),
+            amount::count(on_way)
+        ),
+    };
+    let rest = format!(
+        ", {}: within {}, about {}",
+        amount::size(estimate.bytes),
+        amount::span(Duration::from_secs(estimate.seconds)),
+        money(estimate.cost, estimate),
+    );
+    ui.toned(&[(Some(Tone::Warn), &files), (None, &rest)]);
+    if estimate.early > 0.0 {
+        ui.line(&format!(
+            "  {} of that for leaving the archive early",
+            money(estimate.early, estimate)
+        ));
+    }
+    if estimate.copies_a_day > 0.0 {
+        ui.line(&format!(
+            "  the copies, in thawed/, cost {} a day until they are deleted",
+            money(estimate.copies_a_day, estimate)
+        ));
+    }
+    ui.line(&format!("  prices: {}", estimate.prices));
+}
+
+fn money(sum: f64, estimate: &Estimate) -> String {
+    let digits = if sum < 1.0 { 4 } else { 2 };
+    format!("{sum:.digits$} {}", estimate.currency)
+}
+
+/// What is under way, for those who read JSON.
+pub fn value(foretold: &Foretold, again: &str) -> Value {
+    json!({"rehydration": foretold.estimate, "outcome": "waiting", "next": again})
+}
+
+/// Tells that files are on their way and with what to go on.
+pub fn tell(session: &Session, foretold: &Foretold, again: &str) {
+    if session.ui.json() {
+        session.ui.document(&value(foretold, again));
+        return;
+    }
+    show(session, &foretold.estimate);
+    session.ui.line(&format!("  next: {again}"));
+}
+
+/// A failure of the store.
+pub fn of_storage(error: StorageError) -> Failure {
+    Failure::of_archive(&Error::Storage(error))
+}
+
+impl Session {
+    /// The prices of the configuration, or those of the program.
+    pub fn prices(&self) -> Result<Prices, Failure> {
+        Prices::read(None)
+    }
+}
