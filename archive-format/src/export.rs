@@ -223,10 +223,7 @@ impl Repository {
     /// Adds an entry that this machine signs, or the owners where it is none of the repository's.
     async fn say(&self, body: Body, now: Timestamp) -> Result<u64, Error> {
         let inner = &self.inner;
-        let author = match self.can_write().await {
-            false if inner.ring().owners.is_some() && self.owners_count().await => Author::Owners,
-            _ => Author::Machine,
-        };
+        let author = self.author().await;
         let compute = || {
             let body = body.clone();
             async move { Ok(Some(body)) }.boxed()
@@ -236,6 +233,26 @@ impl Repository {
         number.ok_or(Error::Worker {
             what: "the log entry",
         })
+    }
+
+    /// Whether an entry about an export could be written now: to be known before anything is exported.
+    pub async fn check_author(&self) -> Result<(), Error> {
+        let signer = self.inner.signing(self.author().await)?.signer();
+        let chain = self.inner.chain.lock().await;
+        match (chain.damaged, chain.refusal(&signer)) {
+            (Some(entry), _) => Err(Error::LogDamaged { entry }),
+            (None, Some(reason)) => Err(Error::NoSigner { reason }),
+            (None, None) => Ok(()),
+        }
+    }
+
+    async fn author(&self) -> Author {
+        match self.can_write().await {
+            false if self.inner.ring().owners.is_some() && self.owners_count().await => {
+                Author::Owners
+            }
+            _ => Author::Machine,
+        }
     }
 
     /// Whether entries that the owners sign are believed here.

@@ -148,6 +148,7 @@ pub async fn export_bag(
     let (entry, hash) =
         (repository.head().await).map_err(|error| Error::snapshot("the end of the log", error))?;
     let log = LogHead { entry, hash };
+    (repository.check_author().await).map_err(|error| Error::export("the log entry", error))?;
     free(destination, request).await?;
     let estimated = survey::bytes(&source, &selection).await?;
     let numbered = estimated > destination.split_bytes;

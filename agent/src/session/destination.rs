@@ -34,6 +34,19 @@ impl Session {
         address: &Address,
     ) -> Result<Arc<dyn StreamingStorage>, Failure> {
         let repository = destination.as_repository();
-        store::open_streaming(address, &repository, &self.config.azure, &self.context).await
+        store::open_streaming(address, &repository, &self.config.azure, &self.context)
+            .await
+            .map_err(of_destination)
+    }
+}
+
+/// A destination's keys are a repository's, but for the section in which they stand.
+fn of_destination(failure: Failure) -> Failure {
+    let named = |text: String| text.replace("[repository]", "[[destination]]");
+    Failure {
+        what: named(failure.what),
+        why: failure.why.map(named),
+        next: failure.next.map(named),
+        ..failure
     }
 }

@@ -5,6 +5,10 @@
 use std::fs;
 use std::path::Path;
 
+use archive_format::{Digest, FileName};
+use mlark::Context;
+use mlark::store::{self, Address};
+
 use crate::program::{Ran, binary};
 
 /// The blob service and its signature, where an Azurite runs.
@@ -101,6 +105,73 @@ fn a_repository_in_azurite_by_the_accounts_key_with_data_in_the_cool_tier() {
     prepare(home, url, &service, keys);
     fs::write(home.join("account.key"), account_key()).unwrap();
     there_and_back(home, url);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_into_azurite_is_what_its_seal_says() {
+    let Some((service, signature)) = azurite() else {
+        return;
+    };
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    prepare(home, "repository", &service, "");
+    let text = fs::read_to_string(home.join("mlark.toml")).unwrap();
+    let text = text.replace(&format!("endpoint = \"{service}\"\n"), "")
+        + &format!(
+            "[[destination]]\nname = \"cold\"\nurl = \"az://devstoreaccount1/mlark/exports\"\nendpoint = \"{service}\"\nsas_file = \"sas\"\ntier = \"cool\"\nsplit = \"20 MiB\"\n"
+        );
+    fs::write(home.join("mlark.toml"), text).unwrap();
+    fs::write(home.join("sas"), &signature).unwrap();
+    let noise: Vec<u8> = (0..12_000_000_u32)
+        .flat_map(|n| n.wrapping_mul(0x9e37_79b9).rotate_left(9).to_le_bytes())
+        .collect();
+    fs::write(home.join("ws/noise.bin"), noise).unwrap();
+    well(run(home, "init"));
+    well(run(home, "backup folder"));
+    let made = well(run(home, "export bag latest --to cold --json")).json();
+    let name = made["name"].as_str().unwrap();
+    assert_eq!(
+        run(home, &format!("export bag latest --to cold --name {name}")).code,
+        1,
+        "the name is taken"
+    );
+
+    let address = Address::parse("az://devstoreaccount1/mlark/exports").unwrap();
+    let repository = mlark::config::Repository {
+        endpoint: Some(service),
+        sas_file: Some(home.join("sas")),
+        ..Default::default()
+    };
+    let storage = store::open(
+        &address,
+        &repository,
+        &Default::default(),
+        &Context::of_process(),
+    )
+    .await
+    .unwrap();
+    let read = async |name: &str| {
+        storage
+            .read(&FileName::new(name).unwrap(), 1 << 30)
+            .await
+            .unwrap()
+    };
+    let seal = read(&format!("{name}.seal/seal.json")).await;
+    assert_eq!(
+        Digest::of(&seal).to_string(),
+        made["seal"].as_str().unwrap()
+    );
+    let seal: serde_json::Value = serde_json::from_slice(&seal).unwrap();
+    let parts = seal["parts"].as_array().unwrap();
+    assert_eq!(parts.len(), 3, "48 MB in files of 20 MiB: {parts:?}");
+    for part in parts {
+        let bytes = read(part["name"].as_str().unwrap()).await;
+        assert_eq!(
+            Digest::of(&bytes).to_string(),
+            part["sha256"].as_str().unwrap()
+        );
+        assert_eq!(bytes.len() as u64, part["size"].as_u64().unwrap());
+    }
 }
 
 #[test]

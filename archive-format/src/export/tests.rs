@@ -134,6 +134,7 @@ async fn an_owner_without_a_machine_key_writes_exports_under_the_owners_name() {
     let scene = Scene::new().await;
     let owner = scene.open(false, vec![scene.owner.clone()]).await;
     let id = ExportId::new(now()).unwrap();
+    owner.check_author().await.unwrap();
     owner.log_export(said(id), now()).await.unwrap();
     let agent = scene.open(true, Vec::new()).await;
     let known = agent.exports().await.unwrap();

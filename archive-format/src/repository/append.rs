@@ -17,7 +17,7 @@ use crate::{EntryHash, Error, KeyLack, Signer, SnapshotId};
 pub(crate) enum Author {
     /// This machine.
     Machine,
-    /// The owners: `keys` entries alone.
+    /// The owners: `keys` entries, and what is written about exports where no machine of the repository is at hand.
     Owners,
 }
 
@@ -93,7 +93,7 @@ impl Inner {
     }
 
     /// The key that signs, where it is at hand.
-    pub(super) fn signing(&self, author: Author) -> Result<SigningSecret, Error> {
+    pub(crate) fn signing(&self, author: Author) -> Result<SigningSecret, Error> {
         let ring = self.ring();
         match author {
             Author::Machine => ring.machine.clone().ok_or(Error::NoSigner {

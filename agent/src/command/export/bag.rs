@@ -267,7 +267,7 @@ fn show(session: &Session, bagged: &Bagged) {
     }
     if bagged.excluded > 0 {
         ui.line(&format!(
-            "{} in exclusions.csv say what is not in it, and why",
+            "exclusions.csv has {}: what is not in it, and why",
             amount::counted(bagged.excluded, "row")
         ));
     }

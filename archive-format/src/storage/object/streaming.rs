@@ -19,9 +19,11 @@ impl StreamingStorage for ObjectStorage {
     async fn create_streaming(
         &self,
         name: &FileName,
-        mut bytes: Incoming,
+        bytes: Incoming,
         used: FileUse,
     ) -> Result<Created, StorageError> {
+        // Its end is looked for again behind the last part.
+        let mut bytes = bytes.fuse().boxed();
         let fails = |failed| self.error("create", name.as_str(), failed);
         let broken = |error: io::Error| fails(Failed::other(error.into()));
         let mut rest = BytesMut::new();

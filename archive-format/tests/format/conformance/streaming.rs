@@ -74,5 +74,9 @@ fn pieces(bytes: &[u8]) -> Incoming {
             break;
         }
     }
-    stream::iter(cut).boxed()
+    // It must not be asked again behind its end.
+    stream::unfold(cut.into_iter(), |mut rest| async {
+        rest.next().map(|piece| (piece, rest))
+    })
+    .boxed()
 }
