@@ -119,7 +119,7 @@ area_observe() { build_bins && bash agent/prometheus/check.sh "${CARGO_TARGET_DI
 
 # Clients in a process of their own: what the SDK leaves behind in one changes how MLflow's client downloads.
 area_interop() {
-  build_bins && (cd tests/interop && python -m unittest -v test_references test_roundtrip test_kinds test_registry test_repair test_folder test_export &&
+  build_bins && (cd tests/interop && python -m unittest -v test_references test_roundtrip test_kinds test_registry test_repair test_folder test_export test_seal &&
     python -m unittest -v test_clients)
 }
 

@@ -470,6 +470,9 @@ pub struct Export {
     /// Address of a time-stamp authority.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamp_url: Option<String>,
+    /// PEM file with the roots of that authority.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timestamp_ca_file: Option<PathBuf>,
     /// Table of prices for estimates.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prices_file: Option<PathBuf>,

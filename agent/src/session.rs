@@ -6,6 +6,7 @@ pub mod keys;
 pub mod patterns;
 mod places;
 pub mod repository;
+mod seal;
 mod signing;
 mod snapshot;
 

@@ -303,6 +303,12 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// Something that is read as it is decrypted is no age file, or is damaged.
+    #[error("Decryption failed: {reason}")]
+    Decrypt {
+        /// Why.
+        reason: String,
+    },
     /// Compression failed.
     #[error("Compression failed")]
     Compress {

@@ -3,6 +3,7 @@
 //!
 //! Nothing here prints a secret: no type with one has `Display`, and `Debug` is redacted.
 
+mod decryption;
 pub(crate) mod edition;
 mod encryption;
 pub(crate) mod envelope;
@@ -15,6 +16,7 @@ mod recipient;
 pub(crate) mod ring;
 pub(crate) mod signing;
 
+pub use decryption::Decryption;
 pub use encryption::Encryption;
 pub use identity::{Identity, IdentityFile, LockedIdentity};
 pub use machine::{Introduction, MachineKey, write_exclusive};

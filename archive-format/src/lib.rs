@@ -43,7 +43,8 @@ pub use diff::{ItemDifference, diff};
 pub use error::{Error, KeyLack};
 pub use export::{Erased, ExportId, KnownExport};
 pub use keys::{
-    Encryption, Identity, IdentityFile, KeyChain, LockedIdentity, MachineKey, Pair, Recipient,
+    Decryption, Encryption, Identity, IdentityFile, KeyChain, LockedIdentity, MachineKey, Pair,
+    Recipient,
 };
 pub use manifest::{
     Attributes, DocumentEntry, EntryKind, FileEntry, FilePath, GapEntry, Item, Line, LineKey,

@@ -28,8 +28,11 @@ mod info;
 mod layout;
 mod ledger;
 mod metric;
+mod opened;
 mod packing;
+mod parts;
 mod press;
+pub mod read;
 mod record;
 mod seal;
 mod sealing;
@@ -37,8 +40,10 @@ mod signing;
 mod spool;
 mod survey;
 mod tar;
+pub mod verify;
 
 pub use custody::{Actor, Custody};
+pub use opened::ExportedBag;
 pub use seal::{EDITION, NAME as SEAL_NAME, PlainTar, SealRecord, StoredFile};
 pub use sealing::{ANSWER, QUESTION, SIGNATURE};
 

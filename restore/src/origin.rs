@@ -1,4 +1,4 @@
-//! What a restore reads from: a snapshot of a repository, or a folder that `export folder` wrote.
+//! What a restore reads from: a snapshot of a repository, a folder that `export folder` wrote, or a sealed export.
 
 use std::collections::HashMap;
 
@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use workspace::ItemId;
 
+use crate::bag::ExportedBag;
 use crate::error::Cause;
 use crate::exported::ExportedFolder;
 use crate::lost::{self, LostPart};
@@ -24,6 +25,8 @@ pub enum Origin {
     Archive(Box<SnapshotReader>),
     /// An exported folder.
     Folder(ExportedFolder),
+    /// A sealed export, where it lies.
+    Bag(ExportedBag),
 }
 
 impl From<&SnapshotReader> for Origin {
@@ -65,11 +68,12 @@ impl From<workspace::Error> for Trouble {
 }
 
 impl Origin {
-    /// The snapshot's id; of a folder its digest.
+    /// The snapshot's id; of a folder its digest, of a sealed export its id.
     pub fn id(&self) -> String {
         match self {
             Self::Archive(reader) => reader.record().id.to_string(),
             Self::Folder(folder) => folder.id(),
+            Self::Bag(bag) => bag.id(),
         }
     }
 
@@ -78,6 +82,7 @@ impl Origin {
         match self {
             Self::Archive(reader) => Some(reader.record().started),
             Self::Folder(_) => None,
+            Self::Bag(bag) => Some(bag.taken()),
         }
     }
 
@@ -86,6 +91,7 @@ impl Origin {
         match self {
             Self::Archive(reader) => reader.record().identity.clone(),
             Self::Folder(folder) => folder.identity().clone(),
+            Self::Bag(bag) => bag.identity().clone(),
         }
     }
 
@@ -93,7 +99,7 @@ impl Origin {
     pub(crate) fn passing_over_damage(self) -> Self {
         match self {
             Self::Archive(reader) => Self::Archive(Box::new(reader.passing_over_damage())),
-            Self::Folder(folder) => Self::Folder(folder),
+            whole @ (Self::Folder(_) | Self::Bag(_)) => whole,
         }
     }
 
@@ -101,6 +107,7 @@ impl Origin {
         match self {
             Self::Archive(reader) => failing(reader.lines()),
             Self::Folder(folder) => folder.lines(None),
+            Self::Bag(bag) => bag.lines(None, ""),
         }
     }
 
@@ -108,6 +115,7 @@ impl Origin {
         match self {
             Self::Archive(reader) => failing(reader.lines_of_kind(kind)),
             Self::Folder(folder) => folder.lines(Some(kind)),
+            Self::Bag(bag) => bag.lines(Some(kind), ""),
         }
     }
 
@@ -126,6 +134,7 @@ impl Origin {
                     .try_filter(move |line| std::future::ready(line.name.starts_with(&prefix)));
                 lines.boxed()
             }
+            Self::Bag(bag) => bag.lines(Some(kind), prefix),
         }
     }
 
@@ -137,6 +146,7 @@ impl Origin {
                 .await
                 .map_err(|error| Error::snapshot(id.to_string(), error)),
             Self::Folder(folder) => folder.item(id).await,
+            Self::Bag(bag) => bag.item(id).await,
         }
     }
 
@@ -147,7 +157,7 @@ impl Origin {
                 .lacks(item)
                 .await
                 .map_err(|error| Error::snapshot(id.to_string(), error)),
-            Self::Folder(_) => Ok(Vec::new()),
+            Self::Folder(_) | Self::Bag(_) => Ok(Vec::new()),
         }
     }
 
@@ -155,7 +165,7 @@ impl Origin {
     pub(crate) fn passed_over(&self) -> Vec<LostPart> {
         match self {
             Self::Archive(reader) => lost::passed_over(reader),
-            Self::Folder(_) => Vec::new(),
+            Self::Folder(_) | Self::Bag(_) => Vec::new(),
         }
     }
 
@@ -167,6 +177,7 @@ impl Origin {
         match self {
             Self::Archive(reader) => Ok(reader.document(entry).await?),
             Self::Folder(folder) => folder.document(id, entry).await,
+            Self::Bag(bag) => bag.document(id, entry).await,
         }
     }
 
@@ -178,6 +189,7 @@ impl Origin {
                 reader.file(content).map_err(Trouble::from).boxed()
             }
             (Self::Folder(folder), Some(_)) => folder.bytes(file),
+            (Self::Bag(bag), Some(_)) => bag.bytes(file),
         }
     }
 
@@ -189,7 +201,7 @@ impl Origin {
                 let contents = files.iter().filter_map(|file| file.content.as_ref());
                 reader.small_files(&contents.collect::<Vec<_>>()).await
             }
-            Self::Folder(_) => HashMap::new(),
+            Self::Folder(_) | Self::Bag(_) => HashMap::new(),
         }
     }
 
@@ -204,14 +216,14 @@ impl Origin {
                 .secret(entry)
                 .await
                 .map_err(|error| Error::snapshot(what(), error)),
-            Self::Folder(_) => Err(Error::snapshot(what(), "a folder holds none")),
+            Self::Folder(_) | Self::Bag(_) => Err(Error::snapshot(what(), "an export holds none")),
         }
     }
 
     /// What is there and is not restored.
     pub(crate) fn left(&self) -> Vec<Loss> {
         match self {
-            Self::Archive(_) => Vec::new(),
+            Self::Archive(_) | Self::Bag(_) => Vec::new(),
             Self::Folder(folder) => folder.left(),
         }
     }

@@ -3,6 +3,7 @@
 pub mod bag;
 pub mod erase;
 pub mod folder;
+pub mod verify;
 
 use clap::Subcommand;
 
@@ -29,6 +30,8 @@ enum Form {
     Erase(erase::Args),
     /// `az ml` YAML with its files, in a folder
     Folder(folder::Args),
+    /// Whether an export, or any bag, is what it says
+    Verify(verify::Args),
 }
 
 /// Exports.
@@ -37,5 +40,6 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
         Form::Bag(args) => bag::run(args, session).await,
         Form::Erase(args) => erase::run(args, session).await,
         Form::Folder(args) => folder::run(args, session).await,
+        Form::Verify(args) => verify::run(args, session).await,
     }
 }

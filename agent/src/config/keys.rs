@@ -330,6 +330,10 @@ pub const KEYS: &[Key] = &[
         "address of a time-stamp authority (RFC 3161)",
     ),
     key(
+        "export.timestamp_ca_file",
+        "PEM file with the certificates that the authority's has to lead to",
+    ),
+    key(
         "export.prices_file",
         "table of prices for estimates, in place of the one that comes with mlark",
     ),

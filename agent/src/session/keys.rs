@@ -45,7 +45,7 @@ impl Session {
     }
 
     /// The identities of the named identity file; none where none is named or the named one is not on this machine.
-    async fn identities(&self) -> Result<Vec<Identity>, Failure> {
+    pub async fn identities(&self) -> Result<Vec<Identity>, Failure> {
         let Some(file) = self.identity_file() else {
             return Ok(Vec::new());
         };

@@ -11,3 +11,4 @@ mod package;
 mod program;
 mod removal;
 mod stores;
+mod verify;

@@ -112,6 +112,25 @@ pub(crate) fn reader<'a, R: BufRead>(
     decryptor.decrypt(pairs.map(Pair::as_age)).map_err(unopened)
 }
 
+/// A reader of the plain bytes of a long file that begins so, with the first of these keys that fits.
+pub(crate) fn open_stream<R: BufRead>(
+    head: &[u8],
+    input: R,
+    identities: &[Identity],
+) -> Result<StreamReader<R>, Unopened> {
+    check_header(head, OF_ONE)?;
+    let decryptor = age::Decryptor::new_buffered(input).map_err(unopened)?;
+    if decryptor.is_scrypt() {
+        return Err(Unopened::NoKeyFits);
+    }
+    let keys = identities
+        .iter()
+        .filter(|identity| !identity.is_passphrase());
+    decryptor
+        .decrypt(keys.map(Identity::as_age))
+        .map_err(unopened)
+}
+
 /// Decrypts a whole small file. The plain bytes are fewer than the stored ones, so that their size is bounded.
 pub(crate) fn open<'a>(
     stored: &[u8],

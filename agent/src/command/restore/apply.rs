@@ -22,7 +22,8 @@ Examples:
   mlark restore apply --plan churn.plan
   mlark restore apply latest:prod --into rescue --partial     what a damaged repository still has")]
 pub struct Args {
-    /// The snapshot: an id, a unique prefix, latest, latest:WORKSPACE, WORKSPACE@TIME, or a folder of `export folder`
+    /// The snapshot: an id, a unique prefix, latest, latest:WORKSPACE, WORKSPACE@TIME, a folder of `export folder`, or an
+    /// export's address
     #[arg(required_unless_present = "plan", conflicts_with = "plan")]
     snapshot: Option<String>,
     /// What to bring back; everything where none is given

@@ -3,13 +3,17 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use archive_format::{Repository, SnapshotRecord};
+use archive_format::{Digest, Error as ArchiveError, Identity, Repository, SnapshotRecord};
+use restore::bag::verify::Logged;
+use restore::bag::{ExportedBag, SealRecord};
 use restore::{ExportedFolder, Include, Journal, Options, Origin, Request, Target};
 use workspace::Folder;
 use workspace::azure::{Connection, ReadOptions, Settings, WorkspaceName};
 
 use super::{Choices, Included};
 use crate::azure;
+use crate::command::export::verify::{self, locate};
+use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::session::Session;
@@ -113,13 +117,13 @@ impl Opened {
         journal_in(&self.journal).await
     }
 
-    /// Whether it is a folder, which no plan file can name.
-    pub(super) fn is_folder(&self) -> bool {
-        matches!(self.origin, Origin::Folder(_))
+    /// Whether it is an export, which no plan file can name.
+    pub(super) fn is_export(&self) -> bool {
+        matches!(self.origin, Origin::Folder(_) | Origin::Bag(_))
     }
 }
 
-/// Opens the snapshot that a text names: a folder that `export folder` wrote, else one of the repository.
+/// Opens the snapshot that a text names: a folder that `export folder` wrote, a sealed export, else one of the repository.
 pub(super) async fn origin(session: &Session, text: &str, way: Way) -> Result<Opened, Failure> {
     let path = Path::new(text);
     if ExportedFolder::is_one(path) {
@@ -131,6 +135,9 @@ pub(super) async fn origin(session: &Session, text: &str, way: Way) -> Result<Op
             journal: session.cache_root()?.join("folders"),
         });
     }
+    if let Some(export) = locate::export(session, text).await? {
+        return bag(session, text, export).await;
+    }
     let repository = match way {
         Way::Names => session.open_repository().await?,
         Way::Contents => session.open_repository_with_contents().await?,
@@ -138,6 +145,57 @@ pub(super) async fn origin(session: &Session, text: &str, way: Way) -> Result<Op
     };
     let record = session.resolve(&repository, text).await?;
     snapshot(session, &repository, &record)
+}
+
+/// An export where it lies. What opens an encrypted one is an identity file, or the repository that it came from.
+async fn bag(session: &Session, text: &str, export: locate::Export) -> Result<Opened, Failure> {
+    let locate::Export {
+        storage,
+        seal,
+        digest,
+        ..
+    } = export;
+    let mut identities = session.identities().await?;
+    match verify::at_hand(session, &seal).await {
+        None => session.ui.note(
+            "No repository vouches for this export; `mlark export verify --key FILE` judges its signature",
+        ),
+        Some(repository) => {
+            refuse_another(verify::logged(&repository, &seal).await?, digest, text)?;
+            identities.extend(key_of(&repository, &seal).await?);
+        }
+    }
+    let bag = ExportedBag::open(&storage, seal, identities).await;
+    let bag = bag.map_err(|error| Failure::of_restore(&error).with_place(text))?;
+    Ok(Opened {
+        origin: Origin::Bag(bag),
+        journal: session.cache_root()?.join("exports"),
+    })
+}
+
+/// Refuses an export that is not the one that the repository's log names.
+fn refuse_another(logged: Logged, digest: Digest, text: &str) -> Result<(), Failure> {
+    match logged {
+        Logged::Known(known, _) if known == digest => Ok(()),
+        _ => Err(Failure::new(
+            ExitStatus::Damage,
+            "The export is not one that the repository's log names",
+        )
+        .on(text)
+        .next("`mlark export verify` says what differs")),
+    }
+}
+
+/// The key of an encrypted export, where an owner or auditor is at hand.
+async fn key_of(repository: &Repository, seal: &SealRecord) -> Result<Option<Identity>, Failure> {
+    if !seal.encrypted {
+        return Ok(None);
+    }
+    match repository.export_key(seal.export).await {
+        Ok(pair) => Ok(pair.map(Identity::from)),
+        Err(ArchiveError::NoKey(_)) => Ok(None),
+        Err(error) => Err(Failure::of_archive(&error)),
+    }
 }
 
 /// A snapshot of an open repository.

@@ -20,7 +20,8 @@ Examples:
   mlark restore plan latest 'models/churn:*' --into rescue --save churn.plan
   mlark restore plan prod-yaml --into rescue          a folder that `export folder` wrote")]
 pub struct Args {
-    /// The snapshot: an id, a unique prefix, latest, latest:WORKSPACE, WORKSPACE@TIME, or a folder of `export folder`
+    /// The snapshot: an id, a unique prefix, latest, latest:WORKSPACE, WORKSPACE@TIME, a folder of `export folder`, or an
+    /// export's address
     snapshot: String,
     /// What to bring back; everything where none is given
     selector: Vec<String>,
@@ -44,8 +45,8 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
     let mut request = open::request(session, &args.selector, &args.into, &args.choices)?;
     request.options.create_workspace = args.create_workspace;
     let opened = open::origin(session, &args.snapshot, open::Way::Names).await?;
-    if opened.is_folder() && args.save.is_some() {
-        return Err(Failure::usage("The plan of a folder cannot be saved")
+    if opened.is_export() && args.save.is_some() {
+        return Err(Failure::usage("The plan of an export cannot be saved")
             .on(&args.snapshot)
             .next("`mlark restore apply` plans it anew, shows the plan and asks"));
     }

@@ -96,7 +96,7 @@ pub(super) async fn needed(
 ) -> Result<Option<Foretold>, Failure> {
     match &opened.origin {
         Origin::Archive(reader) => foretold(session, reader, selectors, wish).await,
-        Origin::Folder(_) => Ok(None),
+        Origin::Folder(_) | Origin::Bag(_) => Ok(None),
     }
 }
 

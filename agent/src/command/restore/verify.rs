@@ -15,7 +15,8 @@ Examples:
   mlark restore verify latest:prod --against rescue
   mlark restore verify latest models --against prod")]
 pub struct Args {
-    /// The snapshot: an id, a unique prefix, latest, latest:WORKSPACE, WORKSPACE@TIME, or a folder of `export folder`
+    /// The snapshot: an id, a unique prefix, latest, latest:WORKSPACE, WORKSPACE@TIME, a folder of `export folder`, or an
+    /// export's address
     snapshot: String,
     /// What to compare; everything where none is given
     selector: Vec<String>,
