@@ -6,6 +6,7 @@ mod drill;
 pub mod environment;
 pub mod keys;
 pub mod read;
+mod scheduled;
 pub mod value;
 
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use daemon::{Daemon, Hooks, Housekeeping};
 pub use drill::Drill;
+pub use scheduled::{Keep, ScheduledExport};
 use value::Percent;
 use workspace::{ByteSize, Period};
 
@@ -265,6 +267,9 @@ pub struct Workspace {
     /// Overrides of `[retention]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention: Option<Retention>,
+    /// Exports by schedule.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub export: Vec<ScheduledExport>,
 }
 
 impl Workspace {
@@ -289,6 +294,7 @@ impl Workspace {
             guard: Guard::default(),
             known_gap: Vec::new(),
             retention: None,
+            export: Vec::new(),
         }
     }
 }

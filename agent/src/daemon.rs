@@ -4,6 +4,7 @@
 pub mod agenda;
 mod calls;
 mod chores;
+mod deposits;
 mod hooks;
 mod notices;
 mod notify;
@@ -167,7 +168,13 @@ impl Daemon {
         daemon.agenda = daemon
             .plan(&daemon.session, &daemon.roster, &repository)
             .await?;
-        daemon.chores = Chores::plan(&daemon.session, &repository, &daemon.running).await?;
+        daemon.chores = Chores::plan(
+            &daemon.session,
+            &daemon.roster,
+            &repository,
+            &daemon.running,
+        )
+        .await?;
         // Later on what runs say of themselves counts: one that failed leaves no snapshot.
         for record in daemon.remember(&repository).await? {
             let outcome = record.outcome.as_str();
@@ -413,6 +420,7 @@ impl Daemon {
         }
         let repository = self.session.open_repository().await?;
         self.agenda = self.plan(&self.session, &found, &repository).await?;
+        self.chores = Chores::plan(&self.session, &found, &repository, &self.running).await?;
         self.roster = found;
         Ok(())
     }
@@ -452,7 +460,7 @@ impl Daemon {
         let repository = session.open_repository().await?;
         let roster = roster::known(&session, &repository).await?;
         let agenda = self.plan(&session, &roster, &repository).await?;
-        let chores = Chores::plan(&session, &repository, &self.running).await?;
+        let chores = Chores::plan(&session, &roster, &repository, &self.running).await?;
         Ok((session, roster, agenda, chores))
     }
 }

@@ -23,6 +23,7 @@ mod csv;
 mod custody;
 mod cut;
 mod deposit;
+mod drills;
 pub mod events;
 mod info;
 mod layout;

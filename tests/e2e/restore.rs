@@ -10,6 +10,7 @@ mod damaged;
 mod drill;
 mod emptied;
 mod endpoints;
+mod evidence;
 mod export;
 mod folder;
 mod found;

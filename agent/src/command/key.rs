@@ -7,7 +7,7 @@ mod remove;
 mod revoke;
 mod rotate;
 
-pub(super) use add::parse_recipient;
+pub(crate) use add::parse_recipient;
 use archive_format::KeysChanged;
 use clap::Subcommand;
 use serde_json::{Value, json};

@@ -26,6 +26,12 @@ impl Config {
             .drill
             .as_ref()
             .is_some_and(|drill| drill.schedule.is_some());
-        drills.then_some("[drill]")
+        let exports = self.workspace.iter().any(|entry| !entry.export.is_empty());
+        match (drills, exports) {
+            (false, false) => None,
+            (true, false) => Some("[drill]"),
+            (false, true) => Some("[[workspace.export]]"),
+            (true, true) => Some("[drill] and [[workspace.export]]"),
+        }
     }
 }

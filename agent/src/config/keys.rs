@@ -240,6 +240,21 @@ pub const KEYS: &[Key] = &[
         "overrides retention.keep_within",
     ),
     key("workspace.retention.grace", "overrides retention.grace"),
+    key(
+        "workspace.export.schedule",
+        "cron pattern of five fields, in the workspace's time zone: when the daemon exports the newest snapshot",
+    ),
+    key("workspace.export.to", "the name of a destination"),
+    key(
+        "workspace.export.selectors",
+        "what is exported; default everything",
+    ),
+    key("workspace.export.tier", "overrides destination.tier"),
+    key("workspace.export.retain", "overrides destination.retain"),
+    key(
+        "workspace.export.keep",
+        "which of these exports stay, by number (12) or age (\"3y\"): the keys of the others are erased, never of one that is held or to be kept longer; default all",
+    ),
     key("target.name", "the name in commands"),
     key(
         "target.url",

@@ -17,13 +17,16 @@ use workspace::Selection;
 use crate::config::environment::Environment;
 use crate::config::keys::{self, Place, Served};
 use crate::config::value::Schedule;
-use crate::config::{Config, Destination, Drill, KnownGap, Workspace};
+use crate::config::{Config, Destination, Drill, KnownGap, ScheduledExport, Workspace};
 use crate::failure::{Failure, chain};
 use crate::session::patterns::pattern;
 use crate::store::Address;
 
 /// The largest file that is taken.
 const BYTES_MAX: u64 = 1 << 20;
+
+/// What names of workspace and destination may take of the name of a scheduled export, which has 120 characters.
+const NAMES_MAX: usize = 80;
 
 /// The most workspaces side by side: each reads up to eight files, and every one of them may hold a thread that waits.
 const AT_ONCE_MAX: u8 = 8;
@@ -194,6 +197,9 @@ impl Page<'_> {
         for destination in &config.destination {
             self.check_destination(destination)?;
         }
+        for workspace in &config.workspace {
+            self.check_exports(workspace, config, now)?;
+        }
         if let Some(drill) = &config.drill {
             self.check_drill(drill, config, now)?;
         }
@@ -220,6 +226,43 @@ impl Page<'_> {
         if at_once > AT_ONCE_MAX {
             let why = "at most 8 workspaces go side by side: each takes threads, memory and a share of the read limits";
             return Err(self.bad("daemon.at_once", &at_once.to_string(), why));
+        }
+        Ok(())
+    }
+
+    fn check_exports(
+        &self,
+        workspace: &Workspace,
+        config: &Config,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        let of = |key: &str| format!("{key} of an export of the workspace `{}`", workspace.name);
+        for (place, export) in workspace.export.iter().enumerate() {
+            let ScheduledExport { schedule, to, .. } = export;
+            Schedule::new(schedule, workspace.timezone.as_deref(), now)
+                .map_err(|why| self.bad(&of("schedule"), schedule, why))?;
+            Selection::parse(&export.selectors, now).map_err(|error| {
+                self.bad(&of("selectors"), &export.selectors.join(" "), chain(&error))
+            })?;
+            let known = config.destination.iter().find(|known| known.name == *to);
+            let Some(destination) = known else {
+                return Err(self.bad(&of("to"), to, "no [[destination]] has that name"));
+            };
+            if workspace.export[..place]
+                .iter()
+                .any(|other| other.to == *to)
+            {
+                let why = "two exports of one workspace go there; make a second [[destination]], which may have the same address";
+                return Err(self.bad(&of("to"), to, why));
+            }
+            if workspace.name.len() + to.len() > NAMES_MAX {
+                let why = "the names of workspace and destination stand in the names of files: together at most 80 characters";
+                return Err(self.bad(&of("to"), to, why));
+            }
+            if destination.plain && export.keep.is_some() {
+                let why = "an export leaves by the erasure of its key, and what goes to a destination with `plain = true` has none";
+                return Err(self.bad(&of("keep"), to, why));
+            }
         }
         Ok(())
     }

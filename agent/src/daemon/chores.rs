@@ -1,5 +1,5 @@
-//! What the daemon does when no backup is under way, on a machine that plays the owner's part: drills, by their schedule. Their
-//! turns are kept like those of workspaces, in an agenda of their own.
+//! What the daemon does when no backup is under way, on a machine that plays the owner's part: drills and exports, by their
+//! schedules. Their turns are kept like those of workspaces, in an agenda of their own.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -14,8 +14,10 @@ use restore::Unobserved;
 
 use super::agenda::{self, Agenda, LastRun};
 use super::calls::{self, Ping};
+use super::deposits::Deposit;
 use super::hooks::{self, About, Hook};
 use super::notify::Notifier;
+use super::roster::Roster;
 use super::run::Ended;
 use crate::command::drill::{self, Wishes, rehearse};
 use crate::config::value::Schedule;
@@ -25,10 +27,12 @@ use crate::session::Session;
 use crate::session::repository::machine_label;
 
 /// Something that comes by a schedule of its own. What it is called names no workspace, since it has a space.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) enum Chore {
     /// A drill of the workspace whose turn it is.
     Drill,
+    /// An export.
+    Export(Box<Deposit>),
 }
 
 impl Chore {
@@ -36,6 +40,12 @@ impl Chore {
     pub(super) fn name(&self) -> String {
         match self {
             Self::Drill => "a drill".to_owned(),
+            Self::Export(deposit) => {
+                format!(
+                    "the export of {} to {}",
+                    deposit.entry.name, deposit.export.to
+                )
+            }
         }
     }
 
@@ -43,6 +53,7 @@ impl Chore {
     fn task(&self) -> &'static str {
         match self {
             Self::Drill => "drill",
+            Self::Export(_) => "export",
         }
     }
 }
@@ -57,7 +68,7 @@ pub(super) struct Chores {
 /// How one ended, for the webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Outcome {
-    /// `drill`.
+    /// `drill` or `export`.
     pub(super) task: &'static str,
     /// What it is called.
     pub(super) name: String,
@@ -72,6 +83,7 @@ impl Chores {
     /// go on.
     pub(super) async fn plan(
         session: &Session,
+        roster: &Roster,
         repository: &Repository,
         running: &[String],
     ) -> Result<Self, Failure> {
@@ -94,6 +106,23 @@ impl Chores {
                 schedule,
                 last_drill(repository).await?,
             );
+        }
+        let exports = repository.exports().await;
+        let exports = exports.map_err(|error| Failure::of_archive(&error))?;
+        for entry in roster.values() {
+            for export in &entry.export {
+                let deposit = Box::new(Deposit {
+                    entry: entry.clone(),
+                    export: export.clone(),
+                });
+                let last = exports.iter().rfind(|known| deposit.made(known));
+                let last = last.map(|known| LastRun {
+                    started: known.time,
+                    unfinished: false,
+                });
+                let schedule = schedule(session, &export.schedule, entry.timezone.as_deref())?;
+                chores.add(session, Chore::Export(deposit), schedule, last);
+            }
         }
         for chore in &chores.known {
             if running.contains(&chore.name()) {
@@ -229,6 +258,10 @@ impl ChoreRun {
     ) -> Result<(), Failure> {
         match &self.chore {
             Chore::Drill => self.drill(repository, workspace).await,
+            Chore::Export(deposit) => {
+                workspace.clone_from(&deposit.entry.name);
+                deposit.make(&self.session, repository).await
+            }
         }
     }
 

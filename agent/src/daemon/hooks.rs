@@ -41,7 +41,7 @@ impl Hook {
 pub(super) struct About {
     /// `MLARK_WORKSPACE`.
     pub(super) workspace: String,
-    /// `MLARK_TASK`: drill; absent of a backup.
+    /// `MLARK_TASK`: drill or export; absent of a backup.
     pub(super) task: Option<&'static str>,
     /// `MLARK_OUTCOME`: complete, partial, suspect or failed; absent before a backup.
     pub(super) outcome: Option<&'static str>,

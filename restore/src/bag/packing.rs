@@ -8,7 +8,7 @@ use workspace::{ItemId, Kind, Verdict};
 use super::info::{self, Known};
 use super::press::{Press, Pressed};
 use super::record::{Record, Table};
-use super::{Bagged, Custody, Work, csv, layout, metric, signing};
+use super::{Bagged, Custody, Work, csv, drills, layout, metric, signing};
 use crate::export::sheet::{Made, Sheets};
 use crate::export::{config, path, pretty, record, selected};
 use crate::snapshot::{Loaded, id_of};
@@ -347,6 +347,11 @@ impl<'a> Packing<'a> {
         self.press
             .table("exclusions.csv", Table::Exclusions)
             .await?;
+        if let Some(text) = drills::text(reader.repository(), &whole.workspace).await? {
+            self.press
+                .text(Record::of_bag("drills.jsonl"), text)
+                .await?;
+        }
         let sum = self.press.sum().await?;
         let bag_info = info::bag_info(&Known {
             request: work.request,

@@ -128,3 +128,144 @@ async fn a_machine_without_the_owners_part_says_so_and_backs_up_all_the_same() {
     assert_eq!(status["workspaces"][0]["state"], "good", "{status}");
     assert_eq!(status["drills"].as_array().unwrap().len(), 0);
 }
+
+/// Exports of each night's snapshot, of which so many stay.
+fn exporting(site: &Site<'_>, place: &Place, export: &str) {
+    site.configure(
+        None,
+        &format!(
+            "[[workspace]]\nname = \"prod\"\nurl = \"{}\"\nschedule = \"0 2 * * *\"\n\
+             [[workspace.export]]\nschedule = \"0 2 * * *\"\nto = \"cold\"\n{export}\
+             [[destination]]\nname = \"cold\"\nurl = \"{}\"\nrecipients = [\"{}\"]\n",
+            place.url(),
+            site.folder.join("cold").display(),
+            Identity::generate()
+                .to_recipient()
+                .to_public_text()
+                .unwrap(),
+        ),
+    );
+}
+
+/// The names of the keys of exports that are left.
+fn keys(site: &Site<'_>) -> Vec<String> {
+    let folder = std::fs::read_dir(site.folder.join("repository/keys"));
+    let mut names: Vec<String> = folder
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("export-"))
+        .collect();
+    names.sort();
+    names
+}
+
+#[tokio::test(start_paused = true)]
+async fn exports_come_by_their_schedule_and_the_keys_of_those_that_are_too_many_are_erased() {
+    let folder = tempfile::tempdir().unwrap();
+    let start: Timestamp = START.parse().unwrap();
+    let site = Site::new(folder.path(), start);
+    exporting(&site, &site.workspace("ws"), "keep = 2\n");
+    site.init().await;
+    // An export that somebody made is not one of the schedule.
+    site.daemon_until(hours_after(start, 24), &[]).await;
+    let own = site
+        .json(&["export", "bag", "latest", "--to", "cold", "--name", "mine"])
+        .await;
+    site.daemon_until(hours_after(start, 5 * 24), &[]).await;
+    let repository = site.repository().await;
+    let exports = repository.exports().await.unwrap();
+    let history = repository.history().await.unwrap();
+    let of_schedule: Vec<_> = exports
+        .iter()
+        .filter(|known| known.export.name != "mine")
+        .collect();
+    assert_eq!(of_schedule.len(), 5, "{}", site.said.text());
+    for (export, record) in of_schedule.iter().zip(&history) {
+        assert_eq!(
+            export.export.snapshot, record.id,
+            "each is of its own night"
+        );
+        let seal = format!("cold/{}.seal/seal.json", export.export.name);
+        assert!(site.folder.join(seal).exists());
+    }
+    let erased: Vec<bool> = of_schedule
+        .iter()
+        .map(|known| known.erased.is_some())
+        .collect();
+    assert_eq!(erased, [true, true, true, false, false]);
+    let mut left: Vec<String> = of_schedule[3..]
+        .iter()
+        .map(|known| format!("export-{}.age", known.export.export))
+        .chain([format!("export-{}.age", own["export"].as_str().unwrap())])
+        .collect();
+    left.sort();
+    assert_eq!(keys(&site), left);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_export_that_is_to_be_kept_longer_stays_however_many_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let start: Timestamp = START.parse().unwrap();
+    let site = Site::new(folder.path(), start);
+    exporting(&site, &site.workspace("ws"), "keep = 1\nretain = \"60h\"\n");
+    site.init().await;
+    site.daemon_until(hours_after(start, 5 * 24), &[]).await;
+    let exports = site.repository().await.exports().await.unwrap();
+    let erased: Vec<bool> = exports.iter().map(|known| known.erased.is_some()).collect();
+    // The one of the fifth night is the newest; those of the nights before are kept for two days and a half each.
+    assert_eq!(
+        erased,
+        [true, true, false, false, false],
+        "{}",
+        site.said.text()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn exports_older_than_they_are_kept_are_erased_and_a_missed_one_is_made_up_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let start: Timestamp = START.parse().unwrap();
+    let site = Site::new(folder.path(), start);
+    exporting(&site, &site.workspace("ws"), "keep = \"2d\"\n");
+    site.init().await;
+    site.daemon_until(hours_after(start, 2 * 24), &[]).await;
+    site.wait_until(hours_after(start, 6 * 24)).await;
+    site.daemon_until(hours_after(start, 6 * 24 + 1), &[]).await;
+    let exports = site.repository().await.exports().await.unwrap();
+    let erased: Vec<bool> = exports.iter().map(|known| known.erased.is_some()).collect();
+    assert_eq!(erased, [true, true, false], "{}", site.said.text());
+    assert!(
+        exports[2].time >= hours_after(start, 6 * 24),
+        "it was made up for"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_evidence_of_drills_goes_into_the_next_export() {
+    let folder = tempfile::tempdir().unwrap();
+    let start: Timestamp = START.parse().unwrap();
+    let site = Site::new(folder.path(), start);
+    configure(&site, &site.workspace("ws"));
+    site.init().await;
+    site.daemon_until(hours_after(start, 24), &[]).await;
+    let to = site.folder.join("cold").display().to_string();
+    let bag = async |name: &str| {
+        site.json(&[
+            "export", "bag", "latest", "--to", &to, "--plain", "--name", name,
+        ])
+        .await;
+        let tar = std::fs::read(site.folder.join(format!("cold/{name}.tar"))).unwrap();
+        let member = format!("{name}/drills.jsonl");
+        tar.windows(member.len())
+            .any(|window| window == member.as_bytes())
+    };
+    assert!(!bag("before").await, "nobody rehearsed");
+    let drill = site.json(&["drill"]).await;
+    assert!(bag("after").await);
+    let tags = site.folder.join("cold/after.seal/tags/drills.jsonl");
+    let line = std::fs::read_to_string(tags).unwrap();
+    let line: serde_json::Value = serde_json::from_str(line.trim_end()).unwrap();
+    assert_eq!(line["drill"]["snapshot"], drill["drill"]["snapshot"]);
+    assert_eq!(line["entry"], drill["drill"]["entry"]);
+}

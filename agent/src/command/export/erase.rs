@@ -76,7 +76,8 @@ pub async fn known(repository: &Repository, word: &str) -> Result<KnownExport, F
     }
 }
 
-fn refuse_what_is_kept(session: &Session, known: &KnownExport) -> Result<(), Failure> {
+/// Refuses what is not encrypted, lies under a hold, or is to be kept longer.
+pub fn refuse_what_is_kept(session: &Session, known: &KnownExport) -> Result<(), Failure> {
     let export = &known.export;
     let refused = || Failure::usage("The export is not erased").on(&export.name);
     if !export.encrypted {

@@ -116,7 +116,7 @@ async fn machine(
 }
 
 /// Reads a recipient of the command line.
-pub(in crate::command) fn parse_recipient(text: &str) -> Result<Recipient, Failure> {
+pub(crate) fn parse_recipient(text: &str) -> Result<Recipient, Failure> {
     Recipient::parse(text).map_err(|error| {
         refused(&error)
             .on(format!("`{text}`"))

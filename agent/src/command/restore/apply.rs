@@ -228,7 +228,7 @@ fn ask(session: &Session, plan: &Plan) -> Result<(), Failure> {
 }
 
 /// The library's wish to stop, asked when the process's is.
-pub(in crate::command) fn stop(session: &Session) -> Stop {
+pub(crate) fn stop(session: &Session) -> Stop {
     let stop = Stop::default();
     let (asked, shutdown) = (stop.clone(), session.context.shutdown.clone());
     tokio::spawn(async move {

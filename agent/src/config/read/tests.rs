@@ -79,6 +79,20 @@ fn wrong_values_are_refused_with_their_place() {
         ("[drill]\nschedule = \"0 2 31 2 *\"", "never comes"),
         ("[drill]\ninto = \"scratch\"", "no [[target]]"),
         (
+            "[[workspace]]\nname = \"a\"\nurl = \"/x\"\n[[workspace.export]]\nschedule = \"0 2 1 * *\"\nto = \"cold\"",
+            "no [[destination]]",
+        ),
+        (
+            "[[workspace]]\nname = \"a\"\nurl = \"/x\"\n[[workspace.export]]\nschedule = \"0 2 1 * *\"\nto = \"c\"\nkeep = 3\n\
+             [[destination]]\nname = \"c\"\nurl = \"/c\"\nplain = true",
+            "erasure of its key",
+        ),
+        (
+            "[[workspace]]\nname = \"a\"\nurl = \"/x\"\n[[workspace.export]]\nschedule = \"0 2 1 * *\"\nto = \"c\"\nkeep = 0\n\
+             [[destination]]\nname = \"c\"\nurl = \"/c\"",
+            "keep",
+        ),
+        (
             "[[workspace]]\nname = \"a\"\nurl = \"/x\"\n[drill]\ninto = \"a\"",
             "what is backed up",
         ),
@@ -176,6 +190,10 @@ fn the_table_of_keys_and_the_types_agree_both_ways() {
         of_table("workspace.known_gap")
     );
     assert_eq!(fields::<config::Drill>(), of_table("drill"));
+    assert_eq!(
+        fields::<config::ScheduledExport>(),
+        of_table("workspace.export")
+    );
     assert_eq!(fields::<config::Limits>(), of_table("limits"));
     assert_eq!(fields::<config::Network>(), of_table("network"));
     assert_eq!(fields::<config::Daemon>(), of_table("daemon"));
