@@ -67,6 +67,9 @@ struct Daemon {
     pruned: Pruned,
 }
 
+/// What a configuration means that was read again.
+type Reread = (Session, Roster, Agenda, Chores, Repository);
+
 /// Something that the daemon sees to between its runs. Whatever it is, the wish to stop breaks it off.
 #[derive(Debug)]
 enum Turn {
@@ -123,12 +126,18 @@ impl Daemon {
     /// dropped, which costs no more than a power cut.
     async fn stop(&mut self, mut runs: JoinSet<Ended>, chore: Option<UnderWay>) {
         self.notifier.stopping();
-        let ui = &self.session.ui;
+        let (ui, running) = (&self.session.ui, &mut self.running);
         ui.note("Stopping: what was done is stored, and the next run goes on from there");
         let stop = &self.session.context.shutdown;
         tokio::select! {
             () = async {
-                let backups = async { while runs.join_next().await.is_some() {} };
+                let backups = async {
+                    while let Some(ended) = runs.join_next().await {
+                        if let Ok(ended) = ended {
+                            running.retain(|name| *name != ended.workspace);
+                        }
+                    }
+                };
                 let chore = async {
                     if let Some(chore) = chore {
                         chore.await;
@@ -138,10 +147,18 @@ impl Daemon {
             } => return,
             () = stop.wait_and(STOP_WITHIN) => {}
         }
-        ui.warn(&format!(
-            "{}: dropped, since the daemon is to stop; the next run goes on from what is stored",
-            self.running.join(", ")
-        ));
+        // Those that ended meanwhile are not dropped.
+        while let Some(ended) = runs.try_join_next() {
+            if let Ok(ended) = ended {
+                running.retain(|name| *name != ended.workspace);
+            }
+        }
+        if !running.is_empty() {
+            ui.warn(&format!(
+                "{}: dropped, since the daemon is to stop; the next run goes on from what is stored",
+                running.join(", ")
+            ));
+        }
         runs.shutdown().await;
     }
 
@@ -429,7 +446,7 @@ impl Daemon {
     async fn reload(&mut self) {
         self.notifier.reloading();
         match self.reread().await {
-            Ok((session, roster, agenda, chores)) => {
+            Ok((session, roster, agenda, chores, repository)) => {
                 let (new, old) = (&session.config.daemon, &self.session.config.daemon);
                 if (new.listen, &new.token_file) != (old.listen, &old.token_file) {
                     self.session.ui.warn("`listen` or `token_file` changed; it takes effect when the daemon starts again");
@@ -439,6 +456,8 @@ impl Daemon {
                 self.agenda = agenda;
                 self.chores = chores;
                 self.session.ui.note("The configuration was read again");
+                // The page shows from now on what the new configuration means, which may be another repository.
+                self.show(Some(repository)).await;
             }
             Err(failure) => {
                 self.session.ui.complain(&failure);
@@ -450,7 +469,7 @@ impl Daemon {
         self.notifier.ready();
     }
 
-    async fn reread(&self) -> Result<(Session, Roster, Agenda, Chores), Failure> {
+    async fn reread(&self) -> Result<Reread, Failure> {
         let context = &self.session.context;
         let flag = self.session.config_file.as_deref();
         let loaded = read::load(flag, &context.environment, context.clock.now())?;
@@ -461,6 +480,6 @@ impl Daemon {
         let roster = roster::known(&session, &repository).await?;
         let agenda = self.plan(&session, &roster, &repository).await?;
         let chores = Chores::plan(&session, &roster, &repository, &self.running).await?;
-        Ok((session, roster, agenda, chores))
+        Ok((session, roster, agenda, chores, repository))
     }
 }

@@ -94,10 +94,29 @@ pub(super) fn secret_files(config: &Config) -> Vec<(&'static str, PathBuf)> {
             daemon.webhook_url_file.clone(),
         ),
     ];
+    let export = &config.export;
+    files.push((
+        "the key that signs exports",
+        export.signing_key_file.clone(),
+    ));
+    files.push(("its certificate", export.certificate_file.clone()));
+    files.push(("the table of prices", export.prices_file.clone()));
+    for destination in &config.destination {
+        files.push((
+            "a signature for a destination",
+            destination.sas_file.clone(),
+        ));
+        files.push((
+            "the key of a destination's account",
+            destination.account_key_file.clone(),
+        ));
+    }
+    let of_destinations = config.destination.iter().map(|place| &place.credential);
     let of_workspaces = config.workspace.iter().map(|entry| &entry.azure);
     let of_targets = config.target.iter().map(|target| &target.azure);
     let azures = [&config.azure, &repository.credential];
-    for azure in azures.into_iter().chain(of_workspaces).chain(of_targets) {
+    let azures = azures.into_iter().chain(of_workspaces).chain(of_targets);
+    for azure in azures.chain(of_destinations) {
         files.push(("the application's secret", azure.client_secret_file.clone()));
         files.push((
             "the application's certificate",

@@ -101,7 +101,13 @@ async fn the_journal_gets_lines_with_what_they_are_about_and_no_secret() {
         "nothing is left for standard error"
     );
 
-    let entries: Vec<Entry> = entries.try_iter().collect();
+    // What was sent last comes last: then nothing is under way any more.
+    let last = UnixDatagram::unbound().unwrap();
+    last.send_to(b"MESSAGE=the end\n", &socket).unwrap();
+    let entries = entries.iter();
+    let entries: Vec<Entry> = entries
+        .take_while(|entry| entry["MESSAGE"] != "the end")
+        .collect();
     let repository = site.repository().await;
     let runs = repository.catalogue().runs(Some("prod"), 10).await.unwrap();
     let first = runs.last().unwrap().id.to_string();
