@@ -7,6 +7,7 @@ pub mod patterns;
 mod places;
 pub mod repository;
 mod seal;
+pub mod sealed;
 mod signing;
 mod snapshot;
 

@@ -327,6 +327,6 @@ pub fn of_storage(error: StorageError) -> Failure {
 impl Session {
     /// The prices of the configuration, or those of the program.
     pub fn prices(&self) -> Result<Prices, Failure> {
-        Prices::read(None)
+        Prices::read(self.config.export.prices_file.as_deref())
     }
 }

@@ -26,6 +26,7 @@ mod deposit;
 mod drills;
 pub mod events;
 mod info;
+mod later;
 mod layout;
 mod ledger;
 mod metric;
@@ -44,6 +45,7 @@ mod tar;
 pub mod verify;
 
 pub use custody::{Actor, Custody};
+pub use later::Later;
 pub use opened::ExportedBag;
 pub use seal::{EDITION, NAME as SEAL_NAME, PlainTar, SealRecord, StoredFile};
 pub use sealing::{ANSWER, QUESTION, SIGNATURE};

@@ -3,6 +3,7 @@
 mod archive;
 mod cold;
 mod conformance;
+mod exports;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -3,6 +3,8 @@
 pub mod bag;
 pub mod erase;
 pub mod folder;
+pub mod keep;
+pub mod status;
 pub mod verify;
 
 use clap::Subcommand;
@@ -28,6 +30,14 @@ enum Form {
     Bag(bag::Args),
     /// Deletes the key of an export: nobody opens it any more
     Erase(erase::Args),
+    /// Keeps an export from deletion until a day
+    Lock(keep::LockArgs),
+    /// Keeps an export from deletion until the hold is taken away
+    Hold(keep::HoldArgs),
+    /// Moves an export's tar to another access tier
+    Tier(keep::TierArgs),
+    /// Every export: tier, retention left, hold, last verification
+    Status(status::Args),
     /// `az ml` YAML with its files, in a folder
     Folder(folder::Args),
     /// Whether an export, or any bag, is what it says
@@ -39,6 +49,10 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
     match &args.form {
         Form::Bag(args) => bag::run(args, session).await,
         Form::Erase(args) => erase::run(args, session).await,
+        Form::Lock(args) => keep::lock(args, session).await,
+        Form::Hold(args) => keep::hold(args, session).await,
+        Form::Tier(args) => keep::tier(args, session).await,
+        Form::Status(_) => status::run(session).await,
         Form::Folder(args) => folder::run(args, session).await,
         Form::Verify(args) => verify::run(args, session).await,
     }

@@ -81,6 +81,23 @@ impl Site {
         self.folder.path().join(below)
     }
 
+    /// The day so many days from now.
+    pub(super) fn day(&self, days: i64) -> String {
+        let at = self.now() + SignedDuration::from_hours(24 * days);
+        at.strftime("%Y-%m-%d").to_string()
+    }
+
+    /// The workspace of the cloud that the account belongs to.
+    pub(super) fn workspace(&self) -> String {
+        let state = self.store.simulator.state();
+        let mut all = state.workspaces.values();
+        let found = all.find(|it| it.account == self.store.account).unwrap();
+        format!(
+            "azureml://subscriptions/{}/resourceGroups/{}/workspaces/{}",
+            found.subscription, found.group, found.name
+        )
+    }
+
     fn now(&self) -> Timestamp {
         START.parse::<Timestamp>().unwrap() + self.since.elapsed()
     }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use archive_format::storage::{Lock, LockMode};
 use archive_format::{ExportId, Recipient, Repository, SnapshotRecord};
 use jiff::tz::TimeZone;
 use restore::bag::{Actor, Destination};
@@ -17,7 +18,9 @@ use crate::command::restore::apply;
 use crate::config;
 use crate::config::read::{SPLIT_BYTES, SPLIT_REFUSED};
 use crate::exit::ExitStatus;
+use crate::exports::{self, ByContainer, Change};
 use crate::failure::Failure;
+use crate::own_account;
 use crate::session::Session;
 use crate::session::repository::{PROGRAM, machine_label};
 use crate::stamp;
@@ -141,6 +144,8 @@ pub async fn make(
             .next("name who opens it with --recipient, or say --plain"));
     }
     let name = name(wish, record, export, now)?;
+    let reader = repository.snapshot(record);
+    own_account::refuse_for(session, &reader, &wish.address).await?;
     let storage = session.destination_storage(settings, &wish.address).await?;
     let retain = settings.retain.map(|retain| now + retain.duration());
     let destination = Destination {
@@ -178,14 +183,35 @@ pub async fn make(
             .why("`timestamp_url` of [export] asks for time stamps of signatures, and there is no key that signs")
             .next("name a key with `signing_key_file`, or leave out `timestamp_url`"));
     }
-    let reader = repository.snapshot(record);
     let mut bagged = export_bag(&reader, &destination, &request, observer, stop)
         .await
         .map_err(|error| Failure::of_restore(&error))?;
     if request.timestamp_url.is_some() && !bagged.stopped {
         bagged.stamped = stamp::tell(session, storage.as_ref(), &bagged.name, &request.by).await;
     }
+    if let (Some(until), Some(_), false) = (retain, storage.cold(), bagged.stopped) {
+        let place = wish.address.to_string();
+        keep(session, repository, (&place, &bagged.name), until)
+            .await
+            .map_err(|failure| failure.with_place("the export is whole, and not locked"))?;
+    }
     Ok(bagged)
+}
+
+/// Locks a new export as its destination says.
+async fn keep(
+    session: &Session,
+    repository: &Repository,
+    (place, name): (&str, &str),
+    until: jiff::Timestamp,
+) -> Result<(), Failure> {
+    let sealed = session.open_sealed(place, name).await?;
+    let until = jiff::Timestamp::from_second(until.as_second()).unwrap_or(until);
+    let lock = Change::Lock(Lock {
+        until,
+        mode: LockMode::Locked,
+    });
+    exports::change(session, repository, &sealed, lock, &ByContainer::default()).await
 }
 
 /// What the files of an export are named: parts of names in every store.

@@ -5,6 +5,7 @@ use archive_format::{KnownExport, Repository};
 use serde_json::json;
 
 use crate::exit::ExitStatus;
+use crate::exports;
 use crate::failure::Failure;
 use crate::session::Session;
 use crate::ui::amount;
@@ -28,6 +29,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
     let repository = session.open_repository_with_contents().await?;
     let known = known(&repository, &args.export).await?;
     refuse_what_is_kept(session, &known)?;
+    refuse_what_the_store_keeps(session, &known).await?;
     if !args.yes && known.erased.is_none() {
         ask(session, &known)?;
     }
@@ -99,6 +101,36 @@ pub fn refuse_what_is_kept(session: &Session, known: &KnownExport) -> Result<(),
         Some(until) => Err(refused()
             .why(format!("it is to be kept until {}", amount::moment(until)))
             .next("it can be erased after that")),
+    }
+}
+
+/// What was held or locked since the export was made is known where it lies. Where nobody answers there, the log's word is
+/// all that counts: an export whose destination is gone can be erased.
+async fn refuse_what_the_store_keeps(
+    session: &Session,
+    known: &KnownExport,
+) -> Result<(), Failure> {
+    if known.erased.is_some() {
+        return Ok(());
+    }
+    let export = &known.export;
+    let state = async {
+        let sealed = session.open_sealed(&export.url, &export.name).await?;
+        exports::state(session, &sealed).await
+    };
+    let state = match state.await {
+        Ok(state) => state,
+        Err(failure) if failure.status == ExitStatus::Usage => return Ok(()),
+        Err(failure) => {
+            return Err(failure.next("whether a hold or a lock lies on it must be known before it is erased: run it again when its destination answers"));
+        }
+    };
+    match state.forbids_erasure(session.context.clock.now()) {
+        None => Ok(()),
+        Some(why) => Err(Failure::usage("The export is not erased")
+            .on(&export.name)
+            .why(why)
+            .next("it can be erased when that has ended")),
     }
 }
 

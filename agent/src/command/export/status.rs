@@ -1,0 +1,186 @@
+//! `mlark export status`: every export that the log names, with how it is kept where it lies: tier, retention, hold, and when it
+//! was last verified.
+
+use archive_format::KnownExport;
+use archive_format::storage::Tier;
+use serde_json::{Value, json};
+
+use crate::exit::ExitStatus;
+use crate::exports::{self, State};
+use crate::failure::Failure;
+use crate::session::Session;
+use crate::session::sealed::Sealed;
+use crate::ui::{Table, amount};
+
+/// Options.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  mlark export status
+  mlark export status --json")]
+pub struct Args {}
+
+/// What is known of one export.
+struct Row<'a> {
+    known: &'a KnownExport,
+    found: Result<Found, Failure>,
+}
+
+struct Found {
+    state: State,
+    /// When somebody last verified it.
+    verified: Option<String>,
+}
+
+/// Shows them.
+pub async fn run(session: &Session) -> Result<ExitStatus, Failure> {
+    let repository = session.open_repository().await?;
+    let known = repository.exports().await;
+    let known = known.map_err(|error| Failure::of_archive(&error))?;
+    let mut rows = Vec::new();
+    for export in &known {
+        let found = look(session, export).await;
+        rows.push(Row {
+            known: export,
+            found,
+        });
+    }
+    // An export that cannot be looked at, or is not whole, is what this is asked for.
+    let is_bad = |row: &Row<'_>| match &row.found {
+        Ok(found) => !found.state.whole,
+        Err(_) => true,
+    };
+    let status = match rows.iter().any(is_bad) {
+        true => ExitStatus::Gaps,
+        false => ExitStatus::Done,
+    };
+    if session.ui.json() {
+        let rows = rows.iter().map(|row| value(row, session));
+        session
+            .ui
+            .document(&json!({"exports": rows.collect::<Vec<Value>>()}));
+        return Ok(status);
+    }
+    show(session, &rows);
+    Ok(status)
+}
+
+async fn look(session: &Session, known: &KnownExport) -> Result<Found, Failure> {
+    let export = &known.export;
+    let sealed = session.open_sealed(&export.url, &export.name).await?;
+    let state = exports::state(session, &sealed).await?;
+    let verified = verified(&sealed).await?;
+    Ok(Found { state, verified })
+}
+
+/// When it was last verified, by its chain of custody.
+async fn verified(sealed: &Sealed) -> Result<Option<String>, Failure> {
+    let later = sealed.record.later(sealed.storage.as_ref()).await;
+    let later = later.map_err(|error| Failure::of_restore(&error))?;
+    let event = later
+        .events
+        .iter()
+        .rfind(|event| event["act"] == "verified");
+    Ok(event.and_then(|event| Some(event["time"].as_str()?.to_owned())))
+}
+
+fn value(row: &Row<'_>, session: &Session) -> Value {
+    let export = &row.known.export;
+    let mut value = json!({
+        "export": export.export, "name": export.name, "url": format!("{}/{}", export.url, export.name),
+        "snapshot": export.snapshot.to_string(), "time": row.known.time.to_string(),
+        "encrypted": export.encrypted, "erased": row.known.erased.map(|erased| erased.time.to_string()),
+    });
+    match &row.found {
+        Ok(found) => {
+            let state = &found.state;
+            let now = session.context.clock.now();
+            value["whole"] = json!(state.whole);
+            value["tier"] = json!(state.tier.map(Tier::name));
+            value["returning"] = json!(state.returning);
+            value["retain_until"] = json!(state.lock.map(|lock| lock.until.to_string()));
+            value["mode"] = json!(state.lock.map(|lock| lock.mode.name()));
+            value["seconds_left"] = json!(
+                state
+                    .lock
+                    .map(|lock| { lock.until.duration_since(now).as_secs().max(0) })
+            );
+            value["held"] = json!(state.held);
+            value["verified"] = json!(found.verified);
+        }
+        Err(failure) => value["failure"] = json!(failure.sentence()),
+    }
+    value
+}
+
+fn show(session: &Session, rows: &[Row<'_>]) {
+    let ui = &session.ui;
+    if rows.is_empty() {
+        ui.line("No export was made of this repository");
+        ui.line("  next: mlark export bag latest --to URL");
+        return;
+    }
+    let now = session.context.clock.now();
+    let mut table = Table::new(&[
+        "export",
+        "made",
+        "state",
+        "tier",
+        "kept until",
+        "left",
+        "hold",
+        "verified",
+    ]);
+    for row in rows {
+        let export = &row.known.export;
+        let made = amount::moment(row.known.time);
+        let Ok(found) = &row.found else {
+            let cells = [export.name.clone(), made, "not to be looked at".to_owned()];
+            table.row(
+                cells
+                    .into_iter()
+                    .chain(std::iter::repeat_n(String::new(), 5)),
+            );
+            continue;
+        };
+        let state = &found.state;
+        let lock = state.lock;
+        let left = lock.map(|lock| {
+            let left = lock.until.duration_since(now);
+            match left.is_positive() {
+                true => amount::span(left.unsigned_abs()),
+                false => "ended".to_owned(),
+            }
+        });
+        let tier = state.tier.map_or("", Tier::name);
+        table.row([
+            export.name.clone(),
+            made,
+            match (row.known.erased, state.whole) {
+                (Some(_), _) => "erased".to_owned(),
+                (None, true) => "whole".to_owned(),
+                (None, false) => "incomplete".to_owned(),
+            },
+            match state.returning {
+                true => format!("{tier}, coming back"),
+                false => tier.to_owned(),
+            },
+            lock.map_or_else(String::new, |lock| {
+                format!("{}, {}", amount::moment(lock.until), lock.mode.name())
+            }),
+            left.unwrap_or_default(),
+            if state.held { "held" } else { "" }.to_owned(),
+            found.verified.clone().unwrap_or_else(|| "never".to_owned()),
+        ]);
+    }
+    ui.table(&table);
+    for row in rows {
+        if let Err(failure) = &row.found {
+            ui.warn(&format!(
+                "{}: {}",
+                row.known.export.name,
+                failure.sentence()
+            ));
+        }
+    }
+}

@@ -1,0 +1,477 @@
+//! How an export is kept at its destination: its tier, retention and hold, read and changed. Each change is an event of
+//! custody; none shortens what is locked, and what may not be done is refused before anything is asked of the store.
+
+use std::time::Duration;
+
+use archive_format::storage::{ColdState, ColdStorage, Keeping, Lock, LockMode, Tier};
+use archive_format::{FileName, Repository};
+use futures::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
+use restore::bag::Actor;
+use serde_json::{Value, json};
+use workspace::azure::{Connection, ContainerPolicy, KeptContainer, WorkspaceName};
+
+use crate::azure;
+use crate::failure::Failure;
+use crate::own_account;
+use crate::session::Session;
+use crate::session::repository::{PROGRAM, machine_label};
+use crate::session::sealed::Sealed;
+use crate::store::Address;
+use crate::thaw::of_storage;
+
+/// So many files are asked for at once.
+const AT_ONCE: usize = 8;
+
+/// How an export is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// The coldest tier of its parts.
+    pub tier: Option<Tier>,
+    /// Whether a part of it is on its way back from the archive.
+    pub returning: bool,
+    /// The lock that ends first; none where a file has none.
+    pub lock: Option<Lock>,
+    /// Whether it is held, or its container is.
+    pub held: bool,
+    /// Whether its container keeps it by a policy whose end is not known to this identity.
+    pub policy_unread: bool,
+    /// Whether all its parts are there, with their sizes.
+    pub whole: bool,
+}
+
+impl State {
+    /// Why its key may not be erased now; none where it may.
+    pub fn forbids_erasure(&self, now: Timestamp) -> Option<String> {
+        if self.held {
+            return Some("a legal hold lies on it".to_owned());
+        }
+        if let Some(lock) = self.lock.filter(|lock| lock.until > now) {
+            return Some(format!("it is to be kept until {}", lock.until));
+        }
+        self.policy_unread
+            .then(|| "its container has a retention policy whose end cannot be read".to_owned())
+    }
+}
+
+/// The files of an export with how each lies.
+struct Files(Vec<(FileName, Option<ColdState>)>);
+
+impl Files {
+    async fn read(sealed: &Sealed, cold: &dyn ColdStorage) -> Result<Self, Failure> {
+        let names = sealed.record.stored(sealed.storage.as_ref()).await;
+        let names = names.map_err(|error| Failure::of_restore(&error))?;
+        let states = stream::iter(names).map(|name| async move {
+            let state = cold.state(&name).await?;
+            Ok((name, state))
+        });
+        let states = states.buffered(AT_ONCE).try_collect().await;
+        states.map(Self).map_err(of_storage)
+    }
+
+    /// The lock that ends first of all that was sealed; none where a file has none. Events that came later are not asked.
+    fn lock(&self) -> Option<Lock> {
+        let sealed = self.there().filter(|(name, _)| !is_event(name));
+        let locks = sealed.map(|(_, state)| state.lock);
+        let earlier = |one: Lock, other: Lock| {
+            if one.until <= other.until { one } else { other }
+        };
+        let first = locks.reduce(|one, other| Some(earlier(one?, other?)));
+        first.flatten()
+    }
+
+    fn is_held(&self) -> bool {
+        let sealed = self.there().filter(|(name, _)| !is_event(name));
+        sealed.into_iter().any(|(_, state)| state.held)
+    }
+
+    fn there(&self) -> impl Iterator<Item = (&FileName, &ColdState)> {
+        self.0
+            .iter()
+            .filter_map(|(name, state)| Some((name, state.as_ref()?)))
+    }
+}
+
+/// Reads how an export is kept. A place without tiers and locks keeps nothing.
+pub async fn state(session: &Session, sealed: &Sealed) -> Result<State, Failure> {
+    let Some(cold) = sealed.storage.cold() else {
+        return Ok(State {
+            whole: true,
+            ..State::default()
+        });
+    };
+    let files = Files::read(sealed, cold).await?;
+    let keeping = keeping(cold).await?;
+    let parts = sealed.record.part_names();
+    let parts = parts.map_err(|error| Failure::of_restore(&error))?;
+    let of_part = |name: &FileName| parts.iter().position(|part| part == name);
+    let mut state = State {
+        held: keeping.held,
+        whole: true,
+        ..State::default()
+    };
+    for (name, found) in &files.0 {
+        let Some(part) = of_part(name) else { continue };
+        let Some(found) = found else {
+            state.whole = false;
+            continue;
+        };
+        let size = sealed.record.parts.get(part).map(|part| part.size);
+        state.whole &= size == Some(found.size);
+        state.tier = state.tier.max(found.tier);
+        state.returning |= found.returning.is_some();
+    }
+    state.held |= files.is_held();
+    state.lock = files.lock();
+    if keeping.policy && !keeping.by_file {
+        match by_container(session, sealed, None).await {
+            Ok(Some((_, Some(policy)))) => state.lock = Some(lock_of(&policy, &files)),
+            _ => state.policy_unread = true,
+        }
+    }
+    Ok(state)
+}
+
+async fn keeping(cold: &dyn ColdStorage) -> Result<Keeping, Failure> {
+    use archive_format::storage::StorageFault;
+    match cold.keeping().await {
+        // A signature of the container alone may not ask about it.
+        Err(error) if error.fault == StorageFault::Denied => Ok(Keeping {
+            by_file: true,
+            ..Keeping::default()
+        }),
+        found => found.map_err(of_storage),
+    }
+}
+
+/// What a container's policy comes to for an export: it counts from the creation of each file, the oldest first.
+fn lock_of(policy: &ContainerPolicy, files: &Files) -> Lock {
+    let oldest = oldest(files);
+    let until = oldest.checked_add(Duration::from_secs(policy.days.unsigned_abs() * 24 * 3600));
+    Lock {
+        until: until.unwrap_or(Timestamp::MAX),
+        mode: match policy.locked {
+            true => LockMode::Locked,
+            false => LockMode::Unlocked,
+        },
+    }
+}
+
+fn oldest(files: &Files) -> Timestamp {
+    let written = files.there().filter_map(|(_, state)| state.written);
+    written.min().unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+type Container = (KeptContainer, Option<ContainerPolicy>);
+
+/// The container of an export as Resource Manager knows it; none where no subscription of the configuration shows its account.
+async fn by_container(
+    session: &Session,
+    sealed: &Sealed,
+    account_id: Option<&str>,
+) -> Result<Option<Container>, Failure> {
+    let Address::Azure {
+        account, container, ..
+    } = &sealed.address
+    else {
+        return Ok(None);
+    };
+    let of_workspace = |error: workspace::Error| Failure::of_workspace(&error);
+    let settings = azure::settings(&session.config.azure, &session.context, None)?;
+    let connection = Connection::open(settings).await.map_err(of_workspace)?;
+    let found = match account_id {
+        Some(id) => Some(KeptContainer::of_account(&connection, id, container)),
+        None => {
+            let subscriptions = subscriptions(session);
+            KeptContainer::find(&connection, &subscriptions, account, container)
+                .await
+                .map_err(of_workspace)?
+        }
+    };
+    let Some(found) = found else { return Ok(None) };
+    let policy = found.policy().await.map_err(of_workspace)?;
+    Ok(Some((found, policy)))
+}
+
+/// The subscriptions that the configuration names.
+fn subscriptions(session: &Session) -> Vec<String> {
+    let workspaces = session.config.workspace.iter().map(|it| &it.url);
+    let urls = workspaces.chain(session.config.target.iter().map(|it| &it.url));
+    let names = urls.filter_map(|url| url.parse::<WorkspaceName>().ok());
+    let mut all: Vec<String> = names.map(|name| name.subscription).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// How a change reaches a container that keeps no single files.
+#[derive(Clone, Debug, Default)]
+pub struct ByContainer {
+    /// Whether the whole container may be kept, with everything in it.
+    pub allowed: bool,
+    /// The ARM id of the account, where the configuration's subscriptions do not show it.
+    pub account_id: Option<String>,
+}
+
+/// A change of how an export is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It stays until then.
+    Lock(Lock),
+    /// It stays until somebody says otherwise, or no longer.
+    Hold(bool),
+    /// It moves.
+    Tier(Tier),
+}
+
+impl Change {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Lock(_) => "lock",
+            Self::Hold(_) => "hold",
+            Self::Tier(_) => "tier",
+        }
+    }
+
+    fn says(self, by: &str) -> Value {
+        match self {
+            Self::Lock(lock) => {
+                json!({"until": lock.until.to_string(), "mode": lock.mode.name(), "by": by})
+            }
+            Self::Hold(held) => json!({"held": held, "by": by}),
+            Self::Tier(tier) => json!({"tier": tier.name()}),
+        }
+    }
+}
+
+/// How a change is carried out.
+enum Way {
+    Files,
+    Container(Box<Container>),
+}
+
+/// Changes how an export is kept. The event of custody is written before, as what is asked, and after, as what is done: one
+/// that was cut off is seen by the first alone, and may be asked again.
+pub async fn change(
+    session: &Session,
+    repository: &Repository,
+    sealed: &Sealed,
+    change: Change,
+    container: &ByContainer,
+) -> Result<(), Failure> {
+    let cold = sealed.storage.cold().ok_or_else(|| nothing_there(sealed))?;
+    if !matches!(change, Change::Tier(_)) {
+        refuse_own_account(session, repository, sealed).await?;
+    }
+    let files = Files::read(sealed, cold).await?;
+    let way = way(session, sealed, cold, change, container).await?;
+    refuse(sealed, &files, change, &way)?;
+    let by = match &way {
+        Way::Files => "files",
+        Way::Container(_) => "container",
+    };
+    note(
+        session,
+        repository,
+        sealed,
+        &format!("{}-asked", change.word()),
+        &change.says(by),
+    )
+    .await?;
+    match &way {
+        Way::Files => each(sealed, cold, &files, change).await?,
+        Way::Container(found) => whole(sealed, &files, found, change).await?,
+    }
+    let said = change.says(by);
+    note(session, repository, sealed, change.word(), &said).await?;
+    keep_events(sealed, cold).await
+}
+
+/// What says so is kept as the export itself is, where single files are.
+async fn keep_events(sealed: &Sealed, cold: &dyn ColdStorage) -> Result<(), Failure> {
+    if !keeping(cold).await?.by_file {
+        return Ok(());
+    }
+    let files = Files::read(sealed, cold).await?;
+    let (lock, held) = (files.lock(), files.is_held());
+    for (name, state) in files.there().filter(|(name, _)| is_event(name)) {
+        let is_less = |lock: &Lock| {
+            let own = state.lock;
+            own.is_none_or(|own| own != *lock && own.until <= lock.until)
+        };
+        if let Some(lock) = lock.filter(is_less) {
+            cold.lock(name, lock).await.map_err(of_storage)?;
+        }
+        if state.held != held {
+            cold.hold(name, held).await.map_err(of_storage)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file is an event of custody that came after the seal.
+fn is_event(name: &FileName) -> bool {
+    name.as_str().contains(".seal/custody/")
+}
+
+fn nothing_there(sealed: &Sealed) -> Failure {
+    Failure::usage("The destination keeps nothing from deletion, and has no tiers")
+        .on(sealed.url())
+        .why("only az:// has them here; a folder has none, and a bucket has its own rules")
+}
+
+async fn refuse_own_account(
+    session: &Session,
+    repository: &Repository,
+    sealed: &Sealed,
+) -> Result<(), Failure> {
+    let mut accounts = own_account::of_configuration(session).await;
+    let history = repository.history().await;
+    let history = history.map_err(|error| Failure::of_archive(&error))?;
+    let record = history.iter().find(|it| it.id == sealed.record.snapshot);
+    if let Some(record) = record {
+        accounts.extend(own_account::of_snapshot(&repository.snapshot(record)).await);
+    }
+    own_account::refuse(&sealed.address, &accounts)
+}
+
+async fn way(
+    session: &Session,
+    sealed: &Sealed,
+    cold: &dyn ColdStorage,
+    change: Change,
+    container: &ByContainer,
+) -> Result<Way, Failure> {
+    if matches!(change, Change::Tier(_)) || keeping(cold).await?.by_file {
+        return Ok(Way::Files);
+    }
+    if !container.allowed {
+        return Err(Failure::usage("The container keeps no single files")
+            .on(&sealed.address)
+            .why("it has no version-level immutability, so that only all of its files can be kept together")
+            .next("say --container where everything in it is to be kept so, or use a container with version-level immutability"));
+    }
+    let found = by_container(session, sealed, container.account_id.as_deref()).await?;
+    found.map(Box::new).map(Way::Container).ok_or_else(|| {
+        Failure::usage("The account of the destination is not found in Resource Manager")
+            .on(&sealed.address)
+            .why("no subscription of the configuration shows it")
+            .next("name it with --account-id /subscriptions/…/storageAccounts/…")
+    })
+}
+
+/// Refuses what would shorten a locked retention, before anything is asked.
+fn refuse(sealed: &Sealed, files: &Files, change: Change, way: &Way) -> Result<(), Failure> {
+    let Change::Lock(wanted) = change else {
+        return Ok(());
+    };
+    let locks: Vec<Lock> = match way {
+        Way::Files => files.there().filter_map(|(_, state)| state.lock).collect(),
+        Way::Container(found) => found.1.iter().map(|it| lock_of(it, files)).collect(),
+    };
+    let refused = locks
+        .iter()
+        .find_map(|lock| Some((lock.until, lock.refuses(&wanted)?)));
+    match refused {
+        None => Ok(()),
+        Some((until, why)) => Err(
+            Failure::usage("The retention of an export is never shortened")
+                .on(sealed.url())
+                .why(format!("{why}: {until}"))
+                .next("name a later day, or leave it as it is"),
+        ),
+    }
+}
+
+/// Carries a change out on each file. What is so already is left alone.
+async fn each(
+    sealed: &Sealed,
+    cold: &dyn ColdStorage,
+    files: &Files,
+    change: Change,
+) -> Result<(), Failure> {
+    let parts = sealed.record.part_names();
+    let parts = parts.map_err(|error| Failure::of_restore(&error))?;
+    stream::iter(files.there().map(Ok))
+        .try_for_each_concurrent(AT_ONCE, |(name, state)| {
+            let is_part = parts.contains(name);
+            async move {
+                match change {
+                    Change::Lock(lock) if state.lock != Some(lock) => cold.lock(name, lock).await,
+                    Change::Hold(held) if state.held != held => cold.hold(name, held).await,
+                    // The seal stays where it can be read at once.
+                    Change::Tier(tier) if is_part && state.tier != Some(tier) => {
+                        cold.set_tier(name, tier).await
+                    }
+                    _ => Ok(()),
+                }
+            }
+        })
+        .await
+        .map_err(of_storage)
+}
+
+/// Carries a change out on the whole container.
+async fn whole(
+    sealed: &Sealed,
+    files: &Files,
+    found: &Container,
+    change: Change,
+) -> Result<(), Failure> {
+    let (container, policy) = found;
+    let done = match change {
+        Change::Tier(_) => Ok(()),
+        Change::Hold(held) => container.hold(&tag(sealed), held).await,
+        Change::Lock(lock) => {
+            let seconds = lock.until.duration_since(oldest(files)).as_secs();
+            let days = seconds.div_euclid(24 * 3600) + i64::from(seconds % (24 * 3600) != 0);
+            keep(container, policy.as_ref(), days, lock.mode).await
+        }
+    };
+    done.map_err(|error| Failure::of_workspace(&error))
+}
+
+async fn keep(
+    container: &KeptContainer,
+    policy: Option<&ContainerPolicy>,
+    days: i64,
+    mode: LockMode,
+) -> Result<(), workspace::Error> {
+    let policy = match policy {
+        Some(policy) if policy.locked && policy.days >= days => return Ok(()),
+        Some(policy) if policy.locked => return container.extend(policy, days).await.map(drop),
+        Some(policy) if policy.days == days => policy.clone(),
+        _ => container.put_policy(days).await?,
+    };
+    match mode {
+        LockMode::Locked => container.lock(&policy).await.map(drop),
+        LockMode::Unlocked => Ok(()),
+    }
+}
+
+/// The tag of an export's hold on its container: letters and digits, 23 at most.
+fn tag(sealed: &Sealed) -> String {
+    let id = sealed.record.export.to_string();
+    let last = id.get(id.len().saturating_sub(18)..).unwrap_or(&id);
+    format!("mlark{last}")
+}
+
+/// Writes an event of custody.
+pub async fn note(
+    session: &Session,
+    repository: &Repository,
+    sealed: &Sealed,
+    act: &str,
+    says: &Value,
+) -> Result<FileName, Failure> {
+    let by = Actor {
+        machine: machine_label(),
+        signer: repository.signer().await.map(|signer| signer.to_string()),
+        program: PROGRAM.to_owned(),
+    };
+    let now = session.context.clock.now();
+    let added = sealed
+        .record
+        .add_event(sealed.storage.as_ref(), now, act, &by, says);
+    added.await.map_err(|error| Failure::of_restore(&error))
+}

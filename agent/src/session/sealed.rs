@@ -1,0 +1,94 @@
+//! An export at its destination, as commands name it: by its address (that of the destination with its name at the end), by
+//! its id, or by its name in the log.
+
+use std::sync::Arc;
+
+use archive_format::storage::StorageFault;
+use archive_format::{FileName, Repository, StreamingStorage};
+use restore::bag::SealRecord;
+
+use crate::command::export::erase::known;
+use crate::config::Destination;
+use crate::failure::Failure;
+use crate::session::Session;
+use crate::store::Address;
+use crate::thaw::of_storage;
+
+/// `seal.json` is no longer.
+const SEAL_BYTES_MAX: u64 = 16 << 20;
+
+/// An export that is whole.
+#[derive(Clone, Debug)]
+pub struct Sealed {
+    /// Where it lies.
+    pub address: Address,
+    /// The store of that place.
+    pub storage: Arc<dyn StreamingStorage>,
+    /// What its seal says.
+    pub record: SealRecord,
+}
+
+impl Sealed {
+    /// Its address with its name.
+    pub fn url(&self) -> String {
+        format!("{}/{}", self.address, self.record.name)
+    }
+}
+
+impl Session {
+    /// Opens the export that a word of the command line means.
+    pub async fn sealed(&self, repository: &Repository, word: &str) -> Result<Sealed, Failure> {
+        match word.trim_end_matches('/').rsplit_once('/') {
+            Some((place, name)) => self.open_sealed(place, name).await,
+            None => {
+                let export = known(repository, word).await?.export;
+                self.open_sealed(&export.url, &export.name).await
+            }
+        }
+    }
+
+    /// Opens the export of a name at a place.
+    pub async fn open_sealed(&self, place: &str, name: &str) -> Result<Sealed, Failure> {
+        let (destination, address) = self.destination_at(place)?;
+        let storage = self.destination_storage(&destination, &address).await?;
+        let refused = |why: String| {
+            Failure::usage("There is no whole export of that name")
+                .on(format!("{address}/{name}"))
+                .why(why)
+                .next("`mlark export status` lists what the log knows")
+        };
+        let file = FileName::new(format!("{name}.seal/seal.json"));
+        let file = file.map_err(|error| refused(error.to_string()))?;
+        let bytes = match storage.read(&file, SEAL_BYTES_MAX).await {
+            Ok(bytes) => bytes,
+            Err(error) if error.fault == StorageFault::NotFound => {
+                return Err(refused(
+                    "its seal.json, which is written last, is missing".to_owned(),
+                ));
+            }
+            Err(error) => return Err(of_storage(error)),
+        };
+        let record = SealRecord::from_bytes(&bytes);
+        let record = record.map_err(|error| Failure::of_restore(&error))?;
+        if record.name != name {
+            return Err(refused(format!(
+                "its seal says that it is `{}`",
+                record.name
+            )));
+        }
+        Ok(Sealed {
+            address,
+            storage,
+            record,
+        })
+    }
+
+    /// The destination of the configuration at an address, or that address alone.
+    fn destination_at(&self, place: &str) -> Result<(Destination, Address), Failure> {
+        let named =
+            self.config.destination.iter().find(|it| {
+                Address::parse(&it.url).is_ok_and(|address| address.to_string() == place)
+            });
+        self.destination(named.map_or(place, |it| it.name.as_str()))
+    }
+}
