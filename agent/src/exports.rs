@@ -8,6 +8,7 @@ use archive_format::{FileName, Repository};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use restore::bag::Actor;
+use restore::bag::events::add_event;
 use serde_json::{Value, json};
 use workspace::azure::{Connection, ContainerPolicy, KeptContainer, WorkspaceName};
 
@@ -463,15 +464,13 @@ pub async fn note(
     sealed: &Sealed,
     act: &str,
     says: &Value,
-) -> Result<FileName, Failure> {
+) -> Result<(), Failure> {
     let by = Actor {
         machine: machine_label(),
         signer: repository.signer().await.map(|signer| signer.to_string()),
         program: PROGRAM.to_owned(),
     };
     let now = session.context.clock.now();
-    let added = sealed
-        .record
-        .add_event(sealed.storage.as_ref(), now, act, &by, says);
-    added.await.map_err(|error| Failure::of_restore(&error))
+    let added = add_event(sealed.storage.as_ref(), &sealed.record, now, act, &by, says).await;
+    added.map(drop).map_err(|error| Failure::of_restore(&error))
 }

@@ -3,19 +3,15 @@
 
 use std::sync::Arc;
 
-use archive_format::storage::StorageFault;
-use archive_format::{FileName, Repository, StreamingStorage};
+use archive_format::{Repository, StreamingStorage};
 use restore::bag::SealRecord;
+use restore::bag::events::read_seal;
 
 use crate::command::export::erase::known;
 use crate::config::Destination;
 use crate::failure::Failure;
 use crate::session::Session;
 use crate::store::Address;
-use crate::thaw::of_storage;
-
-/// `seal.json` is no longer.
-const SEAL_BYTES_MAX: u64 = 16 << 20;
 
 /// An export that is whole.
 #[derive(Clone, Debug)]
@@ -57,19 +53,11 @@ impl Session {
                 .why(why)
                 .next("`mlark export status` lists what the log knows")
         };
-        let file = FileName::new(format!("{name}.seal/seal.json"));
-        let file = file.map_err(|error| refused(error.to_string()))?;
-        let bytes = match storage.read(&file, SEAL_BYTES_MAX).await {
-            Ok(bytes) => bytes,
-            Err(error) if error.fault == StorageFault::NotFound => {
-                return Err(refused(
-                    "its seal.json, which is written last, is missing".to_owned(),
-                ));
-            }
-            Err(error) => return Err(of_storage(error)),
-        };
-        let record = SealRecord::from_bytes(&bytes);
-        let record = record.map_err(|error| Failure::of_restore(&error))?;
+        let read = read_seal(storage.as_ref(), name).await;
+        let record = read.map_err(|error| Failure::of_restore(&error))?;
+        let record = record.ok_or_else(|| {
+            refused("its seal.json, which is written last, is missing".to_owned())
+        })?;
         if record.name != name {
             return Err(refused(format!(
                 "its seal says that it is `{}`",

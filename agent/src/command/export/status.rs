@@ -3,6 +3,7 @@
 
 use archive_format::KnownExport;
 use archive_format::storage::Tier;
+use restore::bag::events::read_events;
 use serde_json::{Value, json};
 
 use crate::exit::ExitStatus;
@@ -75,12 +76,12 @@ async fn look(session: &Session, known: &KnownExport) -> Result<Found, Failure> 
 
 /// When it was last verified, by its chain of custody.
 async fn verified(sealed: &Sealed) -> Result<Option<String>, Failure> {
-    let later = sealed.record.later(sealed.storage.as_ref()).await;
-    let later = later.map_err(|error| Failure::of_restore(&error))?;
-    let event = later
-        .events
-        .iter()
-        .rfind(|event| event["act"] == "verified");
+    let read = read_events(sealed.storage.as_ref(), &sealed.record).await;
+    let (lines, _) = read.map_err(|error| Failure::of_restore(&error))?;
+    let event = lines.iter().rev().find_map(|line| {
+        let event: Value = serde_json::from_str(line).ok()?;
+        (event["act"] == "verified").then_some(event)
+    });
     Ok(event.and_then(|event| Some(event["time"].as_str()?.to_owned())))
 }
 
