@@ -14,7 +14,7 @@ pub(crate) mod tail;
 pub(crate) mod writer;
 
 pub(crate) use codec::{Codec, Encoded, Unread, extract};
-pub(crate) use pool::CodecPool;
+pub(crate) use pool::{CodecPool, turns_at_once};
 pub use table::{Frame, ObjectRow, Table};
 
 /// What a pack holds, which decides to whom it is encrypted and what it dies with.

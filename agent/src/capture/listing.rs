@@ -13,7 +13,7 @@ use super::item::Found;
 use super::observer::Event;
 use super::reading::is_out_of_reach;
 use super::report::Gap;
-use super::run::{ITEMS_AT_ONCE, Run};
+use super::run::{ITEMS_AT_ONCE, LOCAL_ITEMS_AT_ONCE, Run};
 use super::{Error, reason};
 
 /// What stands for a kind where a gap is about the workspace itself.
@@ -52,7 +52,11 @@ impl Run<'_> {
         self.prepare(kind).await;
         counts.whole.store(true, Ordering::Relaxed);
         let list = self.source.list(kind);
-        self.drive(list, ITEMS_AT_ONCE, |listed| async move {
+        let at_once = match kind.content {
+            Content::Folder => LOCAL_ITEMS_AT_ONCE,
+            _ => ITEMS_AT_ONCE,
+        };
+        self.drive(list, at_once, |listed| async move {
             match listed {
                 Ok(listed) => self.item(listed, Found::Listed).await,
                 Err(error) => {

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use archive_format::{Content, FileEntry, FileError, Lifetime};
 use futures::{Stream, StreamExt, stream};
-use tokio::sync::Semaphore;
 use workspace::{Error as SourceError, Location, SourceFile};
 
 use super::counts::KindCounts;
@@ -15,7 +14,7 @@ use super::files::Files;
 use super::item::Draft;
 use super::lines::Head;
 use super::observer::Event;
-use super::run::{FILES_AT_ONCE, Run, SMALL_FILES_AT_ONCE, outcome_of};
+use super::run::{FILES_AT_ONCE, Run, outcome_of};
 use super::staging::{Place, StagedFile};
 use super::tally::Outcome;
 use super::{Error, entry, reason};
@@ -35,14 +34,8 @@ impl Run<'_> {
     pub(super) async fn read_files(&self) -> Result<(), Error> {
         self.observer.event(&Event::Reading);
         let files = self.files_to_read();
-        let turns = Semaphore::new(FILES_AT_ONCE);
-        self.drive(files, SMALL_FILES_AT_ONCE, |file| async {
-            let file = file?;
-            let _turn = match is_small(&file.file) {
-                true => None,
-                false => turns.acquire().await.ok(),
-            };
-            self.read_file(file).await
+        self.drive(files, FILES_AT_ONCE, |file| async {
+            self.read_file(file?).await
         })
         .await
     }

@@ -31,9 +31,9 @@ use crate::shutdown::Shutdown;
 pub(super) const ITEMS_AT_ONCE: usize = 16;
 /// How many files are read at once. A piece of a stream has at most 4 MiB, so that this bounds the bytes in flight.
 pub(super) const FILES_AT_ONCE: usize = 8;
-/// How many files of this machine are read at once where they are small: that is over so soon that handing them from
-/// thread to thread takes longest, which many at once share.
-pub(super) const SMALL_FILES_AT_ONCE: usize = 64;
+/// How many files of a folder of this machine are taken at once, and read where they are small: that is over so soon that
+/// handing them from thread to thread takes longest, which many at once share.
+pub(super) const LOCAL_ITEMS_AT_ONCE: usize = 64;
 
 /// What stands for an item's name where a gap is about a whole kind.
 const WHOLE_KIND: &str = "*";

@@ -10,7 +10,13 @@ use crate::Error;
 /// A codec keeps buffers of at most this size between two uses.
 const KEPT_BYTES: usize = 2 << 20;
 
-/// Codecs that are not in use, and how many may be in use at once: as many as there are cores, up to eight.
+/// How much work of the processor goes on at once: one more than there are cores, so that none is idle while a piece of
+/// work waits for a disk or its turn at a pack; up to eight, since each holds buffers.
+pub(crate) fn turns_at_once() -> usize {
+    std::thread::available_parallelism().map_or(3, |cores| cores.get().saturating_add(1).min(8))
+}
+
+/// Codecs that are not in use, and how many may be in use at once.
 #[derive(Clone, Debug)]
 pub(crate) struct CodecPool {
     idle: Arc<Mutex<Vec<Codec>>>,
@@ -19,10 +25,9 @@ pub(crate) struct CodecPool {
 
 impl Default for CodecPool {
     fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Self {
             idle: Arc::default(),
-            turns: Arc::new(Semaphore::new(cores.clamp(2, 8))),
+            turns: Arc::new(Semaphore::new(turns_at_once())),
         }
     }
 }

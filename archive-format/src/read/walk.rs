@@ -171,12 +171,15 @@ pub(crate) async fn lines_of(objects: &Objects, child: &Child) -> Result<Arc<Vec
     parsed(objects, child.address, bytes).await
 }
 
-/// The lines of a piece that is at hand. They are kept, as if the piece had been read.
+/// The lines of a piece that is at hand, unless they are. They are kept, as if the piece had been read.
 pub(crate) async fn parsed(
     objects: &Objects,
     address: Address,
     bytes: Bytes,
 ) -> Result<Arc<Vec<Line>>, Error> {
+    if let Some(Parsed::Piece(lines)) = objects.lately.get(&address) {
+        return Ok(lines);
+    }
     let length = bytes.len();
     let lines = tokio::task::spawn_blocking(move || piece::parse(&bytes))
         .await

@@ -2,7 +2,9 @@
 //!
 //! Write order (each step only after the one before is durable): data packs and their index files, meta packs with the
 //! manifest, a meta pack with the list of packs, the log entry, the catalogue. Creating the entry's number is the
-//! commit; before it every pack is checked against all sweeps that the log holds (removal rules W3 to W5).
+//! commit; before it every pack is checked against all sweeps that the log holds (removal rules W3 to W5). The lines of a
+//! piece are kept in the catalogue while others are still written, since that is most of the work; without a snapshot that
+//! has the piece nothing ever finds them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -159,8 +161,12 @@ async fn store_piece(writer: &SnapshotWriter, piece: Piece) -> Result<(Child, Fo
             needed,
             gone: Vec::new(),
         },
-        None => reach_of_lines(inner, stored.address, bytes).await?,
+        None => reach_of_lines(inner, stored.address, bytes.clone()).await?,
     };
+    if found.gone.is_empty() && !inner.catalogue.has_piece(stored.address).await? {
+        let lines = walk::parsed(&inner.objects, stored.address, bytes).await?;
+        inner.catalogue.add_piece(stored.address, lines).await?;
+    }
     let child = Child {
         address: stored.address,
         count: piece.count,
@@ -430,21 +436,8 @@ async fn hold(
     inner.hold(writer.run, &names, now).await
 }
 
-/// Keeps the snapshot's lines in the catalogue: the last step, and no harm where it is missed.
+/// Tells the catalogue which pieces the snapshot has: the last step, and no harm where it is missed.
 async fn keep(inner: &Inner, record: &SnapshotRecord, manifest: &Manifest) -> Result<(), Error> {
-    // The last ones first: those are still at hand.
-    let pieces: Vec<Child> = manifest.pieces.iter().rev().cloned().collect();
-    let keeping = pieces.into_iter().map(|piece| async move {
-        if !inner.catalogue.has_piece(piece.address).await? {
-            let lines = walk::lines_of(&inner.objects, &piece).await?;
-            inner.catalogue.add_piece(piece.address, lines).await?;
-        }
-        Ok::<_, Error>(())
-    });
-    stream::iter(keeping)
-        .buffer_unordered(PIECES_AT_ONCE)
-        .try_for_each(|()| std::future::ready(Ok(())))
-        .await?;
     let pieces = manifest.pieces.iter().map(|piece| piece.address).collect();
     inner.catalogue.hold(record.id, pieces).await
 }

@@ -18,7 +18,7 @@ use crate::keys::Recipient;
 use crate::keys::envelope;
 use crate::magic::{LARGE_OBJECT_BYTES, OBJECT_BYTES_MAX};
 use crate::pack::writer::PackBuilder;
-use crate::pack::{Class, Codec, CodecPool, Encoded};
+use crate::pack::{Class, Codec, CodecPool, Encoded, turns_at_once};
 use crate::repository::Inner;
 use crate::storage::FileUse;
 use crate::{Address, Catalogue, Error, FileName, PackName, Storage};
@@ -74,9 +74,6 @@ impl Packer {
             let chain = inner.chain.lock().await;
             (chain.data.clone(), chain.meta.clone())
         };
-        let cores = std::thread::available_parallelism()
-            .map_or(2, usize::from)
-            .clamp(2, 8);
         let classes = Class::ALL.map(|class| OfClass {
             shared: Mutex::default(),
             lane: Arc::new(Lane::new(Filler::new(
@@ -97,7 +94,7 @@ impl Packer {
             }),
             data,
             classes,
-            workers: Arc::new(Semaphore::new(cores)),
+            workers: Arc::new(Semaphore::new(turns_at_once())),
             uploads: AsyncMutex::default(),
             upload_permits: Arc::new(Semaphore::new(UPLOADS_AT_ONCE)),
             gate: RwLock::new(()),
