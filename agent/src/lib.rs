@@ -6,6 +6,7 @@
 //!
 //! Tests call [`run`] with their own clock, variables, transport and sinks; the program calls it with the process's.
 
+pub mod arenas;
 pub mod azure;
 pub mod backup;
 pub mod capture;

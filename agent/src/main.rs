@@ -11,6 +11,7 @@ const BLOCKING_THREADS: usize = 128;
 const LAST_WORK: Duration = Duration::from_millis(400);
 
 fn main() -> ExitCode {
+    mlark::arenas::bound();
     let context = Context::of_process();
     let shutdown = context.shutdown.clone();
     mlark::trace::start(&context);

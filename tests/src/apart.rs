@@ -59,6 +59,8 @@ pub fn command(test: &str, folder: impl AsRef<OsStr>) -> std::io::Result<Command
     command
         .args(["--exact", test, "--ignored", "--nocapture"])
         .env(FOLDER, folder)
+        // As the program does for itself (agent/src/arenas.rs).
+        .env("MALLOC_ARENA_MAX", "2")
         .stderr(Stdio::inherit());
     Ok(command)
 }

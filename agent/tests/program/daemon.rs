@@ -167,6 +167,10 @@ fn systemd_hears_ready_reloading_watchdog_and_stopping() {
     let heard = service.hears("READY=1");
     assert!(heard.contains("WATCHDOG=1"), "{heard}");
     assert!(service.hears("STATUS=").contains("docs is next"));
+    // Still the process that was started, with the allocator bound.
+    let variables = fs::read(format!("/proc/{}/environ", service.child.id())).unwrap();
+    let mut variables = variables.split(|byte| *byte == 0);
+    assert!(variables.any(|one| one == b"MALLOC_ARENA_MAX=2"));
 
     configure(home.path(), "0 3 31 2 *");
     service.signal("-HUP");

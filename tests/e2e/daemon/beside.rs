@@ -22,10 +22,7 @@ const LONG_BYTES: u64 = 4 << 30;
 #[test]
 fn two_large_workspaces_side_by_side_stay_within_the_memory_limit() {
     let folder = std::env::temp_dir();
-    let mut command = apart::command("daemon::beside::side_by_side", folder).unwrap();
-    // As systemd/mlark.service says it.
-    command.env("MALLOC_ARENA_MAX", "2");
-    let said = apart::Said::of(&command.output().unwrap()).unwrap();
+    let said = apart::run("daemon::beside::side_by_side", folder).unwrap();
     let peak = said.figure("peak KiB").unwrap();
     assert!(peak < LIMIT_KIB, "{peak} KiB were resident");
     if is_long() {
