@@ -145,11 +145,13 @@ pub static CODE: AzMl = AzMl {
     map: |walk| walk.whole("code", CODE_FIELDS),
 };
 
+/// The digest of the files, which the SDK makes anew.
+const DIGEST: &[Field] = &[known("hash_sha256"), known("hash_version")];
+
 const CODE_FIELDS: &[Field] = &resource(&[
     same("description", "description"),
     same("tags", "tags"),
-    // The digest of its files, which the SDK makes anew.
-    known("properties"),
+    field("properties", "", How::Inline(DIGEST)),
     field("codeUri", "path", How::By(own_place)),
     known("provisioningState"),
     IS_ARCHIVED,

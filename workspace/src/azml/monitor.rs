@@ -363,7 +363,10 @@ fn gathered(written: Value) -> Option<Value> {
 
 /// A moment, of which the YAML takes the day alone.
 fn day(value: &Value, walk: &mut Walk<'_>) -> Option<Value> {
-    let (day, time) = value.as_str()?.split_once('T')?;
+    let Some((day, time)) = value.as_str().and_then(|moment| moment.split_once('T')) else {
+        walk.leave("it is no moment, of which the YAML takes the day");
+        return None;
+    };
     if time.contains(|sign: char| ('1'..='9').contains(&sign)) {
         walk.leave("the YAML takes the day alone");
     }

@@ -175,8 +175,11 @@ const NETWORK: &[Field] = &[
 /// The managed network; without its mode the SDK loads none.
 fn network(value: &Value, walk: &mut Walk<'_>) -> Option<Value> {
     let written = walk.value(value, How::Object(NETWORK))?;
-    let has_mode = written.get("isolation_mode").is_some();
-    has_mode.then_some(written)
+    if written.get("isolation_mode").is_none() {
+        walk.leave("without its isolation mode the YAML has no managed network");
+        return None;
+    }
+    Some(written)
 }
 
 /// The rules that people made, which the YAML lists with their names.

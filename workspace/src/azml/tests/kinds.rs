@@ -185,3 +185,29 @@ fn a_workspace_lists_the_rules_that_people_made() {
     );
     assert_eq!(pointers(&with), ["/properties/networkAcls"]);
 }
+
+#[test]
+fn what_a_yaml_has_no_word_for_is_listed_and_never_dropped() {
+    let network = json!({"properties": {"managedNetwork": {"firewallSku": "Basic"}}});
+    let id = ItemId::new("workspaces", "w");
+    let with = sheet(&WORKSPACE, &id, &network, &[], &[]);
+    assert_eq!(pointers(&with), ["/properties/managedNetwork"]);
+
+    let code = json!({"properties": {"codeUri": "https://a.blob.core.windows.net/c/p", "properties": {
+        "hash_sha256": "ab", "hash_version": "202208", "team": "ours"}}});
+    let id = ItemId::versioned("codes", "c", "1");
+    let with = sheet(&CODE, &id, &code, &[], &[]);
+    let team = "/properties/properties/team";
+    assert!(pointers(&with).contains(&team), "{:?}", pointers(&with));
+    assert!(!pointers(&with).contains(&"/properties/properties/hash_sha256"));
+
+    let fixed = json!({"inputDataType": "Static", "jobInputType": "mltable", "uri": arm("data/t/versions/1"),
+        "dataContext": "training", "windowStart": "2026-01-01", "windowEnd": "2026-01-31T00:00:00Z"});
+    let drift = json!({"drift": {"signalType": "DataDrift", "productionData": fixed, "referenceData": fixed, "metricThresholds": []}});
+    let with = watch(&monitor(drift));
+    let left = pointers(&with);
+    assert!(
+        left.iter().any(|pointer| pointer.ends_with("/windowStart")),
+        "{left:?}"
+    );
+}
