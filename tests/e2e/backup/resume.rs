@@ -1,12 +1,15 @@
 //! Runs that are stopped, and what they refer to when something appears while they list.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use archive_format::Outcome;
 use http::Method;
 use mlark::capture::{Counted, Ending, Event, Observer, back_up};
 use mlark::shutdown::Shutdown;
 use serde_json::json;
+
+use simulator::faults::{Fault, Rule};
 
 use super::cloud::Cloud;
 
@@ -54,6 +57,51 @@ async fn a_stopped_backup_goes_on_from_its_partial_snapshot() {
         bench.outcomes().await,
         [Outcome::Partial, Outcome::Complete]
     );
+}
+
+/// A job that has others below it, and one of those.
+fn parent_and_child(cloud: &Cloud) -> (String, String) {
+    let state = cloud.simulator.state();
+    let history = &state.workspace(&cloud.key).unwrap().history;
+    let mut children = history.runs().filter(|run| run.parent.is_some());
+    let child = children.next().unwrap();
+    (child.parent.clone().unwrap(), child.run_id.clone())
+}
+
+#[tokio::test(start_paused = true)]
+async fn children_that_a_stopped_first_backup_did_not_reach_are_taken_by_the_next() {
+    let cloud = Cloud::small().await;
+    let (parent, child) = parent_and_child(&cloud);
+    let bench = &cloud.bench;
+    // Whatever is asked about the child takes so long that a stop comes before, when all else is done.
+    let slow = Rule {
+        contains: Some(child.clone()),
+        ..Rule::always(Fault::Slow { ms: 600_000 })
+    };
+    cloud.simulator.set_faults(1, vec![slow]);
+    let source = cloud.open().await;
+    let stop = Shutdown::default();
+    let stopping = async {
+        tokio::time::sleep(Duration::from_secs(300)).await;
+        stop.request();
+    };
+    let first = back_up(
+        &source,
+        &bench.repository,
+        &bench.policy,
+        &bench.seen,
+        &stop,
+    );
+    let (first, ()) = tokio::join!(first, stopping);
+    assert_eq!(first.unwrap().ending, Ending::Partial);
+    assert!(bench.item("jobs", &parent, None).await.is_some());
+    assert!(bench.item("jobs", &child, None).await.is_none());
+
+    cloud.simulator.set_faults(1, Vec::new());
+    let second = cloud.back_up().await;
+    assert_eq!(second.ending, Ending::Complete);
+    assert!(!second.has_gaps(), "{:#?}", second.gaps);
+    assert!(bench.item("jobs", &child, None).await.is_some());
 }
 
 /// Makes a job with an environment of its own while the jobs are being listed: the environments are through by then.

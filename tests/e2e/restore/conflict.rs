@@ -211,4 +211,19 @@ async fn code_that_is_there_under_another_name_is_taken_and_references_follow() 
         .plan_of(&bench.target, &selectors, OnConflict::Fail)
         .await;
     assert_eq!(again.changes(), 0, "{:#?}", again.steps);
+    // Also where the code itself is not asked for.
+    for alone in ["components", "schedules"] {
+        let plan = bench
+            .plan_of(&bench.target, &[alone], OnConflict::Fail)
+            .await;
+        assert!(plan.steps.iter().any(|step| step.item.kind == alone));
+        bench.apply(&plan, &bench.target).await;
+        let found = bench.verify(&bench.target, &[alone]).await;
+        assert_eq!(found.differences, [], "{alone}");
+        assert!(found.items.compared > 0, "{alone}");
+        let state = bench.simulator.state();
+        for code in state.workspaces[&bench.target].documents.list("codes") {
+            assert!(code.name.starts_with("by-hand-"), "{alone}: {}", code.name);
+        }
+    }
 }

@@ -38,7 +38,7 @@ impl Write for Kept {
 
 impl Kept {
     fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
 }
 
@@ -368,12 +368,14 @@ async fn one_file_comes_back_in_place_with_its_own_packs_and_its_early_days_are_
     let read = |root: &str| std::fs::read(site.path(root).join("deep/3.bin")).unwrap();
     assert!(read("ws") == read("one"));
     near(said["cost"].as_f64().unwrap(), owed(&site.bills()));
-    let (status, why) = site.show("files/deep/1.bin").await;
-    assert_eq!(
-        status,
-        ExitStatus::Failed,
-        "the others stay archived: {why}"
-    );
+    // A pack that it needs may hold other files as well, never all.
+    let mut archived = 0;
+    for number in 0..6 {
+        let (status, _) = site.show(&format!("files/deep/{number}.bin")).await;
+        assert!(number != 3 || status == ExitStatus::Done);
+        archived += usize::from(status == ExitStatus::Failed);
+    }
+    assert!(archived > 0, "the others stay archived");
 }
 
 #[tokio::test(start_paused = true)]
