@@ -21,6 +21,9 @@ const GIB: f64 = (1_u64 << 30) as f64;
 /// Operations that a price is for.
 const OPERATIONS: f64 = 10_000.0;
 
+/// So many files are told by name.
+const NAMES_MOST: usize = 100;
+
 /// The days of a month, as storage is billed.
 const MONTH_DAYS: f64 = 30.0;
 
@@ -113,6 +116,8 @@ pub struct Estimate {
     pub currency: String,
     /// Where the prices are from, and of when.
     pub prices: String,
+    /// The files that are waited for, the first hundred of them by name.
+    pub names: Vec<String>,
 }
 
 impl Prices {
@@ -174,14 +179,20 @@ impl Prices {
         all
     }
 
-    /// What the return of files takes and costs, and reading them once.
-    pub fn estimate(&self, thaw: &Thaw, way: Way, priority: Priority) -> Estimate {
+    /// What the return of files takes and costs, and reading them once, with so many requests for each MiB.
+    pub fn estimate(
+        &self,
+        thaw: &Thaw,
+        way: Way,
+        priority: Priority,
+        reads_per_mib: f64,
+    ) -> Estimate {
         let sum = |count: fn(&archive_format::storage::Frozen) -> u64| -> u64 {
             thaw.archived.iter().map(count).sum()
         };
         let (files, bytes) = (thaw.archived.len() as u64, sum(|file| file.size));
         let all = thaw.archived.iter().chain(&thaw.returning);
-        let within = match all.map(|file| file.size).max() {
+        let within = match all.clone().map(|file| file.size).max() {
             None => Duration::ZERO,
             Some(largest) => priority.within(largest),
         };
@@ -203,8 +214,8 @@ impl Prices {
         let looks = within.as_secs() / look_every(priority).as_secs() * 2 / 3 + 4;
         let count = files as f64;
         let operations = count * (read + write + looks as f64 * self.hot.other);
-        // Objects are about 1 MiB; small ones lie together.
-        let reads = (count * 4.0 + bytes as f64 / f64::from(1 << 20)) * self.hot.read;
+        let mib = bytes as f64 / f64::from(1 << 20);
+        let reads = (count * 4.0 + mib * reads_per_mib) * self.hot.read;
         let gib = bytes as f64 / GIB;
         Estimate {
             files,
@@ -219,6 +230,9 @@ impl Prices {
             },
             currency: self.currency.clone(),
             prices: format!("{}, {}", self.source, self.date),
+            names: (all.take(NAMES_MOST))
+                .map(|file| file.name.to_string())
+                .collect(),
         }
     }
 }
@@ -246,7 +260,8 @@ mod tests {
     #[test]
     fn a_terabyte_comes_back_for_what_the_table_says_a_gigabyte_does() {
         let prices = Prices::read(None).unwrap();
-        let found = prices.estimate(&thaw(1000, 1), Way::Copy, Priority::Standard);
+        let found = prices.estimate(&thaw(1000, 1), Way::Copy, Priority::Standard, 1.0);
+        assert_eq!(found.names.len(), NAMES_MOST);
         assert_eq!(found.bytes, 1000 << 30);
         assert_eq!(found.seconds, 15 * 3600);
         let least = 1000.0 * prices.archive.retrieval;
@@ -257,7 +272,7 @@ mod tests {
     #[test]
     fn leaving_early_and_in_a_hurry_cost_more() {
         let prices = Prices::read(None).unwrap();
-        let cost = |way, priority| prices.estimate(&thaw(10, 1), way, priority).cost;
+        let cost = |way, priority| prices.estimate(&thaw(10, 1), way, priority, 1.0).cost;
         let usual = cost(Way::Copy, Priority::Standard);
         assert!(cost(Way::Copy, Priority::High) > usual * 2.0);
         let early = 10.0 * 90.0 / 30.0 * prices.archive.gib_month;

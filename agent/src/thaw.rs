@@ -10,6 +10,7 @@ use archive_format::storage::{Priority, Storage, StorageError, Thaw, Way};
 use archive_format::{Error, FileName, SnapshotReader};
 use clap::ValueEnum;
 use futures::TryStreamExt;
+use restore::bag::{SealRecord, StoredFile};
 use serde_json::{Value, json};
 use workspace::Verdict;
 
@@ -20,8 +21,18 @@ use crate::prices::{Estimate, Prices, look_every};
 use crate::session::Session;
 use crate::ui::{Tone, amount};
 
-/// What to do about archived packs where nothing here brings them back.
-pub const HOW: &str = "`mlark restore rehydrate SNAPSHOT [SELECTOR…]` says how long it takes and what it costs to bring packs back, and begins it";
+/// What to do about archived files where nothing here brings them back.
+pub const HOW: &str = "`mlark restore rehydrate SNAPSHOT [SELECTOR…]`, of an export with its address, says how long it takes and what it costs to bring files back, and begins it";
+
+/// How many requests a MiB of packs is read with, about: objects are that large, and small ones lie together.
+const PACK_READS_PER_MIB: f64 = 1.0;
+
+/// So many bytes of an export's seal stand for each request that reads small things here and there in its tar, as measured: names
+/// and digests of a file take twice as much in its tables, and a file with what the snapshot says of it takes two requests.
+const SEAL_BYTES_PER_READ: f64 = 600.0;
+
+/// So many files are shown by name.
+const NAMES_SHOWN: usize = 5;
 
 /// So often in a row may a look fail; then the network is gone for hours.
 const FAILURES_MOST: u32 = 12;
@@ -64,6 +75,16 @@ impl Wish {
         }
     }
 
+    /// What of it is not the standard, as it is typed.
+    pub fn options(self) -> Vec<(&'static str, String)> {
+        let in_place = (self.rehydrate == WayWord::InPlace).then_some(("--rehydrate", "in-place"));
+        let high = (self.rehydrate_priority == PriorityWord::High)
+            .then_some(("--rehydrate-priority", "high"));
+        let all = in_place.into_iter().chain(high);
+        all.map(|(option, value)| (option, value.to_owned()))
+            .collect()
+    }
+
     /// How urgent it is.
     pub fn priority(self) -> Priority {
         match self.rehydrate_priority {
@@ -102,16 +123,27 @@ pub enum Brought {
     UnderWay(Box<Foretold>),
 }
 
-/// Looks how files lie, and what it takes to read them; none where all can be read.
-pub async fn foretell(
+/// Looks how the tar of an export lies, and what it takes to read it; none where all of it can be read. It is all of the tar
+/// whatever is selected: what its items are is said in it.
+pub async fn foretell_export(
     session: &Session,
     storage: &dyn Storage,
-    names: &BTreeSet<FileName>,
+    seal: &SealRecord,
     wish: Wish,
 ) -> Result<Option<Foretold>, Failure> {
+    let names = seal.part_names();
+    let names = names.map_err(|error| Failure::of_restore(&error))?;
     let now = session.context.clock.now();
-    let thaw = Thaw::look(storage, names, now).await.map_err(of_storage)?;
-    judge(session, storage, thaw, wish)
+    let thaw = Thaw::look(storage, &names.into_iter().collect(), now).await;
+    let thaw = thaw.map_err(of_storage)?;
+    judge(session, storage, thaw, wish, reads_per_mib(seal))
+}
+
+/// How many requests a MiB of an export's tar is read with: large files with one or fewer, small ones with more.
+fn reads_per_mib(seal: &SealRecord) -> f64 {
+    let bytes = |files: &[StoredFile]| files.iter().map(|file| file.size).sum::<u64>() as f64;
+    let small = bytes(&seal.files) / SEAL_BYTES_PER_READ;
+    1.0 + small / (bytes(&seal.parts) / f64::from(1 << 20)).max(1.0)
 }
 
 fn judge(
@@ -119,14 +151,14 @@ fn judge(
     storage: &dyn Storage,
     mut thaw: Thaw,
     wish: Wish,
+    reads_per_mib: f64,
 ) -> Result<Option<Foretold>, Failure> {
     storage.use_copies(std::mem::take(&mut thaw.copied));
     if thaw.is_done() {
         return Ok(None);
     }
-    let estimate = session
-        .prices()?
-        .estimate(&thaw, wish.way(), wish.priority());
+    let prices = session.prices()?;
+    let estimate = prices.estimate(&thaw, wish.way(), wish.priority(), reads_per_mib);
     Ok(Some(Foretold { thaw, estimate }))
 }
 
@@ -148,7 +180,7 @@ pub async fn foretell_snapshot(
     let all = Thaw::look(storage.as_ref(), &names, now);
     let all = all.await.map_err(of_storage)?;
     if all.is_done() || selectors.is_empty() {
-        return judge(session, storage.as_ref(), all, wish);
+        return judge(session, storage.as_ref(), all, wish, PACK_READS_PER_MIB);
     }
     let selection = session.selection(selectors)?;
     let mut wanted = reader.document_packs().await.map_err(archive)?;
@@ -160,7 +192,8 @@ pub async fn foretell_snapshot(
         }
     }
     let wanted = wanted.iter().map(FileName::pack).collect();
-    judge(session, storage.as_ref(), all.only(&wanted), wish)
+    let wanted = all.only(&wanted);
+    judge(session, storage.as_ref(), wanted, wish, PACK_READS_PER_MIB)
 }
 
 /// Whether the documents of a snapshot can be read, so that it can be planned with.
@@ -284,6 +317,11 @@ pub fn show(session: &Session, estimate: &Estimate) {
         money(estimate.cost, estimate),
     );
     ui.toned(&[(Some(Tone::Warn), &files), (None, &rest)]);
+    if estimate.names.len() <= NAMES_SHOWN {
+        for name in &estimate.names {
+            ui.line(&format!("  {name}"));
+        }
+    }
     if estimate.early > 0.0 {
         ui.line(&format!(
             "  {} of that for leaving the archive early",

@@ -38,7 +38,7 @@ enum Act {
     Plan(plan::Args),
     /// Does it; goes on where it was stopped
     Apply(apply::Args),
-    /// Brings archived packs of a snapshot back, so that they can be read
+    /// Brings archived packs of a snapshot, or an archived export, back, so that they can be read
     Rehydrate(rehydrate::Args),
     /// Compares a workspace with a snapshot, item by item and byte by byte
     Verify(verify::Args),
@@ -86,6 +86,26 @@ enum Included {
     Deployments,
     /// Credentials of datastores, connections and endpoints, from the snapshot
     Secrets,
+}
+
+impl Choices {
+    /// Those that are not the standard, as they are typed.
+    fn options(&self) -> Vec<(&'static str, String)> {
+        let mut options = Vec::new();
+        let mapping = self.mapping.as_ref();
+        options.extend(mapping.map(|file| ("--mapping", file.display().to_string())));
+        let on_conflict = Some(self.on_conflict).filter(|it| *it != Conflict::default());
+        options.extend(on_conflict.map(|it| ("--on-conflict", word(&it))));
+        options.extend(self.include.iter().map(|it| ("--include", word(it))));
+        options.extend(self.resubmit.then(|| ("--resubmit", String::new())));
+        options
+    }
+}
+
+/// A value as it is typed.
+fn word(value: &impl ValueEnum) -> String {
+    let value = value.to_possible_value();
+    value.map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 impl From<Conflict> for OnConflict {

@@ -128,6 +128,21 @@ impl ExportedBag {
         Ok(Self(Arc::new(inner)))
     }
 
+    /// Whether an export can be opened, as far as its seal shows it: before its tar is waited for or paid for.
+    ///
+    /// # Errors
+    /// As [`ExportedBag::open`] where no key opens it.
+    pub async fn try_keys(
+        storage: &Arc<dyn Storage>,
+        seal: &SealRecord,
+        identities: &[Identity],
+    ) -> Result<(), Error> {
+        match seal.encrypted {
+            true => Index::try_keys(storage, seal, identities).await,
+            false => Ok(()),
+        }
+    }
+
     /// `export:` and its id.
     pub(crate) fn id(&self) -> String {
         format!("export:{}", self.0.seal.export)

@@ -11,7 +11,7 @@ mod report;
 
 use std::sync::Arc;
 
-use archive_format::storage::StorageFault;
+use archive_format::storage::{StorageFault, Thaw};
 use archive_format::{Digest, FileName, Identity, Storage, StorageError};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
@@ -102,7 +102,7 @@ pub async fn verify_export(
     let sealed = work.files().await?;
     work.signature(&sealed).await?;
     work.custody(&sealed).await?;
-    if request.read_data && !work.report.stopped {
+    if request.read_data && !work.report.stopped && work.is_readable().await? {
         work.data(&sealed).await?;
     }
     work.report.origin();
@@ -345,6 +345,24 @@ impl Work<'_> {
             Err(error) => return Err(error),
         }
         Ok(())
+    }
+
+    /// Whether the tar can be read. What is archived is asked about and not for, which would be paid in vain.
+    async fn is_readable(&mut self) -> Result<bool, Error> {
+        let names = self.seal.part_names()?.into_iter().collect();
+        let thaw = Thaw::look(self.storage.as_ref(), &names, self.request.now).await;
+        let thaw = thaw.map_err(|error| Error::snapshot("the tar", error))?;
+        let archived = thaw.archived.len() + thaw.returning.len();
+        self.storage.use_copies(thaw.copied);
+        if archived > 0 {
+            self.report.archived = archived as u64;
+            let count = names.len();
+            self.report.open(
+                "tar",
+                format!("{archived} of {count} files are archived: it is read when they are back"),
+            );
+        }
+        Ok(archived == 0)
     }
 
     /// The tar and the bag in it.

@@ -20,7 +20,7 @@ use workspace::Clock;
 use super::cold::keep_by_file;
 use super::{START, Store};
 
-const HOUR: Duration = Duration::from_secs(3600);
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
 
 #[derive(Clone, Default)]
 struct Kept(Arc<Mutex<Vec<u8>>>);
@@ -98,7 +98,7 @@ impl Site {
         )
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         START.parse::<Timestamp>().unwrap() + self.since.elapsed()
     }
 
@@ -147,14 +147,23 @@ impl Site {
         (status, why)
     }
 
-    pub(super) fn bills(&self) -> Bills {
-        let state = self.store.simulator.state();
-        state.accounts[&self.store.account].blobs.bills.clone()
+    fn bills(&self) -> Bills {
+        self.bills_of(&self.store.account)
     }
 
-    pub(super) fn forget_bills(&self) {
+    fn forget_bills(&self) {
+        self.forget_bills_of(&self.store.account);
+    }
+
+    /// What was counted of a storage account.
+    pub(super) fn bills_of(&self, account: &str) -> Bills {
+        let state = self.store.simulator.state();
+        state.accounts[account].blobs.bills.clone()
+    }
+
+    pub(super) fn forget_bills_of(&self, account: &str) {
         let mut state = self.store.simulator.state();
-        let account = state.accounts.get_mut(&self.store.account).unwrap();
+        let account = state.accounts.get_mut(account).unwrap();
         account.blobs.bills = Bills::default();
     }
 
@@ -169,7 +178,7 @@ impl Site {
             .collect()
     }
 
-    fn same_as_before(&self, folder: &str) {
+    pub(super) fn same_as_before(&self, folder: &str) {
         for number in 0..6 {
             let name = format!("deep/{number}.bin");
             let read = |root: &Path| std::fs::read(root.join(&name)).unwrap();
@@ -179,7 +188,7 @@ impl Site {
 }
 
 /// What the account owes by the prices of the program.
-pub(super) fn owed(bills: &Bills) -> f64 {
+fn owed(bills: &Bills) -> f64 {
     let prices = Prices::read(None).unwrap();
     let mut sum = 0.0;
     let archive = &prices.archive;
@@ -222,7 +231,9 @@ pub(super) fn owed(bills: &Bills) -> f64 {
     sum + gib(bills.early_byte_days(Tier::Archive)) * archive.gib_month / 30.0
 }
 
-fn near(estimated: f64, owed: f64) {
+/// An estimate is within a tenth of what the account owes.
+pub(super) fn near(estimated: &Value, bills: &Bills) {
+    let (estimated, owed) = (estimated["cost"].as_f64().unwrap(), owed(bills));
     let off = (estimated - owed).abs() / owed;
     assert!(
         off < 0.1,
@@ -305,7 +316,7 @@ async fn an_archived_repository_is_restored_over_hours_though_it_is_killed_twice
         said["bytes"].as_u64().unwrap()
     );
     assert_eq!(bills.early_byte_days(Tier::Archive), 0);
-    near(said["cost"].as_f64().unwrap(), owed(&bills));
+    near(said, &bills);
     // Copies are no foreign files, and every pack can be read now.
     let checked = site.json(&["check", "--read-data"], ExitStatus::Done).await;
     assert_eq!(checked["archived"], 0, "{checked}");
@@ -367,7 +378,7 @@ async fn one_file_comes_back_in_place_with_its_own_packs_and_its_early_days_are_
     .await;
     let read = |root: &str| std::fs::read(site.path(root).join("deep/3.bin")).unwrap();
     assert!(read("ws") == read("one"));
-    near(said["cost"].as_f64().unwrap(), owed(&site.bills()));
+    near(said, &site.bills());
     // A pack that it needs may hold other files as well, never all.
     let mut archived = 0;
     for number in 0..6 {

@@ -1,12 +1,16 @@
-//! Exports at a destination with locks, holds and tiers: shown, kept, never shortened, and not where a workspace keeps its own.
+//! Exports at a destination with locks, holds and tiers: shown, kept, never shortened, not where a workspace keeps its own, and
+//! brought back from the archive.
+
+use std::time::Duration;
 
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use mlark::ExitStatus;
 use serde_json::{Value, json};
 use simulator::Caller;
+use simulator::blob::{Class, Priority, Tier};
 
-use super::archive::Site;
+use super::archive::{HOUR, Site, near};
 
 /// A storage account `stcold` beside that of the workspace: `vault` has version-level immutability, `box` none.
 fn account(site: &Site) {
@@ -43,6 +47,7 @@ fn site() -> Site {
         "[[target]]\nname = \"live\"\nurl = \"{}\"\n\
          [[destination]]\nname = \"cold\"\nurl = \"az://stcold/vault/exports\"\ntier = \"cold\"\n\
          [[destination]]\nname = \"box\"\nurl = \"az://stcold/box\"\n\
+         [[destination]]\nname = \"deep\"\nurl = \"az://stcold/box/deep\"\ntier = \"archive\"\nsplit = \"4 MiB\"\n\
          [[destination]]\nname = \"kept\"\nurl = \"az://stcold/vault/kept\"\nretain = \"30d\"\n",
         site.workspace()
     );
@@ -213,4 +218,206 @@ async fn an_export_with_a_retention_is_locked_when_made_and_never_lies_in_a_work
     let (status, _, why) = site.run(&["export", "bag", "latest", "--to", &own]).await;
     assert_eq!(status, ExitStatus::Usage, "{why}");
     assert!(why.contains("breaks Azure ML's logging"), "{why}");
+}
+
+/// Names and sizes of the archived files of the destination `deep`.
+fn archived(site: &Site) -> Vec<(String, u64)> {
+    let state = site.store.simulator.state();
+    let blobs = &state.accounts["stcold"].blobs;
+    let all = blobs.container("box").unwrap().blobs.iter();
+    let archived = all.filter(|(_, blob)| blob.tier() == Tier::Archive);
+    archived
+        .map(|(name, blob)| {
+            let name = name.strip_prefix("deep/").unwrap();
+            (name.to_owned(), blob.content.size())
+        })
+        .collect()
+}
+
+fn outcome<'a>(verified: &'a Value, check: &str) -> &'a Value {
+    let checks = verified["checks"].as_array().unwrap();
+    let found = checks.iter().find(|row| row["check"] == check);
+    &found.unwrap_or_else(|| panic!("{verified}"))["outcome"]
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_archived_export_is_restored_over_hours_though_it_is_killed_twice() {
+    let site = site();
+    site.well(&["init"]).await;
+    site.well(&["backup"]).await;
+    site.well(&["export", "bag", "latest", "--to", "deep", "--name", "audit"])
+        .await;
+    let parts = archived(&site);
+    assert!(parts.len() >= 3, "{parts:?}");
+    let is_part = |(name, _): &(String, u64)| name.starts_with("audit.tar.age-");
+    assert!(parts.iter().all(is_part), "the seal is readable: {parts:?}");
+
+    // What cannot be read says what to type; it is no damage, and nothing is begun or read in vain.
+    let verify = ["export", "verify", "audit", "--read-data"];
+    let verified = site.json(&verify, ExitStatus::Gaps).await;
+    assert_eq!(verified["archived"], parts.len(), "{verified}");
+    assert_eq!(outcome(&verified, "tar"), "open");
+    assert_eq!(
+        verified["next"],
+        "mlark restore rehydrate az://stcold/box/deep/audit"
+    );
+    let (_, told, _) = site.run(&verify).await;
+    assert!(
+        told.contains("next: mlark restore rehydrate az://stcold/box/deep/audit"),
+        "{told}"
+    );
+    let back = site.path("back");
+    let back = back.to_str().unwrap();
+    let plan = ["restore", "plan", "deep/audit", "--into", back];
+    let plan = site.json(&plan, ExitStatus::Gaps).await;
+    let said = &plan["rehydration"];
+    let names: Vec<&str> = parts.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(said["names"], json!(names), "{plan}");
+    assert_eq!(
+        said["bytes"],
+        parts.iter().map(|(_, size)| size).sum::<u64>()
+    );
+    assert_eq!(
+        plan["next"],
+        format!("mlark restore apply deep/audit --into {back}")
+    );
+    let bills = site.bills_of("stcold");
+    assert_eq!(bills.rehydrations(Priority::Standard), 0);
+    assert_eq!(bills.operations(Class::Read, Tier::Archive), 0);
+
+    // Begun without waiting, it goes on by itself; killed twice while it waits, it is not begun again.
+    site.forget_bills_of("stcold");
+    let began = site.now();
+    let apply = ["restore", "apply", "deep/audit", "--into", back, "--yes"];
+    let (status, _, why) = site.run(&apply[..5]).await;
+    assert_eq!(status, ExitStatus::Usage, "nobody can be asked: {why}");
+    let told = site
+        .json(&[&apply[..], &["--no-wait"]].concat(), ExitStatus::Gaps)
+        .await;
+    assert_eq!(told["outcome"], "waiting", "{told}");
+    assert_eq!(
+        told["next"],
+        format!("mlark restore apply deep/audit --into {back} --yes")
+    );
+    for _ in 0..2 {
+        let killed = tokio::time::timeout(3 * HOUR, site.run(&apply)).await;
+        assert!(killed.is_err(), "it was still waiting");
+    }
+    site.well(&apply).await;
+    site.same_as_before("back");
+    let within = Duration::from_secs(said["seconds"].as_u64().unwrap());
+    let took = site.now().duration_since(began).unsigned_abs();
+    assert!(took > 5 * HOUR && took <= within, "{took:?}");
+    let bills = site.bills_of("stcold");
+    assert_eq!(bills.rehydrations(Priority::Standard), parts.len() as u64);
+    assert_eq!(bills.rehydrated_bytes(Priority::Standard), said["bytes"]);
+    assert_eq!(bills.early_byte_days(Tier::Archive), 0);
+    near(said, &bills);
+
+    let verified = site.json(&verify, ExitStatus::Done).await;
+    assert_eq!(verified["archived"], 0, "{verified}");
+    assert_eq!(outcome(&verified, "bag"), "good");
+    assert_eq!(archived(&site), parts, "they stay where they are");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_archived_export_comes_back_in_place_before_it_is_compared() {
+    let site = site();
+    site.well(&["init"]).await;
+    site.well(&["backup"]).await;
+    let bag = ["export", "bag", "latest", "--to", "deep", "--name", "open"];
+    site.well(&[&bag[..], &["--plain"]].concat()).await;
+    let parts = archived(&site);
+    tokio::time::sleep(20 * 24 * HOUR).await;
+    site.forget_bills_of("stcold");
+    let live = site.path("ws");
+    let live = live.to_str().unwrap();
+    let compare = ["restore", "verify", "deep/open", "--against", live];
+    let told = site.json(&compare, ExitStatus::Gaps).await;
+    assert_eq!(told["next"], "mlark restore rehydrate deep/open", "{told}");
+    let rehydrate = [
+        "restore",
+        "rehydrate",
+        "deep/open",
+        "--rehydrate",
+        "in-place",
+        "--rehydrate-priority",
+        "high",
+    ];
+    let dry = [&rehydrate[..], &["--dry-run"]].concat();
+    let told = site.json(&dry, ExitStatus::Gaps).await;
+    let said = &told["rehydration"];
+    assert_eq!(said["files"], parts.len(), "{told}");
+    assert_eq!(
+        told["next"],
+        "mlark restore rehydrate deep/open --rehydrate in-place --rehydrate-priority high"
+    );
+    assert!(said["early"].as_f64().unwrap() > 0.0, "{told}");
+    let all = [&rehydrate[..], &["--yes"]].concat();
+    let done = site.json(&all, ExitStatus::Done).await;
+    assert_eq!(done["outcome"], "complete");
+    assert_eq!(archived(&site), [], "they moved");
+    let back = site.path("back");
+    let back = back.to_str().unwrap();
+    site.well(&["restore", "apply", "deep/open", "--into", back, "--yes"])
+        .await;
+    site.same_as_before("back");
+    let bills = site.bills_of("stcold");
+    assert_eq!(bills.rehydrations(Priority::High), parts.len() as u64);
+    near(said, &bills);
+    let found = site.json(&compare, ExitStatus::Done).await;
+    assert_eq!(found["outcome"], "same", "{found}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_archived_export_of_many_small_files_costs_is_foretold() {
+    let site = site();
+    std::fs::create_dir_all(site.path("ws/small")).unwrap();
+    for number in 0..800_u64 {
+        let bytes = super::conformance::noise(8000, number + 100);
+        std::fs::write(site.path(&format!("ws/small/{number}.bin")), bytes).unwrap();
+    }
+    site.well(&["init"]).await;
+    site.well(&["backup"]).await;
+    site.well(&["export", "bag", "latest", "--to", "deep", "--name", "many"])
+        .await;
+    let rehydrate = ["restore", "rehydrate", "deep/many"];
+    let dry = [&rehydrate[..], &["--dry-run"]].concat();
+    let told = site.json(&dry, ExitStatus::Gaps).await;
+    site.forget_bills_of("stcold");
+    let back = site.path("back");
+    let back = back.to_str().unwrap();
+    site.well(&["restore", "apply", "deep/many", "--into", back, "--yes"])
+        .await;
+    site.same_as_before("back");
+    near(&told["rehydration"], &site.bills_of("stcold"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_archived_export_that_no_key_opens_is_not_brought_back_for_nothing() {
+    let site = site();
+    site.well(&["init"]).await;
+    site.well(&["backup"]).await;
+    site.well(&["export", "bag", "latest", "--to", "deep", "--name", "gone"])
+        .await;
+    site.well(&["export", "erase", "gone", "--yes"]).await;
+    let back = site.path("back");
+    let into = ["deep/gone", "--into", back.to_str().unwrap()];
+    for act in ["plan", "apply"] {
+        let words = [&["restore", act][..], &into].concat();
+        let (status, _, why) = site.run(&words).await;
+        assert_eq!(status, ExitStatus::NoKey, "{act}: {why}");
+    }
+    let apply = [&["restore", "apply", "--yes"][..], &into].concat();
+    let (status, _, why) = site.run(&apply).await;
+    assert_eq!(status, ExitStatus::NoKey, "{why}");
+    assert_eq!(
+        site.bills_of("stcold").rehydrations(Priority::Standard),
+        0,
+        "nothing was begun"
+    );
+    // Who has the key elsewhere may have it brought back here.
+    let rehydrate = ["restore", "rehydrate", "deep/gone", "--dry-run"];
+    let told = site.json(&rehydrate, ExitStatus::Gaps).await;
+    assert_eq!(told["rehydration"]["files"], archived(&site).len());
 }

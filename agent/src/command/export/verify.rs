@@ -19,6 +19,7 @@ use restore::bag::{Actor, SealRecord};
 use serde_json::json;
 
 use self::locate::{At, Export};
+use crate::command::restore::rehydrate;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::session::Session;
@@ -128,6 +129,7 @@ async fn sealed(args: &Args, session: &Session, export: Export) -> Result<ExitSt
     let Export {
         storage,
         name,
+        at,
         seal,
         repository,
         ..
@@ -165,7 +167,9 @@ async fn sealed(args: &Args, session: &Session, export: Export) -> Result<ExitSt
     if !args.no_record && !verified.stopped {
         record(session, &storage, &seal, repository.as_ref(), &verified).await;
     }
-    show::export(session, &verified);
+    let next =
+        (verified.archived > 0).then(|| rehydrate::again("restore rehydrate", &at, &[], &[]));
+    show::export(session, &verified, next.as_deref());
     Ok(status(&verified))
 }
 

@@ -49,7 +49,7 @@ pub struct Args {
     partial: bool,
     #[command(flatten)]
     wish: Wish,
-    /// Where archived packs must come back first: begin that, and end without waiting (3)
+    /// Where archived files must come back first: begin that, and end without waiting (3)
     #[arg(long)]
     no_wait: bool,
     /// Change the target without asking
@@ -60,21 +60,18 @@ pub struct Args {
 impl Args {
     /// The command that goes on with this restore.
     fn again(&self) -> String {
-        let into = self.into.as_deref().unwrap_or_default();
-        let plan = self.plan.as_ref().map(|file| file.display().to_string());
-        let mapping = self.choices.mapping.as_ref();
-        let mapping = mapping.map(|file| file.display().to_string());
-        let mut options = vec![];
-        options.extend((!into.is_empty()).then_some(("--into", into)));
-        options.extend(mapping.as_deref().map(|file| ("--mapping", file)));
-        options.extend(plan.as_deref().map(|file| ("--plan", file)));
+        let mut options = Vec::new();
+        options.extend(self.into.clone().map(|into| ("--into", into)));
+        options.extend(self.choices.options());
+        let plan = self.plan.as_ref();
+        options.extend(plan.map(|file| ("--plan", file.display().to_string())));
+        options.extend(self.wish.options());
         for (option, is_set) in [
             ("--create-workspace", self.create_workspace),
-            ("--resubmit", self.choices.resubmit),
             ("--partial", self.partial),
             ("--yes", self.yes),
         ] {
-            options.extend(is_set.then_some((option, "")));
+            options.extend(is_set.then(|| (option, String::new())));
         }
         let snapshot = self.snapshot.as_deref().unwrap_or_default();
         rehydrate::again("restore apply", snapshot, &self.selector, &options)
@@ -102,7 +99,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
         true => open::Way::Damaged,
         false => open::Way::Contents,
     };
-    let opened = open::origin(session, snapshot, way).await?;
+    let found = open::find(session, snapshot, way).await?;
     let selectors = saved
         .as_ref()
         .map_or(&args.selector, |plan| &plan.selectors);
@@ -111,10 +108,11 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
         yes: args.yes,
         wait: !args.no_wait,
     };
-    let before = rehydrate::before(session, &opened, selectors, thawing, &args.again()).await?;
+    let before = rehydrate::before(session, &found, selectors, thawing, &args.again()).await?;
     if let Some(status) = before {
         return Ok(status);
     }
+    let opened = found.open().await?;
     let target = open::target(session, into, true).await?;
     let fresh = saved.is_none();
     let plan = match saved {

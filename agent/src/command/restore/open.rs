@@ -1,9 +1,12 @@
-//! What every restore needs: the target opened, the request made of options, the journal.
+//! What every restore needs: what it reads from, found and opened, the target, the request made of options, the journal.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use archive_format::{Digest, Error as ArchiveError, Identity, Repository, SnapshotRecord};
+use archive_format::{
+    Digest, Error as ArchiveError, Identity, Repository, SnapshotRecord, Storage,
+};
 use restore::bag::verify::Logged;
 use restore::bag::{ExportedBag, SealRecord};
 use restore::{ExportedFolder, Include, Journal, Options, Origin, Request, Target};
@@ -96,6 +99,8 @@ pub(in crate::command) fn request(
 /// How a repository is opened.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Way {
+    /// To know where contents lie.
+    Places,
     /// To read names, and contents where they are asked for.
     Names,
     /// To read contents.
@@ -116,39 +121,100 @@ impl Opened {
     pub(super) async fn journal(&self) -> Result<Journal, Failure> {
         journal_in(&self.journal).await
     }
+}
 
+/// What a text names. An export is opened by reading its tar, which may be archived: its seal says what must come back first.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// It is open.
+    Opened(Opened),
+    /// An export where it lies.
+    Sealed(Box<Sealed>),
+}
+
+/// An export that is to be opened.
+#[derive(Debug)]
+pub(super) struct Sealed {
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) seal: SealRecord,
+    identities: Vec<Identity>,
+    journal: PathBuf,
+    /// What the user called it.
+    text: String,
+}
+
+impl Found {
     /// Whether it is an export, which no plan file can name.
     pub(super) fn is_export(&self) -> bool {
-        matches!(self.origin, Origin::Folder(_) | Origin::Bag(_))
+        match self {
+            Self::Opened(opened) => matches!(opened.origin, Origin::Folder(_) | Origin::Bag(_)),
+            Self::Sealed(_) => true,
+        }
+    }
+
+    /// The store that its contents lie in; none of a folder.
+    pub(super) fn storage(&self) -> Option<Arc<dyn Storage>> {
+        match self {
+            Self::Sealed(sealed) => Some(Arc::clone(&sealed.storage)),
+            Self::Opened(opened) => match &opened.origin {
+                Origin::Archive(reader) => Some(Arc::clone(reader.repository().storage())),
+                Origin::Folder(_) | Origin::Bag(_) => None,
+            },
+        }
+    }
+
+    /// Opens it.
+    pub(super) async fn open(self) -> Result<Opened, Failure> {
+        let sealed = match self {
+            Self::Opened(opened) => return Ok(opened),
+            Self::Sealed(sealed) => *sealed,
+        };
+        let bag = ExportedBag::open(&sealed.storage, sealed.seal, sealed.identities).await;
+        let bag = bag.map_err(|error| Failure::of_restore(&error).with_place(&sealed.text))?;
+        Ok(Opened {
+            origin: Origin::Bag(bag),
+            journal: sealed.journal,
+        })
     }
 }
 
-/// Opens the snapshot that a text names: a folder that `export folder` wrote, a sealed export, else one of the repository.
-pub(super) async fn origin(session: &Session, text: &str, way: Way) -> Result<Opened, Failure> {
+/// Finds the snapshot that a text names: a folder that `export folder` wrote, a sealed export, else one of the repository.
+pub(super) async fn find(session: &Session, text: &str, way: Way) -> Result<Found, Failure> {
     let path = Path::new(text);
     if ExportedFolder::is_one(path) {
         let folder = ExportedFolder::open(path)
             .await
             .map_err(|error| Failure::of_restore(&error).with_place(text))?;
-        return Ok(Opened {
+        return Ok(Found::Opened(Opened {
             origin: Origin::Folder(folder),
             journal: session.cache_root()?.join("folders"),
-        });
+        }));
     }
     if let Some(export) = locate::export(session, text).await? {
-        return bag(session, text, export).await;
+        let sealed = sealed(session, text, export).await?;
+        if !matches!(way, Way::Places) {
+            let Sealed {
+                storage,
+                seal,
+                identities,
+                ..
+            } = &sealed;
+            let tried = ExportedBag::try_keys(storage, seal, identities).await;
+            tried.map_err(|error| Failure::of_restore(&error).with_place(text))?;
+        }
+        return Ok(Found::Sealed(Box::new(sealed)));
     }
     let repository = match way {
-        Way::Names => session.open_repository().await?,
+        Way::Places | Way::Names => session.open_repository().await?,
         Way::Contents => session.open_repository_with_contents().await?,
         Way::Damaged => session.open_damaged_repository_with_contents().await?,
     };
     let record = session.resolve(&repository, text).await?;
-    snapshot(session, &repository, &record)
+    snapshot(session, &repository, &record).map(Found::Opened)
 }
 
 /// An export where it lies. What opens an encrypted one is an identity file, or the repository that it came from.
-async fn bag(session: &Session, text: &str, export: locate::Export) -> Result<Opened, Failure> {
+async fn sealed(session: &Session, text: &str, export: locate::Export) -> Result<Sealed, Failure> {
     let locate::Export {
         storage,
         seal,
@@ -165,11 +231,12 @@ async fn bag(session: &Session, text: &str, export: locate::Export) -> Result<Op
             identities.extend(key_of(&repository, &seal).await?);
         }
     }
-    let bag = ExportedBag::open(&storage, seal, identities).await;
-    let bag = bag.map_err(|error| Failure::of_restore(&error).with_place(text))?;
-    Ok(Opened {
-        origin: Origin::Bag(bag),
+    Ok(Sealed {
+        storage,
+        seal,
+        identities,
         journal: session.cache_root()?.join("exports"),
+        text: text.to_owned(),
     })
 }
 

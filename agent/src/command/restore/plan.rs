@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use super::watch::Watch;
-use restore::Origin;
 use serde_json::json;
 
 use super::{Choices, open, rehydrate, show};
@@ -44,15 +43,15 @@ pub struct Args {
 pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
     let mut request = open::request(session, &args.selector, &args.into, &args.choices)?;
     request.options.create_workspace = args.create_workspace;
-    let opened = open::origin(session, &args.snapshot, open::Way::Names).await?;
-    if opened.is_export() && args.save.is_some() {
+    let found = open::find(session, &args.snapshot, open::Way::Names).await?;
+    if found.is_export() && args.save.is_some() {
         return Err(Failure::usage("The plan of an export cannot be saved")
             .on(&args.snapshot)
             .next("`mlark restore apply` plans it anew, shows the plan and asks"));
     }
-    let foretold = rehydrate::needed(session, &opened, &args.selector, args.wish).await?;
-    if let (Some(foretold), Origin::Archive(reader)) = (&foretold, &opened.origin)
-        && !thaw::has_documents(reader, foretold).await?
+    let foretold = rehydrate::needed(session, &found, &args.selector, args.wish).await?;
+    if let Some(foretold) = &foretold
+        && !rehydrate::has_documents(&found, foretold).await?
     {
         thaw::tell(session, foretold, &args.first());
         session.ui.note(
@@ -60,6 +59,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
         );
         return Ok(ExitStatus::Gaps);
     }
+    let opened = found.open().await?;
     let target = open::target(session, &args.into, true).await?;
     let watch = Watch::new(session, "planning");
     let plan = restore::plan::plan(&opened.origin, &target, &request, &watch)
@@ -99,7 +99,11 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
 impl Args {
     /// The command that brings back what is archived, and goes on.
     fn first(&self) -> String {
-        let options = [("--into", self.into.as_str())];
+        let mut options = vec![("--into", self.into.clone())];
+        options.extend(self.choices.options());
+        options.extend(self.wish.options());
+        let make = self.create_workspace;
+        options.extend(make.then(|| ("--create-workspace", String::new())));
         rehydrate::again("restore apply", &self.snapshot, &self.selector, &options)
     }
 }

@@ -1,11 +1,10 @@
-//! `mlark restore rehydrate`: brings archived packs of a snapshot back, so that a restore, `show` or `check --read-data` can
-//! read them. It changes no file of the repository but, with `in-place`, the tier of packs.
+//! `mlark restore rehydrate`: brings archived packs of a snapshot, or the archived tar of an export, back, so that a restore,
+//! `show`, `check --read-data` or `export verify --read-data` can read them. It changes no file but, with `in-place`, the tier.
 
-use archive_format::SnapshotReader;
 use restore::Origin;
 use serde_json::json;
 
-use super::open;
+use super::open::{self, Found, Opened};
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::session::Session;
@@ -17,11 +16,12 @@ use crate::thaw::{self, Brought, Foretold, How, Wish};
 Examples:
   mlark restore rehydrate latest:prod                          what it takes and costs, then the question
   mlark restore rehydrate latest:prod 'models/churn:*' --yes
-  mlark restore rehydrate latest:prod --dry-run --rehydrate-priority high")]
+  mlark restore rehydrate latest:prod --dry-run --rehydrate-priority high
+  mlark restore rehydrate cold/prod-20261129-01kb2m8n0q        an export")]
 pub struct Args {
-    /// The snapshot: an id, a unique prefix, latest, latest:WORKSPACE, WORKSPACE@TIME
+    /// The snapshot: an id, a unique prefix, latest, latest:WORKSPACE, WORKSPACE@TIME, or an export's address
     snapshot: String,
-    /// What is to be read; everything where none is given
+    /// What is to be read; everything where none is given, and always of an export
     selector: Vec<String>,
     #[command(flatten)]
     wish: Wish,
@@ -38,32 +38,24 @@ pub struct Args {
 
 /// Brings back.
 pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
-    let opened = open::origin(session, &args.snapshot, open::Way::Names).await?;
-    let Origin::Archive(reader) = &opened.origin else {
+    let found = open::find(session, &args.snapshot, open::Way::Places).await?;
+    if found.storage().is_none() {
         return Err(Failure::usage("A folder has no archive tier").on(&args.snapshot));
-    };
-    let foretold = foretold(session, reader, &args.selector, args.wish).await?;
-    let Some(foretold) = foretold else {
-        return Ok(done(session));
-    };
-    let again = again("restore rehydrate", &args.snapshot, &args.selector, &[]);
-    if args.dry_run {
-        thaw::tell(session, &foretold, &again);
-        return Ok(ExitStatus::Gaps);
     }
-    let how = How {
-        wish: args.wish,
-        yes: args.yes,
-        wait: !args.no_wait,
+    let (snapshot, options) = (&args.snapshot, args.wish.options());
+    let again = again("restore rehydrate", snapshot, &args.selector, &options);
+    let status = if args.dry_run {
+        let foretold = needed(session, &found, &args.selector, args.wish).await?;
+        foretold.map(|foretold| told(session, &foretold, &again))
+    } else {
+        let how = How {
+            wish: args.wish,
+            yes: args.yes,
+            wait: !args.no_wait,
+        };
+        before(session, &found, &args.selector, how, &again).await?
     };
-    let storage = reader.repository().storage();
-    match thaw::bring_back(session, storage.as_ref(), foretold, how, &again).await? {
-        Brought::Ready => Ok(done(session)),
-        Brought::UnderWay(foretold) => {
-            thaw::tell(session, &foretold, &again);
-            Ok(ExitStatus::Gaps)
-        }
-    }
+    Ok(status.unwrap_or_else(|| done(session)))
 }
 
 fn done(session: &Session) -> ExitStatus {
@@ -77,59 +69,70 @@ fn done(session: &Session) -> ExitStatus {
     ExitStatus::Done
 }
 
-async fn foretold(
+fn told(session: &Session, foretold: &Foretold, again: &str) -> ExitStatus {
+    thaw::tell(session, foretold, again);
+    ExitStatus::Gaps
+}
+
+/// What must come back before a snapshot or an export can be read; none where it all can, or where it is a folder.
+pub(super) async fn needed(
     session: &Session,
-    reader: &SnapshotReader,
+    found: &Found,
     selectors: &[String],
     wish: Wish,
 ) -> Result<Option<Foretold>, Failure> {
     session.selection(selectors)?;
-    thaw::foretell_snapshot(session, reader, selectors, wish).await
-}
-
-/// What of an opened snapshot must come back before it can be read; none where it all can, or where it is a folder.
-pub(super) async fn needed(
-    session: &Session,
-    opened: &open::Opened,
-    selectors: &[String],
-    wish: Wish,
-) -> Result<Option<Foretold>, Failure> {
-    match &opened.origin {
-        Origin::Archive(reader) => foretold(session, reader, selectors, wish).await,
-        Origin::Folder(_) | Origin::Bag(_) => Ok(None),
+    match found {
+        Found::Sealed(sealed) => {
+            thaw::foretell_export(session, sealed.storage.as_ref(), &sealed.seal, wish).await
+        }
+        Found::Opened(opened) => match &opened.origin {
+            Origin::Archive(reader) => {
+                thaw::foretell_snapshot(session, reader, selectors, wish).await
+            }
+            Origin::Folder(_) | Origin::Bag(_) => Ok(None),
+        },
     }
 }
 
-/// Brings back what a restore reads; none where the restore may go on, else the exit code.
+/// Whether what must come back is only contents of files, so that it can be planned and compared.
+pub(super) async fn has_documents(found: &Found, foretold: &Foretold) -> Result<bool, Failure> {
+    match found {
+        Found::Opened(Opened {
+            origin: Origin::Archive(reader),
+            ..
+        }) => thaw::has_documents(reader, foretold).await,
+        Found::Opened(_) => Ok(true),
+        Found::Sealed(_) => Ok(false),
+    }
+}
+
+/// Brings back what a restore reads; none where it may go on, else the exit code.
 pub(super) async fn before(
     session: &Session,
-    opened: &open::Opened,
+    found: &Found,
     selectors: &[String],
     how: How,
     again: &str,
 ) -> Result<Option<ExitStatus>, Failure> {
-    let Origin::Archive(reader) = &opened.origin else {
+    let Some(storage) = found.storage() else {
         return Ok(None);
     };
-    let Some(foretold) = foretold(session, reader, selectors, how.wish).await? else {
+    let Some(foretold) = needed(session, found, selectors, how.wish).await? else {
         return Ok(None);
     };
-    let storage = reader.repository().storage();
     match thaw::bring_back(session, storage.as_ref(), foretold, how, again).await? {
         Brought::Ready => Ok(None),
-        Brought::UnderWay(foretold) => {
-            thaw::tell(session, &foretold, again);
-            Ok(Some(ExitStatus::Gaps))
-        }
+        Brought::UnderWay(foretold) => Ok(Some(told(session, &foretold, again))),
     }
 }
 
 /// A command to go on with.
-pub(super) fn again(
+pub(in crate::command) fn again(
     command: &str,
     snapshot: &str,
     selectors: &[String],
-    options: &[(&str, &str)],
+    options: &[(&str, String)],
 ) -> String {
     let mut words = vec![format!("mlark {command} {}", word(snapshot))];
     words.extend(selectors.iter().map(|selector| word(selector)));

@@ -3,10 +3,11 @@
 use restore::VerifyOutcome;
 
 use super::watch::Watch;
-use super::{Choices, open, show};
+use super::{Choices, open, rehydrate, show};
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::session::Session;
+use crate::thaw::{self, Wish};
 
 /// Options.
 #[derive(Debug, clap::Args)]
@@ -30,7 +31,19 @@ pub struct Args {
 /// Compares.
 pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
     let request = open::request(session, &args.selector, &args.against, &args.choices)?;
-    let opened = open::origin(session, &args.snapshot, open::Way::Names).await?;
+    let found = open::find(session, &args.snapshot, open::Way::Names).await?;
+    let foretold = rehydrate::needed(session, &found, &args.selector, Wish::default()).await?;
+    if let Some(foretold) = &foretold
+        && !rehydrate::has_documents(&found, foretold).await?
+    {
+        let first = rehydrate::again("restore rehydrate", &args.snapshot, &args.selector, &[]);
+        thaw::tell(session, foretold, &first);
+        let note =
+            "The comparison reads documents that are archived: it is made once they are back";
+        session.ui.note(note);
+        return Ok(ExitStatus::Gaps);
+    }
+    let opened = found.open().await?;
     let target = open::target(session, &args.against, false).await?;
     let journal = opened.journal().await?;
     let watch = Watch::new(session, "comparing");

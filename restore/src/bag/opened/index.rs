@@ -52,21 +52,11 @@ impl Index {
         seal: &SealRecord,
         identities: &[Identity],
     ) -> Result<Self, Error> {
-        let name = match seal.encrypted {
-            true => "tags.tar.age",
-            false => "tags/members.jsonl",
-        };
-        let path = format!("{}.seal/{name}", seal.name);
-        let file = seal.files.iter().find(|file| file.name == name);
-        let file =
-            file.ok_or_else(|| Error::snapshot(path.as_str(), "seal.json does not name it"))?;
-        let whole = StoredFile {
-            name: path.clone(),
-            ..file.clone()
-        };
-        let parts = Parts::new(Arc::clone(storage), &[whole])?;
+        let file = Self::file(seal)?;
+        let path = file.name.clone();
+        let parts = Parts::new(Arc::clone(storage), std::slice::from_ref(&file))?;
         let (handle, encrypted) = (Handle::current(), seal.encrypted);
-        let (identities, wanted) = (identities.to_vec(), file.sha256.clone());
+        let (identities, wanted) = (identities.to_vec(), file.sha256);
         let at = path.clone();
         let read = tokio::task::spawn_blocking(move || {
             let mut source = PartsReader::whole(parts, handle);
@@ -88,6 +78,42 @@ impl Index {
             }
         });
         read.await.map_err(|error| Error::snapshot(path, error))?
+    }
+
+    /// The file of the seal that the table lies in, under its name in the store.
+    fn file(seal: &SealRecord) -> Result<StoredFile, Error> {
+        let name = match seal.encrypted {
+            true => "tags.tar.age",
+            false => "tags/members.jsonl",
+        };
+        let path = format!("{}.seal/{name}", seal.name);
+        let file = seal.files.iter().find(|file| file.name == name);
+        let file =
+            file.ok_or_else(|| Error::snapshot(path.as_str(), "seal.json does not name it"))?;
+        Ok(StoredFile {
+            name: path,
+            ..file.clone()
+        })
+    }
+
+    /// Tries the keys on the head of that file.
+    pub(super) async fn try_keys(
+        storage: &Arc<dyn Storage>,
+        seal: &SealRecord,
+        identities: &[Identity],
+    ) -> Result<(), Error> {
+        let file = Self::file(seal)?;
+        let parts = Parts::new(Arc::clone(storage), std::slice::from_ref(&file))?;
+        let (handle, identities) = (Handle::current(), identities.to_vec());
+        let path = file.name.clone();
+        let begun = tokio::task::spawn_blocking(move || {
+            let source = PartsReader::here_and_there(parts, handle);
+            Decryption::begin(&identities, source).map(drop)
+        });
+        let begun = begun
+            .await
+            .map_err(|error| Error::snapshot(path.as_str(), error))?;
+        begun.map_err(|error| Error::snapshot(path, error))
     }
 
     fn unpack(source: impl Read) -> Result<Self, Error> {

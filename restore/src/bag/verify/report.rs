@@ -53,6 +53,8 @@ pub struct VerifiedExport {
     pub files: u64,
     /// Stored bytes of the tar that were read.
     pub bytes: u64,
+    /// Files of the tar that were to be read and lie in an archive: it is read when they are back.
+    pub archived: u64,
     /// Whether it was interrupted.
     pub stopped: bool,
     /// Whether the tar was to be read and no key opens it.
@@ -73,6 +75,7 @@ impl VerifiedExport {
             checks: Vec::new(),
             files: 0,
             bytes: 0,
+            archived: 0,
             stopped: false,
             locked: false,
         }

@@ -34,6 +34,8 @@ pub(super) enum At {
 pub(in crate::command) struct Export {
     pub(in crate::command) storage: Arc<dyn Storage>,
     pub(in crate::command) name: String,
+    /// Where it lies, as a command takes it: place and name.
+    pub(in crate::command) at: String,
     pub(in crate::command) seal: SealRecord,
     /// The SHA-256 of its `seal.json`.
     pub(in crate::command) digest: Digest,
@@ -151,6 +153,7 @@ async fn at(session: &Session, place: &str, name: &str) -> Result<Option<Export>
     Ok(seal.map(|(seal, digest)| Export {
         storage,
         name: name.to_owned(),
+        at: format!("{}/{name}", place.trim_end_matches('/')),
         seal,
         digest,
         repository: None,

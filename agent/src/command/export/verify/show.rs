@@ -7,10 +7,15 @@ use serde_json::json;
 use crate::session::Session;
 use crate::ui::{Tone, amount};
 
-pub(super) fn export(session: &Session, verified: &VerifiedExport) {
+/// `next`: the command that brings an archived tar back.
+pub(super) fn export(session: &Session, verified: &VerifiedExport, next: Option<&str>) {
     let ui = &session.ui;
     if ui.json() {
-        ui.document(verified);
+        let mut document = json!(verified);
+        if let Some(next) = next {
+            document["next"] = json!(next);
+        }
+        ui.document(&document);
         return;
     }
     for check in &verified.checks {
@@ -30,10 +35,16 @@ pub(super) fn export(session: &Session, verified: &VerifiedExport) {
         Outcome::Good | Outcome::Note => "is what was exported",
     };
     let how = match verified.read_data {
+        _ if verified.archived > 0 => "the seal alone; its tar is archived".to_owned(),
         true => format!("{} read", amount::size(verified.bytes)),
         false => "the seal alone; --read-data reads the tar".to_owned(),
     };
     ui.line(&format!("{} {what} ({how})", verified.name));
+    if let Some(next) = next {
+        ui.line(&format!(
+            "  next: {next} says how long it takes and what it costs to bring the tar back, and begins it; then the same command again"
+        ));
+    }
 }
 
 pub(super) fn bag(session: &Session, path: &str, judgement: &Judgement) {
