@@ -97,7 +97,7 @@ impl Files {
 pub async fn state(session: &Session, sealed: &Sealed) -> Result<State, Failure> {
     let Some(cold) = sealed.storage.cold() else {
         return Ok(State {
-            whole: true,
+            whole: is_whole(sealed).await?,
             ..State::default()
         });
     };
@@ -131,6 +131,19 @@ pub async fn state(session: &Session, sealed: &Sealed) -> Result<State, Failure>
         }
     }
     Ok(state)
+}
+
+/// Whether all parts of an export are there, with their sizes.
+async fn is_whole(sealed: &Sealed) -> Result<bool, Failure> {
+    let names = sealed.record.part_names();
+    let names = names.map_err(|error| Failure::of_restore(&error))?;
+    for (name, part) in names.iter().zip(&sealed.record.parts) {
+        let size = sealed.storage.size(name).await.map_err(of_storage)?;
+        if size != Some(part.size) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 async fn keeping(cold: &dyn ColdStorage) -> Result<Keeping, Failure> {
@@ -457,6 +470,19 @@ fn tag(sealed: &Sealed) -> String {
     format!("mlark{last}")
 }
 
+/// Who acts here, for the chain of custody: where a repository is at hand, with the key that signs in it.
+pub async fn actor(repository: Option<&Repository>) -> Actor {
+    let signer = match repository {
+        Some(repository) => repository.signer().await.map(|signer| signer.to_string()),
+        None => None,
+    };
+    Actor {
+        machine: machine_label(),
+        signer,
+        program: PROGRAM.to_owned(),
+    }
+}
+
 /// Writes an event of custody.
 pub async fn note(
     session: &Session,
@@ -465,11 +491,7 @@ pub async fn note(
     act: &str,
     says: &Value,
 ) -> Result<(), Failure> {
-    let by = Actor {
-        machine: machine_label(),
-        signer: repository.signer().await.map(|signer| signer.to_string()),
-        program: PROGRAM.to_owned(),
-    };
+    let by = actor(Some(repository)).await;
     let now = session.context.clock.now();
     let added = add_event(sealed.storage.as_ref(), &sealed.record, now, act, &by, says).await;
     added.map(drop).map_err(|error| Failure::of_restore(&error))

@@ -239,6 +239,24 @@ timestamp_url = "{cls.authorities.url}"
             with self.subTest(answer=offset), flipped(seal / "timestamp.tsr", offset):
                 self.assertFalse(self.stamped(seal))
 
+    def test_an_authority_that_did_not_answer_is_asked_again_by_status(self):
+        self.addCleanup(self.mlark.config.write_text, self.base)
+        self.addCleanup(setattr, self.authorities, "answers", True)
+        self.authorities.answers = False
+        self.assertFalse(self.export("later")["stamped"])
+        seal = self.cold / "later.seal"
+        self.assertFalse((seal / "timestamp.tsr").exists())
+
+        def status():
+            exports = self.mlark.json("export", "status", codes=(0, 3))["exports"]
+            return next(one for one in exports if one["name"] == "later")
+
+        self.assertIs(status()["stamped"], False)
+        self.authorities.answers = True
+        self.assertIs(status()["stamped"], True)
+        self.assertTrue(self.stamped(seal))
+        self.assertIn('"time stamp"', "".join(event.read_text() for event in sorted((seal / "custody").iterdir())))
+
     def test_export_verify_takes_what_they_take(self):
         for how in self.bags:
             with self.subTest(how):

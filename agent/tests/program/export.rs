@@ -550,3 +550,23 @@ async fn what_a_damaged_repository_lost_ends_an_export_or_is_listed_where_that_i
     }
     assert!(hurt > 0, "no pack was needed");
 }
+
+#[tokio::test]
+async fn status_says_which_export_has_lost_a_part() {
+    let home = backed_up().await;
+    let home = home.path();
+    let to = home.join("cold");
+    let place = to.display().to_string();
+    exported(home, &place, "gone").await;
+    exported(home, &place, "there").await;
+    fs::remove_file(to.join("gone.tar.age")).unwrap();
+    let ran = mlark(home, &["export", "status", "--json"]).await;
+    assert_eq!(ran.code, 3, "{ran:?}");
+    let said = ran.json();
+    let exports = said["exports"].as_array().unwrap();
+    let whole = |name: &str| {
+        let found = exports.iter().find(|one| one["name"] == name);
+        found.unwrap()["whole"].as_bool().unwrap()
+    };
+    assert!(!whole("gone") && whole("there"), "{said}");
+}

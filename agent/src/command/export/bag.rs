@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use archive_format::storage::{Lock, LockMode};
 use archive_format::{ExportId, Recipient, Repository, SnapshotRecord};
 use jiff::tz::TimeZone;
-use restore::bag::{Actor, Destination};
+use restore::bag::Destination;
 use restore::{BagRequest, Bagged, Event, Observer, Stop, export_bag};
 use serde_json::json;
 use workspace::ByteSize;
@@ -18,11 +18,10 @@ use crate::command::restore::apply;
 use crate::config;
 use crate::config::read::{SPLIT_BYTES, SPLIT_REFUSED};
 use crate::exit::ExitStatus;
-use crate::exports::{self, ByContainer, Change};
+use crate::exports::{self, ByContainer, Change, actor};
 use crate::failure::Failure;
 use crate::own_account;
 use crate::session::Session;
-use crate::session::repository::{PROGRAM, machine_label};
 use crate::stamp;
 use crate::store::Address;
 use crate::ui::amount;
@@ -168,11 +167,7 @@ pub async fn make(
         plain: settings.plain,
         recipients: wish.recipients.clone(),
         hold: false,
-        by: Actor {
-            machine: machine_label(),
-            signer: repository.signer().await.map(|signer| signer.to_string()),
-            program: PROGRAM.to_owned(),
-        },
+        by: actor(Some(repository)).await,
         checks: check.into_iter().collect(),
         signer: session.export_signer()?.map(Arc::new),
         timestamp_url: session.config.export.timestamp_url.clone(),

@@ -1,16 +1,18 @@
 //! `mlark export status`: every export that the log names, with how it is kept where it lies: tier, retention, hold, and when it
-//! was last verified.
+//! was last verified. Where a time-stamp authority did not answer when it was made, it is asked again.
 
 use archive_format::KnownExport;
 use archive_format::storage::Tier;
+use restore::bag::Actor;
 use restore::bag::events::read_events;
 use serde_json::{Value, json};
 
 use crate::exit::ExitStatus;
-use crate::exports::{self, State};
+use crate::exports::{self, State, actor};
 use crate::failure::Failure;
 use crate::session::Session;
 use crate::session::sealed::Sealed;
+use crate::stamp;
 use crate::ui::{Table, amount};
 
 /// Options.
@@ -31,6 +33,8 @@ struct Found {
     state: State,
     /// When somebody last verified it.
     verified: Option<String>,
+    /// Whether its time stamp is there; none where it wants none.
+    stamped: Option<bool>,
 }
 
 /// Shows them.
@@ -38,9 +42,10 @@ pub async fn run(session: &Session) -> Result<ExitStatus, Failure> {
     let repository = session.open_repository().await?;
     let known = repository.exports().await;
     let known = known.map_err(|error| Failure::of_archive(&error))?;
+    let by = actor(Some(&repository)).await;
     let mut rows = Vec::new();
     for export in &known {
-        let found = look(session, export).await;
+        let found = look(session, export, &by).await;
         rows.push(Row {
             known: export,
             found,
@@ -66,12 +71,20 @@ pub async fn run(session: &Session) -> Result<ExitStatus, Failure> {
     Ok(status)
 }
 
-async fn look(session: &Session, known: &KnownExport) -> Result<Found, Failure> {
+async fn look(session: &Session, known: &KnownExport, by: &Actor) -> Result<Found, Failure> {
     let export = &known.export;
     let sealed = session.open_sealed(&export.url, &export.name).await?;
+    let stamped = match &sealed.record.timestamp_url {
+        Some(_) => Some(stamp::tell(session, sealed.storage.as_ref(), &export.name, by).await),
+        None => None,
+    };
     let state = exports::state(session, &sealed).await?;
     let verified = verified(&sealed).await?;
-    Ok(Found { state, verified })
+    Ok(Found {
+        state,
+        verified,
+        stamped,
+    })
 }
 
 /// When it was last verified, by its chain of custody.
@@ -108,6 +121,7 @@ fn value(row: &Row<'_>, session: &Session) -> Value {
             );
             value["held"] = json!(state.held);
             value["verified"] = json!(found.verified);
+            value["stamped"] = json!(found.stamped);
         }
         Err(failure) => value["failure"] = json!(failure.sentence()),
     }
@@ -130,6 +144,7 @@ fn show(session: &Session, rows: &[Row<'_>]) {
         "kept until",
         "left",
         "hold",
+        "time stamp",
         "verified",
     ]);
     for row in rows {
@@ -140,7 +155,7 @@ fn show(session: &Session, rows: &[Row<'_>]) {
             table.row(
                 cells
                     .into_iter()
-                    .chain(std::iter::repeat_n(String::new(), 5)),
+                    .chain(std::iter::repeat_n(String::new(), 6)),
             );
             continue;
         };
@@ -171,6 +186,12 @@ fn show(session: &Session, rows: &[Row<'_>]) {
             }),
             left.unwrap_or_default(),
             if state.held { "held" } else { "" }.to_owned(),
+            match found.stamped {
+                Some(true) => "there",
+                Some(false) => "not yet",
+                None => "",
+            }
+            .to_owned(),
             found.verified.clone().unwrap_or_else(|| "never".to_owned()),
         ]);
     }

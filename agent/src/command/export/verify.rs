@@ -12,18 +12,18 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use archive_format::{Decryption, Error as ArchiveError, Identity, Repository, Storage};
+use restore::bag::SealRecord;
 use restore::bag::events::add_event;
 use restore::bag::read::{self, Judgement, Reading};
 use restore::bag::verify::{Logged, Outcome, VerifiedExport, VerifyRequest, verify_export};
-use restore::bag::{Actor, SealRecord};
 use serde_json::json;
 
 use self::locate::{At, Export};
 use crate::command::restore::rehydrate;
 use crate::exit::ExitStatus;
+use crate::exports::actor;
 use crate::failure::Failure;
 use crate::session::Session;
-use crate::session::repository::{PROGRAM, machine_label};
 use crate::ui::progress::{Counters, Progress};
 
 /// Options.
@@ -230,15 +230,7 @@ async fn record(
     repository: Option<&Repository>,
     verified: &VerifiedExport,
 ) {
-    let signer = match repository {
-        Some(repository) => repository.signer().await.map(|signer| signer.to_string()),
-        None => None,
-    };
-    let by = Actor {
-        machine: machine_label(),
-        signer,
-        program: PROGRAM.to_owned(),
-    };
+    let by = actor(repository).await;
     let checks: Vec<_> = verified
         .checks
         .iter()
