@@ -7,17 +7,22 @@ pub mod keep;
 pub mod status;
 pub mod verify;
 
+use std::sync::atomic::Ordering;
+
 use clap::Subcommand;
+use restore::{Event, Observer};
 
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::session::Session;
+use crate::ui::progress::Progress;
 
 /// Options.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  mlark export folder latest:prod --to prod-yaml
+  mlark export bag latest:prod --to az://stcold007/exports
+  mlark export status
   mlark export folder latest 'models/churn:*' --to churn")]
 pub struct Args {
     #[command(subcommand)]
@@ -55,5 +60,21 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
         Form::Status(_) => status::run(session).await,
         Form::Folder(args) => folder::run(args, session).await,
         Form::Verify(args) => verify::run(args, session).await,
+    }
+}
+
+/// Shows how far an export is.
+struct Watched(Progress);
+
+impl Observer for Watched {
+    fn event(&self, event: Event) {
+        let counters = self.0.counters();
+        match event {
+            Event::Exported { items } => counters.items.store(items, Ordering::Relaxed),
+            Event::Bytes { count } => {
+                counters.bytes.fetch_add(count, Ordering::Relaxed);
+            }
+            _ => {}
+        }
     }
 }

@@ -2,16 +2,16 @@
 //! can be packed that cannot be read.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use archive_format::storage::{Lock, LockMode};
 use archive_format::{ExportId, Recipient, Repository, SnapshotRecord};
 use jiff::tz::TimeZone;
 use restore::bag::Destination;
-use restore::{BagRequest, Bagged, Event, Observer, Stop, export_bag};
+use restore::{BagRequest, Bagged, Observer, Stop, export_bag};
 use serde_json::json;
 use workspace::ByteSize;
 
+use super::Watched;
 use crate::command::check::last::LastCheck;
 use crate::command::key::parse_recipient;
 use crate::command::restore::apply;
@@ -25,7 +25,6 @@ use crate::session::Session;
 use crate::stamp;
 use crate::store::Address;
 use crate::ui::amount;
-use crate::ui::progress::Progress;
 
 /// Options.
 #[derive(Debug, Default, clap::Args)]
@@ -85,7 +84,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
         false => session.open_repository_with_contents().await?,
     };
     let record = session.resolve(&repository, &args.snapshot).await?;
-    let watch = Watch(session.ui.progress("exporting"));
+    let watch = Watched(session.ui.progress("exporting"));
     let stop = apply::stop(session);
     let bagged = make(session, &repository, &record, &wish, &watch, &stop).await?;
     watch.0.finish();
@@ -238,21 +237,6 @@ fn name(
         "{}-{day}-{export}",
         workspace.trim_start_matches('.')
     ))
-}
-
-struct Watch(Progress);
-
-impl Observer for Watch {
-    fn event(&self, event: Event) {
-        let counters = self.0.counters();
-        match event {
-            Event::Exported { items } => counters.items.store(items, Ordering::Relaxed),
-            Event::Bytes { count } => {
-                counters.bytes.fetch_add(count, Ordering::Relaxed);
-            }
-            _ => {}
-        }
-    }
 }
 
 fn show(session: &Session, bagged: &Bagged) {

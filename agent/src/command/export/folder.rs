@@ -3,17 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 
-use restore::{Event, ExportRequest, Exported, Observer, export_folder};
+use restore::{ExportRequest, Exported, export_folder};
 use workspace::Folder;
 
+use super::Watched;
 use crate::command::restore::apply;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::session::Session;
-use crate::ui::progress::Progress;
 use crate::ui::{Tone, amount};
 
 /// How many rows of one sort are shown; the rest is a number.
@@ -64,7 +63,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
         partial: args.partial,
         names,
     };
-    let watch = Watch(session.ui.progress("exporting"));
+    let watch = Watched(session.ui.progress("exporting"));
     let stop = apply::stop(session);
     let reader = repository.snapshot(&record);
     let exported = export_folder(&reader, &folder, &request, &watch, &stop)
@@ -103,21 +102,6 @@ fn refuse_what_is_there(folder: &Path) -> Result<(), Failure> {
             .on(folder.display())
             .why(format!("`{}` is in it", name.to_string_lossy().escape_debug()))
             .next("name a new folder, or empty this one; `git diff --no-index A B` compares two exports")),
-    }
-}
-
-struct Watch(Progress);
-
-impl Observer for Watch {
-    fn event(&self, event: Event) {
-        let counters = self.0.counters();
-        match event {
-            Event::Exported { items } => counters.items.store(items, Ordering::Relaxed),
-            Event::Bytes { count } => {
-                counters.bytes.fetch_add(count, Ordering::Relaxed);
-            }
-            _ => {}
-        }
     }
 }
 
