@@ -110,7 +110,12 @@ impl AzureCold {
             text(&reply.headers, "x-ms-error-code"),
             &reply.body,
         );
-        Err(fails(refused.fault(), refused.into()))
+        // Here a header that is not taken is that of a lock or a tier which the container is not made for.
+        let fault = match (refused.status, refused.code.as_str()) {
+            (400, "InvalidHeaderValue" | "UnsupportedHeader") => StorageFault::Unsupported,
+            _ => refused.fault(),
+        };
+        Err(fails(fault, refused.into()))
     }
 
     fn error(&self, act: Act<'_>, fault: StorageFault, source: Cause) -> StorageError {

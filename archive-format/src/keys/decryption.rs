@@ -2,13 +2,33 @@
 //! or here and there.
 
 use std::fmt;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 use age::stream::StreamReader;
 
-use super::{Identity, envelope};
+use super::Identity;
+use super::envelope::{OF_ONE, Unopened, check_header, unopened};
 use crate::magic::AGE_HEADER_BYTES_MAX;
 use crate::{Error, KeyLack};
+
+/// A reader of the plain bytes of a long file that begins so, with the first of these keys that fits.
+fn open<R: BufRead>(
+    head: &[u8],
+    input: R,
+    identities: &[Identity],
+) -> Result<StreamReader<R>, Unopened> {
+    check_header(head, OF_ONE)?;
+    let decryptor = age::Decryptor::new_buffered(input).map_err(unopened)?;
+    if decryptor.is_scrypt() {
+        return Err(Unopened::NoKeyFits);
+    }
+    let keys = identities
+        .iter()
+        .filter(|identity| !identity.is_passphrase());
+    decryptor
+        .decrypt(keys.map(Identity::as_age))
+        .map_err(unopened)
+}
 
 /// A reader that decrypts. Where its source seeks, it seeks too, and decrypts only the chunks of 64 KiB that are read.
 pub struct Decryption<R: Read>(StreamReader<BufReader<Fronted<R>>>);
@@ -30,11 +50,11 @@ impl<R: Read> Decryption<R> {
             given: 0,
             source,
         };
-        envelope::open_stream(&head, BufReader::new(fronted), identities)
+        open(&head, BufReader::new(fronted), identities)
             .map(Self)
             .map_err(|unopened| match unopened {
-                envelope::Unopened::NoKeyFits => Error::NoKey(KeyLack::NoneFits),
-                envelope::Unopened::Damaged(reason) => broken(reason),
+                Unopened::NoKeyFits => Error::NoKey(KeyLack::NoneFits),
+                Unopened::Damaged(reason) => broken(reason),
             })
     }
 }

@@ -30,14 +30,14 @@ pub(crate) fn header_bytes(stored: &[u8]) -> Option<usize> {
 }
 
 /// Bytes and lines of the header of what is encrypted to one recipient.
-const OF_ONE: (usize, usize) = (AGE_HEADER_BYTES_MAX, AGE_HEADER_LINES_MAX);
+pub(super) const OF_ONE: (usize, usize) = (AGE_HEADER_BYTES_MAX, AGE_HEADER_LINES_MAX);
 
 /// The same of a key file.
 const OF_HOLDERS: (usize, usize) = (KEY_HEADER_BYTES_MAX, KEY_HEADER_LINES_MAX);
 
 /// age reads a header from its beginning again for each line of it, so that a long one would take hours: what is longer
 /// than any that is written is refused before.
-fn check_header(stored: &[u8], (bytes, most): (usize, usize)) -> Result<(), Unopened> {
+pub(super) fn check_header(stored: &[u8], (bytes, most): (usize, usize)) -> Result<(), Unopened> {
     let header = header_bytes(&stored[..stored.len().min(bytes)]).map(|length| &stored[..length]);
     match header {
         Some(header) if lines(header) <= most => Ok(()),
@@ -112,25 +112,6 @@ pub(crate) fn reader<'a, R: BufRead>(
     decryptor.decrypt(pairs.map(Pair::as_age)).map_err(unopened)
 }
 
-/// A reader of the plain bytes of a long file that begins so, with the first of these keys that fits.
-pub(crate) fn open_stream<R: BufRead>(
-    head: &[u8],
-    input: R,
-    identities: &[Identity],
-) -> Result<StreamReader<R>, Unopened> {
-    check_header(head, OF_ONE)?;
-    let decryptor = age::Decryptor::new_buffered(input).map_err(unopened)?;
-    if decryptor.is_scrypt() {
-        return Err(Unopened::NoKeyFits);
-    }
-    let keys = identities
-        .iter()
-        .filter(|identity| !identity.is_passphrase());
-    decryptor
-        .decrypt(keys.map(Identity::as_age))
-        .map_err(unopened)
-}
-
 /// Decrypts a whole small file. The plain bytes are fewer than the stored ones, so that their size is bounded.
 pub(crate) fn open<'a>(
     stored: &[u8],
@@ -163,7 +144,7 @@ pub(crate) fn open_for(stored: &[u8], holder: &Identity) -> Result<Zeroizing<Vec
     }
 }
 
-fn unopened(error: age::DecryptError) -> Unopened {
+pub(super) fn unopened(error: age::DecryptError) -> Unopened {
     match error {
         age::DecryptError::NoMatchingKeys => Unopened::NoKeyFits,
         age::DecryptError::ExcessiveWork { required, .. } => Unopened::Damaged(format!(

@@ -106,7 +106,6 @@ impl Refused {
             (409, "BlobArchived" | "BlobBeingRehydrated") => StorageFault::Archived,
             (409, "BlobImmutableDueToPolicy" | "BlobImmutableDueToLegalHold") => StorageFault::Kept,
             (409, "BlobOperationNotSupported" | "FeatureNotSupported") => StorageFault::Unsupported,
-            (400, "InvalidHeaderValue" | "UnsupportedHeader") => StorageFault::Unsupported,
             (401 | 403, _) => StorageFault::Denied,
             _ => StorageFault::Other,
         }
