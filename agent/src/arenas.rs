@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 /// The variable that glibc reads.
-pub const ARENAS: &str = "MALLOC_ARENA_MAX";
+const ARENAS: &str = "MALLOC_ARENA_MAX";
 
 /// Begins the program anew with few arenas, unless somebody said how many; where that cannot be done it goes on as it is.
 /// To be called before there is any thread.
@@ -28,7 +28,6 @@ pub fn bound() {
     if let Some(name) = words.next() {
         command.arg0(name);
     }
-    // It returns where it fails only.
-    let failed = command.args(words).env(ARENAS, "2").exec();
-    tracing::debug!(%failed, "the program goes on with the allocator's usual settings");
+    // It returns only where it fails, and nobody listens to the program's words yet.
+    let _ = command.args(words).env(ARENAS, "2").exec();
 }

@@ -74,9 +74,12 @@ pub async fn run(session: &Session) -> Result<ExitStatus, Failure> {
 async fn look(session: &Session, known: &KnownExport, by: &Actor) -> Result<Found, Failure> {
     let export = &known.export;
     let sealed = session.open_sealed(&export.url, &export.name).await?;
+    // Of one that nobody opens any more nothing is asked.
     let stamped = match &sealed.record.timestamp_url {
-        Some(_) => Some(stamp::tell(session, sealed.storage.as_ref(), &export.name, by).await),
-        None => None,
+        Some(_) if known.erased.is_none() => {
+            Some(stamp::tell(session, sealed.storage.as_ref(), &export.name, by).await)
+        }
+        _ => None,
     };
     let state = exports::state(session, &sealed).await?;
     let verified = verified(&sealed).await?;

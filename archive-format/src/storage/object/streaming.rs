@@ -82,16 +82,8 @@ impl ObjectStorage {
             ..PutMultipartOptions::default()
         };
         let mut upload = self.store.put_multipart_opts(&path, options).await?;
-        let result = match self.send_stream(upload.as_mut(), coming).await {
-            Ok(()) => self.complete(name, upload.as_mut()).await,
-            Err(error) => Err(error),
-        };
-        if result.is_err()
-            && let Err(error) = upload.abort().await
-        {
-            tracing::debug!(%name, error = %super::fault::said(&error), "parts of a file stay");
-        }
-        result
+        let sent = self.send_stream(upload.as_mut(), coming).await;
+        self.end(name, upload.as_mut(), sent).await
     }
 
     async fn send_stream(

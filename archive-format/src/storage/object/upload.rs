@@ -87,8 +87,19 @@ impl ObjectStorage {
             ..PutMultipartOptions::default()
         };
         let mut upload = self.store.put_multipart_opts(path, options).await?;
-        let result = match self.send(upload.as_mut(), file, bytes).await {
-            Ok(()) => self.complete(name, upload.as_mut()).await,
+        let sent = self.send(upload.as_mut(), file, bytes).await;
+        self.end(name, upload.as_mut(), sent).await
+    }
+
+    /// Makes the file of its parts where all were sent; otherwise the parts are given up.
+    pub(super) async fn end(
+        &self,
+        name: &FileName,
+        upload: &mut dyn MultipartUpload,
+        sent: Result<(), Error>,
+    ) -> Result<(), Error> {
+        let result = match sent {
+            Ok(()) => self.complete(name, upload).await,
             Err(error) => Err(error),
         };
         if result.is_err()
@@ -140,7 +151,7 @@ impl ObjectStorage {
         Ok(())
     }
 
-    pub(super) async fn complete(
+    async fn complete(
         &self,
         name: &FileName,
         upload: &mut dyn MultipartUpload,

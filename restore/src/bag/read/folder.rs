@@ -1,7 +1,6 @@
 //! A bag that lies in a folder. Links are not followed: they are findings.
 
 use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::checksum::Algorithm;
@@ -72,22 +71,11 @@ fn pass(
         path: found.path.clone(),
         source,
     };
-    let Some(mut passing) = judge.begin(&found.path, algorithms)? else {
+    let Some(passing) = judge.begin(&found.path, algorithms)? else {
         return Ok(true);
     };
-    let mut file = File::open(&found.at).map_err(unread)?;
-    loop {
-        let read = file.read(buffer).map_err(unread)?;
-        if read == 0 {
-            break;
-        }
-        judge.take(&mut passing, &buffer[..read]);
-        if !judge.goes_on(read as u64) {
-            return Ok(false);
-        }
-    }
-    judge.end(passing);
-    Ok(true)
+    let file = File::open(&found.at).map_err(unread)?;
+    judge.pass(passing, file, buffer).map_err(unread)
 }
 
 /// The checksums that the manifests at the top name: those of the payload, and those of tag files with SHA-256, which a

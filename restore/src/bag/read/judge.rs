@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Read};
 use std::ops::Bound;
 
 use super::checksum::{Algorithm, Checksum, Checksums};
@@ -237,8 +238,29 @@ impl<'a> Judge<'a> {
         }))
     }
 
+    /// Reads a file that was begun to its end; whether to go on.
+    pub(super) fn pass(
+        &mut self,
+        mut file: Passing,
+        mut from: impl Read,
+        buffer: &mut [u8],
+    ) -> io::Result<bool> {
+        loop {
+            let read = from.read(buffer)?;
+            if read == 0 {
+                break;
+            }
+            self.take(&mut file, &buffer[..read]);
+            if !self.goes_on(read as u64) {
+                return Ok(false);
+            }
+        }
+        self.end(file);
+        Ok(true)
+    }
+
     /// Takes bytes of a file.
-    pub(super) fn take(&mut self, file: &mut Passing, bytes: &[u8]) {
+    fn take(&mut self, file: &mut Passing, bytes: &[u8]) {
         file.checksums.update(bytes);
         file.bytes += bytes.len() as u64;
         if let Some(kept) = &mut file.kept {
@@ -358,7 +380,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Ends a file.
-    pub(super) fn end(&mut self, mut file: Passing) {
+    fn end(&mut self, mut file: Passing) {
         let (path, sort) = (file.path.clone(), file.sort.clone());
         if let Some(lines) = file.lines.take() {
             let Passing { declared, info, .. } = &mut file;

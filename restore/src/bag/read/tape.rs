@@ -79,20 +79,13 @@ fn members<R: Read>(archive: &mut tar::Archive<R>, judge: &mut Judge<'_>) -> Res
             true => &PAYLOAD[..],
             false => &Algorithm::ALL[..],
         };
-        let Some(mut passing) = judge.begin(&path, algorithms).map_err(End::Limit)? else {
+        let Some(passing) = judge.begin(&path, algorithms).map_err(End::Limit)? else {
             continue;
         };
-        loop {
-            let read = member.read(&mut buffer).map_err(End::Broken)?;
-            if read == 0 {
-                break;
-            }
-            judge.take(&mut passing, &buffer[..read]);
-            if !judge.goes_on(read as u64) {
-                return Ok(false);
-            }
+        let goes_on = judge.pass(passing, &mut member, &mut buffer);
+        if !goes_on.map_err(End::Broken)? {
+            return Ok(false);
         }
-        judge.end(passing);
     }
     if top.is_none() {
         judge.error("", "is an empty tar");
