@@ -4,7 +4,7 @@
 use std::io::Cursor;
 
 use zstd::bulk::{Compressor, Decompressor};
-use zstd::zstd_safe::{CParameter, compress_bound, get_frame_content_size};
+use zstd::zstd_safe::{CParameter, ParamSwitch, compress_bound, get_frame_content_size};
 
 use super::member::{self, BLOCK};
 use super::table::{Frame, ObjectRow};
@@ -12,9 +12,20 @@ use crate::magic::{FRAME_BYTES_MAX, ONE_FRAME_PLANES_BYTES};
 use crate::planes::{self, Choice, Encoding};
 use crate::{Address, Error};
 
-const LEVEL_PLAIN: i32 = 3;
-const LEVEL_PLANES: i32 = 1;
-const LEVEL_NOISE: i32 = -5;
+/// How a frame is compressed.
+#[derive(Clone, Copy, Debug)]
+struct Effort {
+    level: i32,
+    /// Bytes that zstd's search steps over where it found no match; 0: as the level has it.
+    step: u32,
+}
+
+const PLAIN: Effort = Effort { level: 3, step: 0 };
+/// Planes of floats have few matches; what makes them smaller is that some bytes are more frequent than others. A search
+/// that looks at every byte takes twice as long and leaves more to store, since what it finds by chance costs more than
+/// the literals.
+const PLANES: Effort = Effort { level: 1, step: 32 };
+const NOISE: Effort = Effort { level: -5, step: 0 };
 
 /// What the bounds of several frames may be more than that of one.
 const FRAMES_ROOM: usize = 1 << 10;
@@ -58,7 +69,7 @@ impl std::fmt::Debug for Codec {
 impl Codec {
     pub(crate) fn new() -> Result<Self, Error> {
         let failed = |source| Error::Compress { source };
-        let mut compressor = Compressor::new(LEVEL_PLAIN).map_err(failed)?;
+        let mut compressor = Compressor::new(PLAIN.level).map_err(failed)?;
         compressor
             .set_parameter(CParameter::ChecksumFlag(true))
             .and_then(|()| compressor.set_parameter(CParameter::ContentSizeFlag(true)))
@@ -103,10 +114,10 @@ impl Codec {
         choice: Choice,
     ) -> Result<Encoded, Error> {
         let encoding = choice.encoding;
-        let level = match (encoding, choice.incompressible) {
-            (_, true) => LEVEL_NOISE,
-            (Encoding::Plain, false) => LEVEL_PLAIN,
-            _ => LEVEL_PLANES,
+        let effort = match (encoding, choice.incompressible) {
+            (_, true) => NOISE,
+            (Encoding::Plain, false) => PLAIN,
+            _ => PLANES,
         };
         let mut buffer = std::mem::take(&mut self.tar);
         let tar_bytes = BLOCK + bytes.len() + member::padding(bytes.len());
@@ -125,11 +136,11 @@ impl Codec {
             for number in 0..encoding.width() - 1 {
                 let length = if number == 0 { BLOCK + plane } else { plane };
                 let (frame, others) = rest.split_at(length);
-                self.compress(frame, level, &mut encoded)?;
+                self.compress(frame, effort, &mut encoded)?;
                 rest = others;
             }
         }
-        self.compress(rest, level, &mut encoded)?;
+        self.compress(rest, effort, &mut encoded)?;
         self.tar = buffer;
         encoded.objects.push(ObjectRow {
             address: *address,
@@ -152,7 +163,7 @@ impl Codec {
             objects,
             ..Encoded::default()
         };
-        self.compress(tar, LEVEL_PLAIN, &mut encoded)?;
+        self.compress(tar, PLAIN, &mut encoded)?;
         self.verify(&encoded)?;
         Ok(encoded)
     }
@@ -162,11 +173,25 @@ impl Codec {
         self.encode_shared(tar, Vec::new())
     }
 
-    fn compress(&mut self, plain: &[u8], level: i32, into: &mut Encoded) -> Result<(), Error> {
+    fn compress(
+        &mut self,
+        plain: &[u8],
+        effort: Effort,
+        into: &mut Encoded,
+    ) -> Result<(), Error> {
         let failed = |source| Error::Compress { source };
-        self.compressor
-            .set_parameter(CParameter::CompressionLevel(level))
-            .map_err(failed)?;
+        // zstd leaves literals as they are where the step is given, unless it is told otherwise.
+        let literals = match effort.step {
+            0 => ParamSwitch::Auto,
+            _ => ParamSwitch::Enable,
+        };
+        for parameter in [
+            CParameter::CompressionLevel(effort.level),
+            CParameter::TargetLength(effort.step),
+            CParameter::LiteralCompressionMode(literals),
+        ] {
+            self.compressor.set_parameter(parameter).map_err(failed)?;
+        }
         let begin = into.stored.len();
         into.stored.reserve(compress_bound(plain.len()));
         let mut end = behind(&mut into.stored);
