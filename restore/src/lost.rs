@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use archive_format::{Digest, LineKey, LostLines, SnapshotReader};
+use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 use workspace::{ItemId, Selection, Verdict};
 
 use crate::origin::Origin;
+use crate::snapshot::{bundles, id_of_key};
 use crate::{Action, Error, Loss, Plan};
 
 /// A part of an item that is lost.
@@ -154,22 +156,27 @@ pub(crate) fn losses(parts: &[LostPart], partial: bool) -> Vec<Loss> {
 pub(crate) async fn refuse(plan: &Plan, origin: &Origin) -> Result<(), Error> {
     let at = jiff::Timestamp::UNIX_EPOCH;
     let selection = Selection::parse(&plan.selectors, at).map_err(Error::Selection)?;
+    let changing = plan.steps.iter().filter(|step| step.action.changes());
+    let ids: Vec<_> = changing.map(|step| step.item.clone()).collect();
+    let read_from = origin.clone();
+    let items = stream::iter(ids)
+        .then(move |id| {
+            let origin = read_from.clone();
+            async move { origin.item(&id).await }
+        })
+        .try_filter_map(|item| std::future::ready(Ok(item)));
+    let mut bundles = bundles(items);
     let mut parts = Vec::new();
-    for step in plan.steps.iter().filter(|step| step.action.changes()) {
-        let Some(item) = origin.item(&step.item).await? else {
-            continue;
-        };
-        for lack in origin.lacks(&step.item, &item).await? {
-            let selected = match &lack {
+    while let Some(items) = bundles.try_next().await? {
+        let lacks = origin.lacks(&items).await?;
+        for (item, lacks) in items.iter().zip(lacks) {
+            let id = id_of_key(&item.key);
+            let of_selected = lacks.iter().filter(|lack| match lack {
                 archive_format::Lack::File(path) => workspace::FilePath::new(path.as_str())
-                    .is_ok_and(|path| {
-                        selection.matches_file(&step.item, &path, &()) != Verdict::No
-                    }),
+                    .is_ok_and(|path| selection.matches_file(&id, &path, &()) != Verdict::No),
                 _ => true,
-            };
-            if selected {
-                parts.push(format!("{lack} of {}", step.item));
-            }
+            });
+            parts.extend(of_selected.map(|lack| format!("{lack} of {id}")));
         }
     }
     parts.dedup();

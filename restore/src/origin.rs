@@ -150,14 +150,14 @@ impl Origin {
         }
     }
 
-    /// What is lost of an item for good.
-    pub(crate) async fn lacks(&self, id: &ItemId, item: &Item) -> Result<Vec<Lack>, Error> {
+    /// What is lost of each item for good.
+    pub(crate) async fn lacks(&self, items: &[Item]) -> Result<Vec<Vec<Lack>>, Error> {
         match self {
             Self::Archive(reader) => reader
-                .lacks(item)
+                .lacks(items)
                 .await
-                .map_err(|error| Error::snapshot(id.to_string(), error)),
-            Self::Folder(_) | Self::Bag(_) => Ok(Vec::new()),
+                .map_err(|error| Error::snapshot("what of its items is there", error)),
+            Self::Folder(_) | Self::Bag(_) => Ok(vec![Vec::new(); items.len()]),
         }
     }
 

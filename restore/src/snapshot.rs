@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use archive_format::{Digest, FileEntry, Item, Lack, Line, SecretEntry};
+use archive_format::{Digest, FileEntry, Item, Lack, Line, LineKey, SecretEntry};
 use bytes::{Bytes, BytesMut};
 use futures::stream::{self, BoxStream, Stream};
 use futures::{StreamExt, TryStreamExt};
@@ -178,8 +178,8 @@ impl Source {
     }
 
     /// The same where all lines of the item are at hand.
-    pub(crate) async fn load_from(&self, id: &ItemId, mut item: Item) -> Result<Loaded, Error> {
-        self.leave_out_lost(id, &mut item).await?;
+    pub(crate) async fn load_from(&self, id: &ItemId, item: Item) -> Result<Loaded, Error> {
+        let [item] = self.without_lost([item]).await?;
         let arm = self.text(id, &item, Form::Arm).await?;
         let record = self.text(id, &item, Form::RunHistory).await?;
         Ok(Loaded {
@@ -233,16 +233,27 @@ impl Source {
         content.is_some_and(|content| self.lost.has_content(&content.sha256))
     }
 
-    /// Notes what the repository lost of an item, and leaves it out where that is wished for.
-    async fn leave_out_lost(&self, id: &ItemId, item: &mut Item) -> Result<(), Error> {
-        let mut lacks = self.origin.lacks(id, item).await?;
+    /// Notes what the repository lost of items, and leaves it out where that is wished for.
+    pub(crate) async fn without_lost<I: AsRef<[Item]> + AsMut<[Item]>>(
+        &self,
+        mut items: I,
+    ) -> Result<I, Error> {
+        let lacks = self.origin.lacks(items.as_ref()).await?;
+        for (item, lacks) in items.as_mut().iter_mut().zip(lacks) {
+            self.leave_out(item, lacks);
+        }
+        Ok(items)
+    }
+
+    fn leave_out(&self, item: &mut Item, mut lacks: Vec<Lack>) {
         for file in &item.files {
             if self.is_lost(file) {
                 lacks.push(Lack::File(file.path.as_str().to_owned()));
             }
         }
+        let id = id_of_key(&item.key);
         for lack in &lacks {
-            self.lost.part(id, lack);
+            self.lost.part(&id, lack);
             if !self.partial {
                 continue;
             }
@@ -252,7 +263,6 @@ impl Source {
                 Lack::Secret(pointer) => item.secrets.retain(|entry| entry.pointer != *pointer),
             }
         }
-        Ok(())
     }
 
     async fn text(&self, id: &ItemId, item: &Item, form: Form) -> Result<Option<Text>, Error> {
@@ -347,12 +357,37 @@ pub(crate) fn items(
     .boxed()
 }
 
+/// Files, and items, of which the repository is asked together what is lost.
+const TOGETHER: usize = 1024;
+
+/// Items in bundles, in their order: as many as are looked up together, and no more than memory is to hold.
+pub(crate) fn bundles(
+    items: impl Stream<Item = Result<Item, Error>> + Send + 'static,
+) -> BoxStream<'static, Result<Vec<Item>, Error>> {
+    stream::try_unfold(items.fuse().boxed(), |mut items| async move {
+        let (mut bundle, mut weight) = (Vec::new(), 0);
+        while weight < TOGETHER
+            && let Some(item) = items.try_next().await?
+        {
+            weight += item.files.len().max(1);
+            bundle.push(item);
+        }
+        Ok((!bundle.is_empty()).then_some((bundle, items)))
+    })
+    .boxed()
+}
+
 /// The name of the item that a line is about.
 pub(crate) fn id_of(line: &Line) -> ItemId {
+    id_of_key(&line.key())
+}
+
+/// The name of the item of a key.
+pub(crate) fn id_of_key(key: &LineKey) -> ItemId {
     ItemId {
-        kind: line.kind.clone(),
-        name: line.name.clone(),
-        version: line.version.clone(),
+        kind: key.kind.clone(),
+        name: key.name.clone(),
+        version: key.version.clone(),
     }
 }
 

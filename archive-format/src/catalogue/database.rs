@@ -75,6 +75,19 @@ impl Database {
         }
     }
 
+    /// Looks many things up, all of them in the state of one moment. Each statement for itself would lock the file and give
+    /// it free again, which takes longer than to look one row up.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        act: &'static str,
+        look: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.call(act, |connection| {
+            look(&*connection.transaction_with_behavior(TransactionBehavior::Deferred)?)
+        })
+        .await
+    }
+
     /// Does work with the connection, in the order of the calls, and to its end, also where the caller is cancelled; `act`
     /// names it in an error ([`Error::Catalogue`]).
     pub async fn call<T: Send + 'static>(

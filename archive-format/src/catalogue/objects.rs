@@ -211,7 +211,7 @@ impl Catalogue {
         addresses: Vec<Address>,
     ) -> Result<Vec<Option<PackId>>, Error> {
         self.database
-            .call("look objects up", move |connection| {
+            .read("look objects up", move |connection| {
                 // By their order in the database, so that none of its pages is read twice.
                 let mut order: Vec<usize> = (0..addresses.len()).collect();
                 order.sort_unstable_by_key(|place| addresses[*place]);
@@ -239,7 +239,7 @@ impl Catalogue {
         addresses: Vec<Address>,
     ) -> Result<Vec<Vec<Location>>, Error> {
         self.database
-            .call("look objects up", move |connection| {
+            .read("look objects up", move |connection| {
                 let located = addresses.iter();
                 located
                     .map(|address| locate(connection, *address))
@@ -269,7 +269,7 @@ impl Catalogue {
         packs: Vec<PackId>,
     ) -> Result<Option<Vec<PackName>>, Error> {
         self.database
-            .call("look packs up", move |connection| {
+            .read("look packs up", move |connection| {
                 let mut query = connection
                     .prepare_cached("SELECT name FROM pack WHERE id = ?1 AND state <> 3")?;
                 let mut names = Vec::with_capacity(packs.len());
@@ -289,7 +289,7 @@ impl Catalogue {
     /// Which of these packs are swept or gone.
     pub(crate) async fn unusable_of(&self, packs: Vec<PackId>) -> Result<Vec<PackId>, Error> {
         self.database
-            .call("look packs up", move |connection| {
+            .read("look packs up", move |connection| {
                 // The fence of every commit: what the state says is not relied on for what was swept.
                 let mut query = connection.prepare_cached(
                     "SELECT count(*) FROM pack WHERE id = ?1 AND state = 0

@@ -1,6 +1,8 @@
 //! What `repair` entries say: packs in which nothing new is named, packs whose own table counts, objects that are lost.
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use std::collections::HashSet;
+
+use rusqlite::{Connection, Transaction, params};
 
 use super::Catalogue;
 use super::objects::{READ_ONLY, USABLE};
@@ -29,21 +31,27 @@ impl Catalogue {
             .await
     }
 
-    /// Whether an object can be read, by what is known without reading it: a pack that is there holds it, and no repair
-    /// found it lost in there.
-    pub(crate) async fn is_available(&self, address: Address) -> Result<bool, Error> {
+    /// Those of many objects that cannot be read, by what is known without reading them: no pack that is there holds them,
+    /// or a repair found them lost in it.
+    pub(crate) async fn unavailable(
+        &self,
+        addresses: Vec<Address>,
+    ) -> Result<HashSet<Address>, Error> {
         self.database
-            .call("look an object up", move |connection| {
-                connection
-                    .prepare_cached(
-                        "SELECT 1 FROM object JOIN pack ON pack.id = object.pack WHERE object.address = ?1
-                         AND (pack.state = ?2 OR (pack.state = ?3 AND NOT (
-                             EXISTS (SELECT 1 FROM damaged WHERE damaged.name = pack.name)
-                             AND EXISTS (SELECT 1 FROM lost WHERE lost.address = ?1)))) LIMIT 1",
-                    )?
-                    .query_row(params![address.as_bytes(), USABLE, READ_ONLY], |_| Ok(()))
-                    .optional()
-                    .map(|row| row.is_some())
+            .read("look objects up", move |connection| {
+                let mut query = connection.prepare_cached(
+                    "SELECT 1 FROM object JOIN pack ON pack.id = object.pack WHERE object.address = ?1
+                     AND (pack.state = ?2 OR (pack.state = ?3 AND NOT (
+                         EXISTS (SELECT 1 FROM damaged WHERE damaged.name = pack.name)
+                         AND EXISTS (SELECT 1 FROM lost WHERE lost.address = ?1)))) LIMIT 1",
+                )?;
+                let mut unavailable = HashSet::new();
+                for address in addresses {
+                    if !query.exists(params![address.as_bytes(), USABLE, READ_ONLY])? {
+                        unavailable.insert(address);
+                    }
+                }
+                Ok(unavailable)
             })
             .await
     }

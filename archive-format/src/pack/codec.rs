@@ -173,12 +173,7 @@ impl Codec {
         self.encode_shared(tar, Vec::new())
     }
 
-    fn compress(
-        &mut self,
-        plain: &[u8],
-        effort: Effort,
-        into: &mut Encoded,
-    ) -> Result<(), Error> {
+    fn compress(&mut self, plain: &[u8], effort: Effort, into: &mut Encoded) -> Result<(), Error> {
         let failed = |source| Error::Compress { source };
         // zstd leaves literals as they are where the step is given, unless it is told otherwise.
         let literals = match effort.step {

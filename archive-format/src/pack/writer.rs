@@ -1,6 +1,7 @@
 //! Writes one pack into a temporary file, which is ciphertext where the repository is encrypted.
 //!
-//! Whoever takes it into the repository flushes it to the disk: that takes long, and no processor.
+//! Whoever takes it into the repository flushes it to the disk: that takes long, and no processor. So that little is left
+//! to wait for then, the disk begins while the file is still being filled.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -19,12 +20,31 @@ use crate::{Error, PackName};
 /// What gathers before it is written: age's header, not its chunks, which go past the buffer.
 const BUFFERED_BYTES: usize = 16 << 10;
 
+/// After so many bytes the disk is told to begin with them.
+const BEGUN_BYTES: u64 = 4 << 20;
+
 /// A file that is hashed as it is written.
 struct HashingFile {
     file: BufWriter<File>,
     hash: Sha256,
     bytes: u64,
+    /// Those that the disk was told to begin with.
+    begun: u64,
     head: Vec<u8>,
+}
+
+impl HashingFile {
+    /// Linux takes the advice that bytes are not needed as the moment to write them; those that are not written yet stay.
+    /// No more than a hint: the flush decides.
+    fn begin_writing(&mut self) {
+        #[cfg(target_os = "linux")]
+        {
+            let length = std::num::NonZeroU64::new(self.bytes - self.begun);
+            let advice = rustix::fs::Advice::DontNeed;
+            let _ = rustix::fs::fadvise(self.file.get_ref(), self.begun, length, advice);
+        }
+        self.begun = self.bytes;
+    }
 }
 
 impl Write for HashingFile {
@@ -37,6 +57,9 @@ impl Write for HashingFile {
         self.file.write_all(bytes)?;
         self.hash.update(bytes);
         self.bytes += bytes.len() as u64;
+        if self.bytes - self.begun >= BEGUN_BYTES {
+            self.begin_writing();
+        }
         let room = AGE_HEADER_BYTES_MAX - self.head.len();
         self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
         Ok(())
@@ -111,6 +134,7 @@ impl PackBuilder {
             file: BufWriter::with_capacity(BUFFERED_BYTES, file),
             hash: Sha256::new(),
             bytes: 0,
+            begun: 0,
             head: Vec::new(),
         };
         let sink = match recipient {

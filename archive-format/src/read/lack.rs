@@ -1,10 +1,11 @@
 //! What of an item cannot be read any more, by what is known without reading it: the pack is gone, or a repair found the
 //! object lost.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::TryStreamExt;
+use futures::stream::TryChunksError;
 
 use super::SnapshotReader;
 use crate::catalogue::lines::ITEMS_MAX;
@@ -32,57 +33,83 @@ impl std::fmt::Display for Lack {
     }
 }
 
+/// Chunks of a list that are looked up together.
+const CHUNKS_TOGETHER: usize = 1024;
+
 impl SnapshotReader {
-    /// What of an item the repository is known to have lost. An empty answer is no promise: what is damaged and was not
+    /// What of each item the repository is known to have lost. An empty answer is no promise: what is damaged and was not
     /// looked at yet is found when it is read.
-    pub async fn lacks(&self, item: &Item) -> Result<Vec<Lack>, Error> {
-        let mut lacks = Vec::new();
-        let mut lack = |part| lacks.push(part);
-        for document in &item.documents {
-            if !self.has(document.address).await? {
-                lack(Lack::Document(document.form.clone()));
-            }
+    pub async fn lacks(&self, items: &[Item]) -> Result<Vec<Vec<Lack>>, Error> {
+        let lost = self
+            .unavailable(items.iter().flat_map(addresses).collect())
+            .await?;
+        let mut lacks = Vec::with_capacity(items.len());
+        for item in items {
+            lacks.push(self.lacks_of(item, &lost).await?);
         }
-        for secret in &item.secrets {
-            if !self.has(secret.address).await? {
-                lack(Lack::Secret(secret.pointer.clone()));
-            }
-        }
+        Ok(lacks)
+    }
+
+    /// The same for one item, of whose own addresses these are lost.
+    async fn lacks_of(&self, item: &Item, lost: &HashSet<Address>) -> Result<Vec<Lack>, Error> {
+        let documents = item.documents.iter();
+        let documents = documents.filter(|document| lost.contains(&document.address));
+        let secrets = item.secrets.iter();
+        let secrets = secrets.filter(|secret| lost.contains(&secret.address));
+        let mut lacks: Vec<Lack> = documents
+            .map(|document| Lack::Document(document.form.clone()))
+            .chain(secrets.map(|secret| Lack::Secret(secret.pointer.clone())))
+            .collect();
         for file in &item.files {
             if let Some(content) = &file.content
-                && !self.has_content(content).await?
+                && self.is_lost(content, lost).await?
             {
-                lack(Lack::File(file.path.as_str().to_owned()));
+                lacks.push(Lack::File(file.path.as_str().to_owned()));
             }
         }
         Ok(lacks)
     }
 
-    async fn has(&self, address: Address) -> Result<bool, Error> {
-        self.repository()
-            .inner
-            .catalogue
-            .is_available(address)
-            .await
+    async fn unavailable(&self, addresses: Vec<Address>) -> Result<HashSet<Address>, Error> {
+        let catalogue = &self.repository().inner.catalogue;
+        catalogue.unavailable(addresses).await
     }
 
-    async fn has_content(&self, content: &Content) -> Result<bool, Error> {
-        if let Some(list) = content.chunk_list
-            && !self.has(list.address).await?
-        {
-            return Ok(false);
+    async fn is_lost(&self, content: &Content, lost: &HashSet<Address>) -> Result<bool, Error> {
+        let Some(list) = content.chunk_list else {
+            let mut chunks = content.chunks.iter();
+            return Ok(chunks.any(|chunk| lost.contains(&chunk.address)));
+        };
+        if lost.contains(&list.address) {
+            return Ok(true);
         }
-        let mut chunks = self.chunks(content);
+        let mut chunks = self.chunks(content).try_chunks(CHUNKS_TOGETHER);
         loop {
             match chunks.try_next().await {
-                Ok(None) => return Ok(true),
-                Ok(Some(chunk)) if self.has(chunk.address).await? => {}
-                Ok(Some(_)) => return Ok(false),
-                Err(error) if error.is_damage() => return Ok(false),
-                Err(error) => return Err(error),
+                Ok(None) => return Ok(false),
+                Ok(Some(some)) => {
+                    let addresses = some.into_iter().map(|chunk| chunk.address);
+                    if !self.unavailable(addresses.collect()).await?.is_empty() {
+                        return Ok(true);
+                    }
+                }
+                Err(TryChunksError(_, error)) if error.is_damage() => return Ok(true),
+                Err(TryChunksError(_, error)) => return Err(error),
             }
         }
     }
+}
+
+/// What the lines of an item themselves name.
+fn addresses(item: &Item) -> impl Iterator<Item = Address> {
+    let documents = item.documents.iter().map(|document| document.address);
+    let secrets = item.secrets.iter().map(|secret| secret.address);
+    let contents = item.files.iter().filter_map(|file| file.content.as_ref());
+    let contents = contents.flat_map(|content| {
+        let chunks = content.chunks.iter().map(|chunk| chunk.address);
+        chunks.chain(content.chunk_list.map(|list| list.address))
+    });
+    documents.chain(secrets).chain(contents)
 }
 
 /// A part of a manifest that cannot be read.

@@ -24,7 +24,7 @@ const BATCH_STEPS: usize = 2048;
 /// two batches are under way.
 const BATCH_FOLDERS: usize = 128;
 /// A batch ends with the step that reaches this many bytes.
-const BATCH_BYTES: u64 = 128 << 20;
+const BATCH_BYTES: u64 = 64 << 20;
 
 /// Writes the files, batch by batch.
 pub(super) async fn apply_folder(

@@ -20,8 +20,8 @@ use crate::snapshot::Source;
 
 /// Steps that are looked at together.
 const WINDOW_STEPS: usize = 256;
-/// While the files of one window are written, those of the next are read.
-const WINDOWS_AT_ONCE: usize = 2;
+/// While the files of one window are written, those of the next ones are read.
+const WINDOWS_AT_ONCE: usize = 3;
 /// Files, or runs of small files, of a window that are written at once.
 const FILES_AT_ONCE: usize = 16;
 /// Large files that are written at once: each holds some chunks in memory.
@@ -32,6 +32,8 @@ const LARGE_BYTES: u64 = 256 << 10;
 const SMALL_BYTES: u64 = 32 << 10;
 /// Small files that are written in one go.
 const RUN_FILES: usize = 64;
+/// Runs that are written at once. Mostly they go into the same directory, which lets one in at a time.
+const RUNS_AT_ONCE: usize = 2;
 
 /// What became of the file of a step: with its entry, what is to get its name.
 type End = Result<(FileEntry, Staged), Trouble>;
@@ -42,7 +44,10 @@ pub(super) async fn stage(
     folder: &Folder,
     steps: &[&Step],
 ) -> (Vec<Result<FileEntry, Trouble>>, Vec<Staged>) {
-    let turns = Arc::new(Semaphore::new(LARGE_AT_ONCE));
+    let turns = Arc::new(Turns {
+        large: Semaphore::new(LARGE_AT_ONCE),
+        runs: Semaphore::new(RUNS_AT_ONCE),
+    });
     let windows = steps.chunks(WINDOW_STEPS).map(|steps| {
         let window = Window {
             source: source.clone(),
@@ -98,8 +103,13 @@ struct Window {
     source: Source,
     folder: Folder,
     steps: Vec<Asked>,
-    /// A large file is written only with a permit.
-    turns: Arc<Semaphore>,
+    turns: Arc<Turns>,
+}
+
+/// What is written only with a permit.
+struct Turns {
+    large: Semaphore,
+    runs: Semaphore,
 }
 
 /// Steps whose files are written together, by their places.
@@ -170,7 +180,7 @@ impl Window {
 
     async fn write_one(&self, step: &Asked, file: &FileEntry) -> Result<Staged, Trouble> {
         let _turn = match file.size() > LARGE_BYTES {
-            true => self.turns.acquire().await.ok(),
+            true => self.turns.large.acquire().await.ok(),
             false => None,
         };
         let path = FilePath::new(step.path.as_str())?;
@@ -198,7 +208,10 @@ impl Window {
                 Err(error) => ends.push((place, Err(error.into()))),
             }
         }
-        match self.folder.stage_small(files).await {
+        let turn = self.turns.runs.acquire().await;
+        let staged = self.folder.stage_small(files).await;
+        drop(turn);
+        match staged {
             Ok(staged) => {
                 let staged = staged.into_iter().map(|end| end.map_err(Trouble::from));
                 ends.extend(places.into_iter().zip(staged));

@@ -2,7 +2,7 @@
 //! workspace.
 
 use archive_format::Item;
-use futures::{StreamExt, TryStreamExt};
+use futures::{StreamExt, TryStreamExt, stream};
 use workspace::folder::Folder;
 use workspace::kind::Restore;
 use workspace::{
@@ -15,10 +15,10 @@ use super::{Plan, Request};
 use crate::files::{Standing, standing};
 use crate::lost;
 use crate::origin::Origin;
-use crate::snapshot::{Source, id_of, items};
+use crate::snapshot::{Source, bundles, id_of, id_of_key, items};
 use crate::{Action, Error, Event, Loss, Observer, Step, Work};
 
-/// Items that are looked at at once, on both sides.
+/// Items that are compared with the folder at once.
 const ITEMS_AT_ONCE: usize = 32;
 
 /// The kind of a folder's entries.
@@ -47,8 +47,11 @@ pub(super) async fn plan_folder(
         let left_out = selection.matches_item(&id_of(line), &()) == Selected::No;
         std::future::ready(!left_out)
     });
-    let mut judged = items(selected)
-        .map_ok(|item| judge(&source, folder, item, request))
+    let mut judged = bundles(items(selected))
+        .and_then(|items| source.without_lost(items))
+        .map_ok(|items| stream::iter(items.into_iter().map(Ok)))
+        .try_flatten()
+        .map_ok(|item| judge(folder, item, request))
         .try_buffered(ITEMS_AT_ONCE)
         .boxed();
     while let Some((id, item, verdict)) = judged.try_next().await? {
@@ -68,17 +71,11 @@ pub(super) async fn plan_folder(
 
 /// Compares an item with what the folder has.
 async fn judge(
-    source: &Source,
     folder: Option<&Folder>,
     item: Item,
     request: &Request,
 ) -> Result<(ItemId, Item, Verdict), Error> {
-    let id = ItemId {
-        kind: item.key.kind.clone(),
-        name: item.key.name.clone(),
-        version: item.key.version.clone(),
-    };
-    let item = source.load_from(&id, item).await?.item;
+    let id = id_of_key(&item.key);
     let kind = Kind::find(&id.kind).filter(|kind| kind.restore == Restore::Files);
     let target = path_in_folder(&id);
     let verdict = match (kind, item.files.first()) {

@@ -130,7 +130,11 @@ async fn a_restore_that_dies_while_it_submits_makes_no_second_job() {
         assert!(outline.failures.is_empty(), "{:#?}", outline.failures);
         assert_eq!(jobs(&bench).keys().cloned().collect::<Vec<_>>(), open);
         assert_eq!(runs(&bench), open.len(), "cut after {polls} polls");
-        (cut, polls) = if cut_off { (cut + 1, polls + 1) } else { (cut, 0) };
+        (cut, polls) = if cut_off {
+            (cut + 1, polls + 1)
+        } else {
+            (cut, 0)
+        };
     }
     assert_eq!(cut, 5, "restores that were cut off before their end");
 }

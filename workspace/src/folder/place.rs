@@ -74,14 +74,21 @@ impl Place {
         }
     }
 
-    /// Makes what has no bytes, or the file that will have them.
+    /// Makes what has no bytes, or the file that will have them. A file for which something stands in the place is not
+    /// begun.
     pub(super) fn begin(self) -> Result<Begun, Error> {
+        let is_file = self.meta.entry == Entry::File;
+        if is_file && !self.meta.overwrite && self.standing()?.is_some() {
+            return Ok(Begun::Staged(State::Present));
+        }
+        self.begin_unseen()
+    }
+
+    /// The same without a look at the place: that something stands there is found when the file is to get its name.
+    pub(super) fn begin_unseen(self) -> Result<Begun, Error> {
         match self.meta.entry.clone() {
             Entry::Directory => self.directory().map(Begun::Staged),
             Entry::Symlink(target) => self.link(&target).map(Begun::Staged),
-            Entry::File if !self.meta.overwrite && self.standing()?.is_some() => {
-                Ok(Begun::Staged(State::Present))
-            }
             Entry::File => {
                 let file = match self.create_part() {
                     // Left behind by a crash.

@@ -120,7 +120,8 @@ fn stage_whole(
     meta: FileMeta,
     bytes: Result<impl AsRef<[u8]>, Error>,
 ) -> Result<Staged, Error> {
-    match Place::prepare(folder, path, meta)?.begin()? {
+    // A small file is written sooner than it is looked for.
+    match Place::prepare(folder, path, meta)?.begin_unseen()? {
         Begun::Staged(state) => Ok(Staged(state)),
         Begun::File(place, file) => Ok(Staged(State::Part(place.fill_with(file, bytes)?))),
     }
