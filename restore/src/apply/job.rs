@@ -192,7 +192,7 @@ impl Executor<'_> {
         run: &RunFound,
         file: &archive_format::FileEntry,
     ) -> Result<(), Trouble> {
-        let path = FilePath::new(format!("mlark/{}", file.path))?;
+        let path = FilePath::new(JobFiles::kept_path(file))?;
         let meta = FileMeta {
             overwrite: true,
             ..crate::files::meta(file, true)

@@ -12,6 +12,8 @@ use crate::snapshot::Loaded;
 
 /// The specification of a restored job, below the artifacts of its run.
 pub(crate) const SPECIFICATION: &str = "mlark/job.json";
+/// Where histories that MLflow cannot take whole are kept, below the artifacts of the run.
+const KEPT: &str = "mlark/";
 
 const ARTIFACTS: &str = "artifacts/";
 const OUTPUTS: &str = "outputs/";
@@ -106,6 +108,20 @@ impl JobFiles {
     /// The parts that are uploaded.
     pub(crate) fn parts(&self) -> impl Iterator<Item = &JobPart> {
         std::iter::once(&self.artifacts).chain(&self.outputs)
+    }
+
+    /// The path of a history that is kept whole, below the run's artifacts.
+    pub(crate) fn kept_path(file: &FileEntry) -> String {
+        format!("{KEPT}{}", file.path)
+    }
+
+    /// A history that is kept whole, as files at a place of their own.
+    pub(crate) fn kept_metric(&self, file: &FileEntry) -> JobPart {
+        JobPart {
+            reference: format!("{}/{KEPT}metrics", self.artifacts.reference),
+            prefix: METRICS.to_owned(),
+            files: vec![file.clone()],
+        }
     }
 
     /// What is uploaded.

@@ -165,7 +165,11 @@ impl Comparison<'_> {
         Ok(())
     }
 
-    async fn digest(&self, id: &ItemId, file: &workspace::SourceFile) -> Result<String, Error> {
+    pub(super) async fn digest(
+        &self,
+        id: &ItemId,
+        file: &workspace::SourceFile,
+    ) -> Result<String, Error> {
         sha256(self.world.azure, file)
             .await
             .map_err(|error| Error::target(format!("`{}` of {id}", file.path), error))

@@ -1,8 +1,11 @@
-//! Comparing a job with the run that it became: end, times, tags, parameters, every point of every metric, every file.
+//! Comparing a job with the run that it became: end, times, tags, parameters, every point of every metric, every file, and
+//! the artifact that keeps a metric which is no series of numbers.
 
 use std::collections::BTreeMap;
 
+use archive_format::FileEntry;
 use futures::TryStreamExt;
+use futures::stream::BoxStream;
 use jiff::Timestamp;
 use serde_json::Value;
 use workspace::azure::{RunFound, RunId};
@@ -10,11 +13,11 @@ use workspace::{Details, Form, ItemId, Listed, SourceFile, Workspace};
 
 use super::azure::Comparison;
 use super::{Standing, Sum};
+use crate::Error;
 use crate::files::present;
-use crate::run::metric::{self, Line, lines};
+use crate::run::metric::{Line, lines, lines_of};
 use crate::run::{Again, JobFiles, RunRecord, read_time};
 use crate::snapshot::Loaded;
-use crate::{Error, world::World};
 
 /// Points of a metric, each with how often it stands there: value, milliseconds, step.
 type Points = BTreeMap<(String, i64, i64), i64>;
@@ -91,37 +94,89 @@ impl Comparison<'_> {
         details: &Details,
         sum: &mut Sum,
     ) -> Result<(), Error> {
-        let there: BTreeMap<&str, &SourceFile> = details
+        let logged: BTreeMap<&str, &SourceFile> = details
             .files
             .iter()
             .map(|file| (file.path.as_str(), file))
             .collect();
         for file in &files.metrics {
             sum.files.compared += 1;
-            let Some(wished) = points(&self.world, file).await? else {
-                // Kept whole as an artifact; the loss report says so.
-                sum.files.same += 1;
-                continue;
-            };
-            let path = file.path.as_str();
-            let found = match there.get(path) {
-                Some(file) => Some(points_there(&self.world, id, file).await?),
-                None => None,
-            };
-            match found {
-                Some(found) if found == wished => sum.files.same += 1,
-                Some(_) => {
+            match self.metric(id, files, file, &logged).await? {
+                Found::Same => sum.files.same += 1,
+                Found::Different(reason) => {
                     sum.files.different += 1;
-                    sum.differs(id, path, "the metric has other points");
+                    sum.differs(id, file.path.as_str(), reason);
                 }
-                None => {
+                Found::Missing(reason) => {
                     sum.files.missing += 1;
-                    sum.differs(id, path, "the metric is not there");
+                    sum.differs(id, file.path.as_str(), reason);
                 }
             }
         }
         Ok(())
     }
+
+    /// One metric: its points, and where some of them are no numbers, the artifact that keeps its history whole.
+    async fn metric(
+        &self,
+        id: &ItemId,
+        files: &JobFiles,
+        file: &FileEntry,
+        logged: &BTreeMap<&str, &SourceFile>,
+    ) -> Result<Found, Error> {
+        let wished = History::of(lines(&self.world.source, file)).await?;
+        if wished.is_unusual {
+            match self.kept_metric(id, files, file).await? {
+                Found::Same => {}
+                found => return Ok(found),
+            }
+            if wished.points.is_empty() {
+                return Ok(Found::Same);
+            }
+        }
+        let Some(there) = logged.get(file.path.as_str()) else {
+            return Ok(Found::Missing("the metric is not there"));
+        };
+        let failed = |error| Error::target(format!("`{}` of {id}", there.path), error);
+        let bytes = self.world.azure.read(there).await.map_err(failed)?;
+        let found = History::of(lines_of(bytes, there.path.as_str())).await?;
+        Ok(match found.points == wished.points {
+            true => Found::Same,
+            false => Found::Different("the metric has other points"),
+        })
+    }
+
+    /// The artifact that keeps a history whole, against the history.
+    async fn kept_metric(
+        &self,
+        id: &ItemId,
+        files: &JobFiles,
+        file: &FileEntry,
+    ) -> Result<Found, Error> {
+        let part = files.kept_metric(file);
+        let failed = |error| Error::target(format!("the metrics of {id}"), error);
+        let place = part.locate(self.world.azure).await.map_err(failed)?;
+        let there = present(self.world.azure, &place).await.map_err(failed)?;
+        let Some(there) = there.get(&part.path_below(file)) else {
+            return Ok(Found::Missing("the artifact that keeps it is not there"));
+        };
+        let wished = file.content.as_ref();
+        let wished = wished.map(|content| content.sha256.to_string());
+        let found = self.digest(id, there).await?;
+        Ok(match wished.is_none_or(|wished| wished == found) {
+            true => Found::Same,
+            false => Found::Different("the artifact that keeps it has other bytes"),
+        })
+    }
+}
+
+/// How a metric stands in the target.
+enum Found {
+    Same,
+    /// With what is wrong.
+    Different(&'static str),
+    /// With what is not there.
+    Missing(&'static str),
 }
 
 fn standing(before: (usize, super::FileTally), sum: &Sum, good: Standing) -> Standing {
@@ -196,33 +251,27 @@ fn compare_record(id: &ItemId, record: &RunRecord, details: &Details, sum: &mut 
     }
 }
 
-/// The points of a snapshot's history; `None` where it is no series of numbers.
-async fn points(
-    world: &World<'_>,
-    file: &archive_format::FileEntry,
-) -> Result<Option<Points>, Error> {
-    let mut points = Points::new();
-    let mut history = lines(&world.source, file);
-    while let Some(line) = history.try_next().await? {
-        match line {
-            Line::Points(more) => more.iter().for_each(|point| count(&mut points, point)),
-            Line::Other => return Ok(None),
-        }
-    }
-    Ok(Some(points))
+/// A metric's history.
+#[derive(Default)]
+struct History {
+    points: Points,
+    /// Whether something in it is no number.
+    is_unusual: bool,
 }
 
-async fn points_there(world: &World<'_>, id: &ItemId, file: &SourceFile) -> Result<Points, Error> {
-    let failed = |error| Error::target(format!("`{}` of {id}", file.path), error);
-    let bytes = world.azure.read(file).await.map_err(failed)?;
-    let mut points = Points::new();
-    let mut history = metric::lines_of(bytes, file.path.as_str());
-    while let Some(line) = history.try_next().await? {
-        if let Line::Points(more) = line {
-            more.iter().for_each(|point| count(&mut points, point));
+impl History {
+    async fn of(mut lines: BoxStream<'static, Result<Line, Error>>) -> Result<Self, Error> {
+        let mut history = Self::default();
+        while let Some(line) = lines.try_next().await? {
+            match line {
+                Line::Points(more) => more
+                    .iter()
+                    .for_each(|point| count(&mut history.points, point)),
+                Line::Other => history.is_unusual = true,
+            }
         }
+        Ok(history)
     }
-    Ok(points)
 }
 
 fn count(points: &mut Points, point: &workspace::azure::MetricPoint) {
