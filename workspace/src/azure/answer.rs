@@ -89,6 +89,19 @@ pub(crate) fn reason(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// Whether storage refused to make something since it is there already. A lease, a policy that keeps what is there, a
+/// container that is just going are conflicts as well, and say nothing of the kind. (Storage's error codes: the first two
+/// answer `If-None-Match: *`.)
+pub(crate) fn is_there_already(error: &Error) -> bool {
+    const CODES: [&str; 4] = [
+        "BlobAlreadyExists",
+        "ConditionNotMet",
+        "ContainerAlreadyExists",
+        "ResourceAlreadyExists",
+    ];
+    matches!(error, Error::Conflict(refusal) if CODES.contains(&refusal.code.as_str()))
+}
+
 /// The error that azure_core's one stands for.
 pub(crate) fn from_core(error: azure_core::Error, act: &str) -> Error {
     if let ErrorKind::HttpResponse {

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use url::Url;
 
+use super::answer::is_there_already;
 use super::connection::{Access, Connection};
 use super::locate;
 use super::place::{FileMeta, Place, Written};
@@ -105,7 +106,7 @@ impl Writer<'_> {
         request.insert_header("x-ms-file-last-write-time", "now");
         match self.send(request).await {
             Ok(()) => Ok(true),
-            Err(Error::Conflict(refusal)) if refusal.code == "ResourceAlreadyExists" => Ok(false),
+            Err(error) if is_there_already(&error) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -171,7 +172,7 @@ impl Writer<'_> {
         match self.send(request).await {
             Ok(()) => Ok(Written::New),
             // The first of two tries was carried out and only its answer was lost, or somebody else was quicker.
-            Err(Error::Conflict(_)) if !self.meta.overwrite => {
+            Err(error) if !self.meta.overwrite && is_there_already(&error) => {
                 self.remove(from).await?;
                 Ok(Written::Present)
             }

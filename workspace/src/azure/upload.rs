@@ -19,7 +19,7 @@ use bytes::Bytes;
 use futures::stream::{FuturesUnordered, StreamExt};
 use sha2::{Digest, Sha256};
 
-use super::answer::{act, from_core};
+use super::answer::{act, from_core, is_there_already};
 use super::blob::{container_url, opened};
 use super::connection::Connection;
 use super::place::{FileMeta, Place, Written};
@@ -119,7 +119,9 @@ impl Upload<'_> {
                     });
                 }
                 Ok(_) => return Ok(Written::New),
-                Err(Error::Conflict(_)) if !self.meta.overwrite => return Ok(Written::Present),
+                Err(error) if !self.meta.overwrite && is_there_already(&error) => {
+                    return Ok(Written::Present);
+                }
                 Err(error) if no_container(&error) && !made_container => {
                     self.make_container().await?;
                     made_container = true;
@@ -201,7 +203,9 @@ impl Upload<'_> {
             let sent = self.client.commit_block_list(body, Some(options)).await;
             match sent.map_err(|error| from_core(error, &self.act)) {
                 Ok(_) => return Ok(Written::New),
-                Err(Error::Conflict(_)) if !self.meta.overwrite => return Ok(Written::Present),
+                Err(error) if !self.meta.overwrite && is_there_already(&error) => {
+                    return Ok(Written::Present);
+                }
                 Err(Error::Invalid(_)) if tier.is_some() => tier = None,
                 Err(error) => return Err(error),
             }
@@ -254,14 +258,13 @@ impl Upload<'_> {
         let act = act(Method::Put, &url);
         let client = BlobContainerClient::new(url, None, Some(options))
             .map_err(|error| from_core(error, &act))?;
-        match client
-            .create(None)
-            .await
-            .map_err(|error| from_core(error, &act))
-        {
-            // Somebody else made it.
-            Ok(_) | Err(Error::Conflict(_)) => Ok(()),
-            Err(error) => Err(error),
+        match client.create(None).await {
+            Ok(_) => Ok(()),
+            Err(error) => match from_core(error, &act) {
+                // Somebody else made it.
+                error if is_there_already(&error) => Ok(()),
+                error => Err(error),
+            },
         }
     }
 }

@@ -98,6 +98,65 @@ async fn an_upload_that_was_cut_off_goes_on_at_the_block() -> Result<(), Error> 
     Ok(())
 }
 
+/// A refusal of every PUT whose address has this text.
+fn refuses(contains: &str, code: &str) -> Rule {
+    Rule {
+        method: Some("PUT".to_owned()),
+        contains: Some(contains.to_owned()),
+        ..Rule::always(Fault::Status {
+            status: 409,
+            code: Some(code.to_owned()),
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_is_there_already_is_left_alone_and_every_other_conflict_is_an_error()
+-> Result<(), Error> {
+    let bench = Bench::new();
+    let target = bench.open(&bench.target).await?;
+    let blobs = target.datastore_place(None, "up").await?;
+    let notebooks = target.notebooks().await?;
+    let large = vec![3; 9_000_000];
+    let cases = [
+        (&blobs, "small", &b"abc"[..], "small"),
+        (&blobs, "large", &large, "comp=blocklist"),
+        (&notebooks, "x.ipynb", b"abc", "comp=rename"),
+    ];
+    for (place, name, content, contains) in cases {
+        let path = FilePath::new(name)?;
+        let meta = meta(content);
+        for code in [
+            "LeaseIdMissing",
+            "BlobImmutableDueToPolicy",
+            "ContainerBeingDeleted",
+            "ShareBeingDeleted",
+        ] {
+            bench.simulator.set_faults(1, vec![refuses(contains, code)]);
+            let refused = target
+                .write_file(place, &path, &meta, stream_of(content))
+                .await;
+            assert!(
+                matches!(&refused, Err(Error::Conflict(refusal)) if refusal.code == code),
+                "{name}: {refused:?}"
+            );
+        }
+        for code in [
+            "BlobAlreadyExists",
+            "ConditionNotMet",
+            "ResourceAlreadyExists",
+        ] {
+            bench.simulator.set_faults(1, vec![refuses(contains, code)]);
+            let left = target.write_file(place, &path, &meta, stream_of(content));
+            assert_eq!(left.await?, Written::Present, "{name}, {code}");
+        }
+        bench.simulator.set_faults(1, Vec::new());
+        let written = target.write_file(place, &path, &meta, stream_of(content));
+        assert_eq!(written.await?, Written::New, "{name}");
+    }
+    Ok(())
+}
+
 #[tokio::test(start_paused = true)]
 async fn nothing_is_written_to_an_account_that_no_datastore_names() -> Result<(), Error> {
     let bench = Bench::new();
