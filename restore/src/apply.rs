@@ -65,7 +65,9 @@ pub async fn apply(
     let origin = &snapshot.into();
     check_snapshot(plan, origin)?;
     plan.may_start()?;
-    if !plan.options.partial {
+    // A plan made just now says itself what is known to be lost.
+    let knows = session.fresh && lost::foretold(plan).is_empty();
+    if !plan.options.partial && !knows {
         lost::refuse(plan, origin).await?;
     }
     match target {

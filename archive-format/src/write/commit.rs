@@ -31,7 +31,7 @@ use crate::{Address, Error, Line, LineKey, PackName, SnapshotId, SnapshotRecord}
 const ROUNDS: u32 = 20;
 
 /// Pieces of the manifest that are worked on at once: some 64 KiB each, and what is read out of them.
-const PIECES_AT_ONCE: usize = 4;
+const PIECES_AT_ONCE: usize = 8;
 
 /// The packs that something needs; none where an object is in no pack that may be named.
 type Reach = Option<BTreeSet<PackId>>;

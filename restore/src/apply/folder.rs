@@ -19,12 +19,12 @@ use crate::snapshot::Source;
 use crate::{Error, Event, Plan, Step};
 
 /// Steps of a batch, at most.
-const BATCH_STEPS: usize = 2048;
+const BATCH_STEPS: usize = 4096;
 /// A batch ends with the step that comes to so many directories: each stays open until its files have their names, and
 /// two batches are under way.
 const BATCH_FOLDERS: usize = 128;
 /// A batch ends with the step that reaches this many bytes.
-const BATCH_BYTES: u64 = 64 << 20;
+const BATCH_BYTES: u64 = 256 << 20;
 
 /// Writes the files, batch by batch.
 pub(super) async fn apply_folder(

@@ -33,7 +33,7 @@ const SMALL_BYTES: u64 = 32 << 10;
 /// Small files that are written in one go.
 const RUN_FILES: usize = 64;
 /// Runs that are written at once. Mostly they go into the same directory, which lets one in at a time.
-const RUNS_AT_ONCE: usize = 2;
+const RUNS_AT_ONCE: usize = 1;
 
 /// What became of the file of a step: with its entry, what is to get its name.
 type End = Result<(FileEntry, Staged), Trouble>;
