@@ -4,6 +4,7 @@ mod absent;
 mod corpus;
 mod coverage;
 mod fields;
+mod itself;
 mod models;
 mod restore;
 mod samples;

@@ -8,8 +8,8 @@ use crate::specification::say;
 /// Why fields are never set, and the models that they lie in or below.
 const EXPLAINED: &[(&str, &[&str])] = &[
     (
-        "of the workspace itself, which is recorded and never written",
-        &["Workspace", "NetworkAcls", "NotebookResourceInfo"],
+        "of a model that no document of this api-version holds",
+        &["NetworkAcls"],
     ),
     (
         "of what the service or somebody else makes",
@@ -18,6 +18,7 @@ const EXPLAINED: &[(&str, &[&str])] = &[
             "PrivateLinkResource",
             "CapabilityHost",
             "Feature",
+            "NotebookResourceInfo",
             "SystemData",
         ],
     ),

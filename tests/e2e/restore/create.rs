@@ -25,6 +25,8 @@ const GROUP: &str = "rg-new";
 pub(crate) struct Site {
     pub(crate) bench: Bench,
     name: WorkspaceName,
+    /// What the source names beside itself later on, and what takes its place.
+    more: Vec<(String, String)>,
 }
 
 impl Site {
@@ -33,13 +35,13 @@ impl Site {
         let site = Self {
             name: WorkspaceName::new(TARGET_SUBSCRIPTION, GROUP, "ws-new").unwrap(),
             bench,
+            more: Vec::new(),
         };
         let group = format!("/subscriptions/{TARGET_SUBSCRIPTION}/resourceGroups/{GROUP}");
         site.put(&group, &json!({"location": "northeurope"}));
         for (_, to) in site.resources() {
             site.put(&to, &json!({"location": "northeurope"}));
         }
-        let id = site.bench.name(&site.bench.source).arm_id();
         let settings = json!({
             "location": "westeurope", "tags": {"team": "nlp"}, "identity": {"type": "SystemAssigned"},
             "properties": {
@@ -48,13 +50,37 @@ impl Site {
                 "managedNetwork": {"isolationMode": "AllowInternetOutbound", "status": {"status": "Active"}},
             },
         });
-        site.put(&id, &settings);
-        site.bench
-            .simulator
-            .advance(std::time::Duration::from_secs(5));
-        let source = site.bench.open(&site.bench.source).await;
-        site.bench.store.back_up(&source).await;
+        site.change_source(&settings).await;
         site
+    }
+
+    /// The workspace that was made, as the service shows it.
+    pub(crate) fn made(&self) -> Value {
+        self.call(Method::GET, &self.name.arm_id(), None).1
+    }
+
+    /// Gives the source another resource beside itself, and the place of the new one such a resource.
+    pub(crate) fn add_resource(&mut self, of: &str, from: &str, to: &str) {
+        let source = self.bench.name(&self.bench.source).arm_id();
+        let (group, _) = source.split_once("/providers/").unwrap();
+        let ids = (
+            format!("{group}/providers/{of}/{from}"),
+            format!(
+                "/subscriptions/{TARGET_SUBSCRIPTION}/resourceGroups/{GROUP}/providers/{of}/{to}"
+            ),
+        );
+        self.put(&ids.0, &json!({"location": "westeurope"}));
+        self.put(&ids.1, &json!({"location": "northeurope"}));
+        self.more.push(ids);
+    }
+
+    /// Changes what the source says of itself, and backs it up.
+    pub(crate) async fn change_source(&self, body: &Value) {
+        self.put(&self.bench.name(&self.bench.source).arm_id(), body);
+        let simulator = &self.bench.simulator;
+        simulator.advance(std::time::Duration::from_secs(5));
+        let source = self.bench.open(&self.bench.source).await;
+        self.bench.store.back_up(&source).await;
     }
 
     fn call(&self, method: Method, id: &str, body: Option<&Value>) -> (u16, Value) {
@@ -73,7 +99,7 @@ impl Site {
     }
 
     /// What the source names beside itself, and what takes its place.
-    fn resources(&self) -> Vec<(String, String)> {
+    pub(crate) fn resources(&self) -> Vec<(String, String)> {
         let source = self.call(
             Method::GET,
             &self.bench.name(&self.bench.source).arm_id(),
@@ -81,7 +107,7 @@ impl Site {
         );
         let named = |member: &str| source.1["properties"][member].as_str().unwrap().to_owned();
         let here = format!("/subscriptions/{TARGET_SUBSCRIPTION}/resourceGroups/{GROUP}/providers");
-        vec![
+        let mut resources = vec![
             (
                 named("storageAccount"),
                 format!("{here}/Microsoft.Storage/storageAccounts/stnew"),
@@ -94,7 +120,9 @@ impl Site {
                 named("applicationInsights"),
                 format!("{here}/Microsoft.Insights/components/appi-new"),
             ),
-        ]
+        ];
+        resources.extend(self.more.iter().cloned());
+        resources
     }
 
     /// Everything, into the workspace that is to be made, with all that it needs mapped.
@@ -193,7 +221,7 @@ async fn a_workspace_that_is_not_there_is_made_in_another_subscription_group_and
     assert!(outline.failures.is_empty(), "{:#?}", outline.failures);
     assert_eq!(outline.done, plan.changes());
     assert_eq!(outline.plan, plan.plan);
-    let made = site.call(Method::GET, &site.name.arm_id(), None).1;
+    let made = site.made();
     let source = site
         .call(
             Method::GET,
