@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use workspace::kind::ByHand;
+use workspace::kind::{ByHand, Command};
 use workspace::reference::{Form, Slot, references};
 use workspace::{Identity, ItemId, Kind};
 
@@ -58,6 +58,15 @@ pub(crate) enum Chore {
 pub(crate) fn command_line(words: &[String]) -> String {
     let words: Vec<String> = words.iter().map(|text| word(text)).collect();
     words.join(" ")
+}
+
+/// The same of a command whose last word another one tells.
+fn told_line(command: &Command) -> String {
+    let line = command_line(&command.words);
+    match &command.told {
+        Some(told) => format!("{line} \"$({})\"", command_line(told)),
+        None => line,
+    }
 }
 
 /// The options by which `az ml` names an item; of what lies below another item both names.
@@ -235,9 +244,17 @@ impl Draft<'_> {
         });
     }
 
-    /// The commands that an item's row says.
-    pub(crate) fn settle_by_hand(&mut self, kind: &Kind, loaded: &Loaded, actual: Option<&Value>) {
-        let Some(arm) = loaded.arm.as_ref().filter(|_| !self.world.stays()) else {
+    /// The commands that an item's row says, by what the target has of it and what is written there. Where nothing is
+    /// written into the source itself nothing is left to do.
+    pub(crate) fn settle_by_hand(
+        &mut self,
+        kind: &Kind,
+        loaded: &Loaded,
+        actual: Option<&Value>,
+        written: Option<&Value>,
+    ) {
+        let is_due = written.is_some() || !self.world.stays();
+        let Some(arm) = loaded.arm.as_ref().filter(|_| is_due) else {
             return;
         };
         let target = self.world.rewriter().target().clone();
@@ -245,14 +262,15 @@ impl Draft<'_> {
             id: &loaded.id,
             document: &arm.value,
             actual,
+            written,
             target: &target,
         });
         self.manual
             .extend(commands.into_iter().map(|command| ManualStep {
                 item: loaded.id.clone(),
+                command: told_line(&command),
                 what: command.what,
                 why: command.why.to_owned(),
-                command: command_line(&command.words),
                 moot_with: None,
             }));
     }

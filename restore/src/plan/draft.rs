@@ -196,7 +196,8 @@ impl<'a> Draft<'a> {
                 false => None,
             };
             let actual = actual.and_then(|listed| listed.document);
-            self.settle_by_hand(kind, &loaded, actual.as_ref().map(|it| &it.value));
+            let actual = actual.as_ref().map(|it| &it.value);
+            self.settle_by_hand(kind, &loaded, actual, None);
         }
         let verdict = if there {
             Verdict::nothing(Action::Map, "the target has one of this name")
@@ -223,7 +224,7 @@ impl<'a> Draft<'a> {
         let target = self.world.map_item(&turn.id);
         if let Some(loaded) = self.world.load(&turn.id).await? {
             let planned = self.world.azure.document().value.clone();
-            self.settle_by_hand(kind, &loaded, Some(&planned));
+            self.settle_by_hand(kind, &loaded, Some(&planned), None);
         }
         let why = "it is not there; made from the snapshot's document of the source";
         let verdict = Verdict::nothing(Action::Create, why);

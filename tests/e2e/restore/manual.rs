@@ -293,3 +293,89 @@ async fn roles_settings_and_the_network_are_left_to_a_person_as_commands() {
     let plan = bench.plan_request(&bench.source, &request).await;
     assert_eq!(plan.manual, []);
 }
+
+/// What a command asks `az` for, word by word, where a list that it asks for first tells `/told`.
+fn asked_by(command: &str) -> Vec<String> {
+    let script = format!(
+        r#"az() {{ case "$3" in list|show) printf '%s\n' "$@" >&2; echo /told;; *) printf '%s\n' "$@"; esac; }}
+{command}"#
+    );
+    let ran = Command::new("sh").args(["-c", &script]).output().unwrap();
+    assert!(ran.status.success(), "{command}: {ran:?}");
+    let lines = [ran.stdout, ran.stderr].concat();
+    let lines = String::from_utf8(lines).unwrap();
+    lines.lines().map(str::to_owned).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn private_endpoints_are_made_and_approved_by_commands_that_name_what_is_known() {
+    let bench = Bench::of(&World::everything(3)).await;
+    let endpoint = {
+        let mut state = bench.simulator.state();
+        let documents = &mut state.workspaces.get_mut(&bench.source).unwrap().documents;
+        let all = documents.list("privateEndpointConnections");
+        let mut second = all[0].clone();
+        let id = second.body["properties"]["privateEndpoint"]["id"].as_str();
+        let id = id.unwrap().to_owned();
+        second.name = "pe-second.1".to_owned();
+        second.body["properties"]["privateEndpoint"] = json!({"id": id.replace("pe-notebooks", "pe-second"), "subnetArmId": "/the/subnet of it"});
+        documents.put("privateEndpointConnections", second);
+        id
+    };
+    bench.store.back_up(&bench.open(&bench.source).await).await;
+    let (account, target) = {
+        let state = bench.simulator.state();
+        let rules = state.workspaces[&bench.source]
+            .documents
+            .list("outboundRules");
+        let mut ids = rules.into_iter().filter_map(|rule| {
+            rule.body["properties"]["destination"]["serviceResourceId"].as_str()
+        });
+        let account = ids.next().unwrap().to_owned();
+        (account, state.workspaces[&bench.target].arm_id())
+    };
+    let mut request = bench.request(
+        &["privateEndpointConnections", "outboundRules"],
+        OnConflict::Fail,
+    );
+    let moved = account.replace("stpartner", "stelsewhere");
+    request.options.mapping = format!("[resources]\n\"{account}\" = \"{moved}\"\n");
+    let plan = bench.plan_request(&bench.target, &request).await;
+
+    let [rule] = of(&plan, "approve at stelsewhere")[..] else {
+        panic!("{:#?}", plan.manual);
+    };
+    let asked = asked_by(&rule.command);
+    let list = "network private-endpoint-connection list --id".split(' ');
+    let waiting = "[?properties.privateLinkServiceConnectionState.status=='Pending'].id";
+    let wished: Vec<&str> = "network private-endpoint-connection approve --description"
+        .split(' ')
+        .chain(["Approved after a restore", "--id", "/told"])
+        .chain(list.clone())
+        .chain([moved.as_str(), "--query", waiting, "--output", "tsv"])
+        .collect();
+    assert_eq!(asked, wished);
+
+    let made: Vec<Vec<String>> = of(&plan, "make a private endpoint")
+        .into_iter()
+        .map(|step| asked_by(&step.command))
+        .collect();
+    let after = |words: &[String], option: &str| {
+        let at = words.iter().position(|word| word == option).unwrap();
+        words[at + 1].clone()
+    };
+    let subnets: Vec<String> = made.iter().map(|words| after(words, "--subnet")).collect();
+    assert_eq!(subnets, ["/told", "/the/subnet of it"]);
+    assert_eq!(after(&made[0], "--ids"), endpoint, "which tells its subnet");
+
+    let approved: Vec<Vec<String>> = of(&plan, "approve the private endpoint")
+        .into_iter()
+        .map(|step| asked_by(&step.command))
+        .collect();
+    assert_eq!(approved.len(), 2);
+    for (words, name) in approved.iter().zip(["pe-notebooks", "pe-second"]) {
+        assert!(words.contains(&target), "{words:?}");
+        let query = format!("[?ends_with(properties.privateEndpoint.id, '/{name}-restored')].id");
+        assert_eq!(after(words, "--query"), query);
+    }
+}

@@ -197,6 +197,7 @@ impl Associated {
                 .chain(self.more)
                 .map(|word| (*word).to_owned())
                 .collect(),
+            ..Command::default()
         })
     }
 }

@@ -13,12 +13,14 @@ pub struct ByHand<'a> {
     pub document: &'a Value,
     /// The target's document, where the target has one.
     pub actual: Option<&'a Value>,
+    /// The document as it is written to the target, where it is written.
+    pub written: Option<&'a Value>,
     /// The target.
     pub target: &'a Identity,
 }
 
 /// A command of a POSIX shell that a person may run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Command {
     /// What it does, in a few words.
     pub what: String,
@@ -26,6 +28,8 @@ pub struct Command {
     pub why: &'static str,
     /// Program and arguments, none of them quoted.
     pub words: Vec<String>,
+    /// What another command tells: it is run for the last word.
+    pub told: Option<Vec<String>>,
 }
 
 /// For kinds of which a restore leaves nothing alone that it does not tell by itself.

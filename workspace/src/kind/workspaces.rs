@@ -122,6 +122,7 @@ fn settings(hand: &ByHand<'_>) -> Vec<Command> {
             what: format!("copy the secrets that jobs read from the key vault {name}"),
             why: "what people put into a key vault is in no snapshot",
             words: words.into_iter().chain(query).map(str::to_owned).collect(),
+            ..Command::default()
         });
     }
     if let Some((id, name)) = named("/properties/applicationInsights") {
@@ -138,6 +139,7 @@ fn settings(hand: &ByHand<'_>) -> Vec<Command> {
             what: format!("keep what {name} has recorded"),
             why: "logs of endpoints lie in Application Insights, and no restore copies them",
             words: words.map(str::to_owned).to_vec(),
+            ..Command::default()
         });
     }
     commands
@@ -193,6 +195,7 @@ fn own_settings(hand: &ByHand<'_>) -> Option<Command> {
             .map(str::to_owned)
             .chain(options)
             .collect(),
+        ..Command::default()
     })
 }
 
@@ -231,5 +234,6 @@ fn assignment(hand: &ByHand<'_>) -> Vec<Command> {
         what: format!("give {principal} the role {role} on the target"),
         why: "it lets somebody in, which a person decides",
         words: words.into_iter().map(str::to_owned).collect(),
+        ..Command::default()
     }]
 }

@@ -100,6 +100,7 @@ impl Draft<'_> {
         if verdict.action == Action::Create {
             self.losses.extend(expected.losses.iter().cloned());
             self.left_by_hand(kind, &turn.id, &expected.target, &expected.chores);
+            self.settle_by_hand(kind, loaded, None, Some(&expected.value));
             self.images(kind, loaded);
             self.count_machines(kind, loaded);
             self.bytes_without_place(loaded, &expected);
