@@ -220,10 +220,7 @@ impl<'a> Checking<'a> {
 /// Whether the check can go on after an error: it is about bytes that were read, not about reading.
 fn is_finding(error: &Error) -> bool {
     match error {
-        Error::Storage(error) => matches!(
-            error.fault,
-            StorageFault::NotFound | StorageFault::TooLarge | StorageFault::TooShort
-        ),
+        Error::Storage(storage) => storage.fault == StorageFault::NotFound || error.is_damage(),
         Error::Json { .. } | Error::Limit { .. } | Error::Line { .. } => true,
         Error::UnknownVersion { .. } | Error::UnknownFlag { .. } | Error::NoKey(_) => true,
         error => error.is_damage(),

@@ -216,7 +216,7 @@ impl Work<'_> {
         let mut stack = vec![(list.address, list.depth)];
         while let Some((address, depth)) = stack.pop() {
             let (_, bytes) = self.fetch(address).await?;
-            let records = chunks::parse(&bytes, depth)?;
+            let records = chunks::parse(&bytes, depth).map_err(|error| error.of_object(address))?;
             self.writer.object(Class::Meta, address, bytes).await?;
             if depth > 1 {
                 stack.extend(records.iter().map(|record| (record.address, depth - 1)));

@@ -331,6 +331,22 @@ impl Error {
             if matches!(source.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)))
     }
 
+    /// The same where it refuses what the bytes of an object say: they have the digest that is the object's name, so they
+    /// were written so, and no other copy is better. Where something is written such an error is no damage.
+    pub(crate) fn of_object(self, address: Address) -> Self {
+        match self {
+            Self::Json { .. }
+            | Self::Limit { .. }
+            | Self::Line { .. }
+            | Self::Path { .. }
+            | Self::Id { .. } => Self::Object {
+                address,
+                reason: self.to_string(),
+            },
+            other => other,
+        }
+    }
+
     /// Whether it says that bytes in the repository are damaged, forged or rolled back (the program's exit code 4).
     pub fn is_damage(&self) -> bool {
         matches!(
@@ -344,6 +360,6 @@ impl Error {
                 | Self::Object { .. }
                 | Self::ObjectMissing { .. }
                 | Self::LogDamaged { .. }
-        )
+        ) || matches!(self, Self::Storage(error) if error.is_of_wrong_length())
     }
 }

@@ -232,6 +232,7 @@ impl SnapshotReader {
         let bytes = self.document_bytes(entry).await?;
         let limit = usize::try_from(OBJECT_BYTES_MAX).unwrap_or(usize::MAX);
         json::parse(&bytes, limit, "a stored document")
+            .map_err(|error| error.of_object(entry.address))
     }
 
     /// The chunks of a file, from its line or its chunk list.
@@ -268,7 +269,8 @@ impl SnapshotReader {
                 return Ok(None);
             };
             if depth > 0 {
-                let records = chunks::parse(&reader.object(record.address).await?, depth)?;
+                let records = chunks::parse(&reader.object(record.address).await?, depth)
+                    .map_err(|error| error.of_object(record.address))?;
                 stack.extend(records.into_iter().rev().map(|record| (depth - 1, record)));
             }
             Ok(Some(((depth, record), (reader, stack))))

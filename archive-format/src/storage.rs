@@ -97,6 +97,13 @@ pub struct StorageError {
     pub source: Box<dyn std::error::Error + Send + Sync>,
 }
 
+impl StorageError {
+    /// Whether the file is there and is longer or shorter than anything that was written under its name: it is damaged.
+    pub fn is_of_wrong_length(&self) -> bool {
+        matches!(self.fault, StorageFault::TooLarge | StorageFault::TooShort)
+    }
+}
+
 /// A store of files that are written once.
 ///
 /// Every store is strongly consistent: what one call wrote, every later call of anybody sees. Retries of an

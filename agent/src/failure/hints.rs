@@ -55,7 +55,7 @@ impl Failure {
             None => failure,
         };
         let next = match error {
-            ArchiveError::Storage(error) => store::advice(error).1,
+            ArchiveError::Storage(storage) if !error.is_damage() => store::advice(storage).1,
             error => next_for_archive(error).map(str::to_owned),
         };
         match next {
@@ -68,7 +68,7 @@ impl Failure {
 fn status_of_archive(error: &ArchiveError) -> ExitStatus {
     match error {
         ArchiveError::NotARepository { .. } => ExitStatus::NoRepository,
-        ArchiveError::Storage(error) => store::advice(error).0,
+        ArchiveError::Storage(storage) if !error.is_damage() => store::advice(storage).0,
         ArchiveError::NoKey(_) | ArchiveError::NoSigner { .. } | ArchiveError::Key { .. } => {
             ExitStatus::NoKey
         }
@@ -109,12 +109,7 @@ fn next_for_archive(error: &ArchiveError) -> Option<&'static str> {
         ArchiveError::UnknownSigner { .. } | ArchiveError::Forged { .. } => {
             "somebody without a trusted key wrote this; restore nothing from it before that is explained"
         }
-        ArchiveError::LogDamaged { .. }
-        | ArchiveError::Damaged { .. }
-        | ArchiveError::Object { .. }
-        | ArchiveError::ObjectMissing { .. } => {
-            "`mlark check` says what else is damaged and what it touches"
-        }
+        error if error.is_damage() => "`mlark check` says what else is damaged and what it touches",
         ArchiveError::SecretsNeedEncryption => {
             "leave `secrets` out, or make an encrypted repository"
         }

@@ -113,9 +113,9 @@ impl Walk {
             return Err(not_as_said(child));
         }
         if self.last.is_some() && first <= self.last.as_ref().map(LineKey::sort_key) {
-            return Err(Error::Line {
-                key: child.first.clone(),
-                reason: "its piece is out of order".to_owned(),
+            return Err(Error::Object {
+                address: child.address,
+                reason: format!("its first line {} is out of order", child.first),
             });
         }
         self.last = piece.last().map(Line::key);
@@ -144,7 +144,8 @@ async fn node(
         return Ok((node, None));
     }
     let bytes = objects.get(address).await?;
-    let node = Arc::new(Node::from_bytes(&bytes, level)?);
+    let node = Node::from_bytes(&bytes, level).map_err(|error| error.of_object(address))?;
+    let node = Arc::new(node);
     objects
         .lately
         .put(address, bytes.len(), Parsed::Node(Arc::clone(&node)));
@@ -185,7 +186,8 @@ pub(crate) async fn parsed(
         .await
         .map_err(|_| Error::Worker {
             what: "reading a manifest",
-        })??;
+        })?
+        .map_err(|error| error.of_object(address))?;
     let lines = Arc::new(lines);
     objects
         .lately

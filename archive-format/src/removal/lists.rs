@@ -107,7 +107,8 @@ impl Inner {
                 self.catalogue.add_pack(index).await?;
             }
         }
-        packs::parse_list(&self.objects.get(address).await?)
+        let bytes = self.objects.get(address).await?;
+        packs::parse_list(&bytes).map_err(|error| error.of_object(address))
     }
 
     /// The packs that hold the lists of `sweep` entries: whoever reads the log needs them, for ever.

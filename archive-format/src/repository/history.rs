@@ -210,7 +210,8 @@ impl Inner {
         }
         let mut gaps = Vec::new();
         for piece in self.catalogue.pieces_with_gaps(record.id).await? {
-            for line in piece::parse(&self.objects.get(piece).await?)? {
+            let bytes = self.objects.get(piece).await?;
+            for line in piece::parse(&bytes).map_err(|error| error.of_object(piece))? {
                 let key = LineKey {
                     part: 0,
                     ..line.key()

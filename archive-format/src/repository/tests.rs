@@ -2,6 +2,7 @@
 //! introduced, so he signs entries that no forger could.
 #![expect(clippy::unwrap_used, reason = "a failed test says where")]
 
+mod hostile;
 mod said;
 
 use std::path::PathBuf;

@@ -241,7 +241,8 @@ pub(super) async fn reach_of_list(inner: &Inner, list: Address, depth: u8) -> Re
             all.extend(packs);
             continue;
         }
-        let records = chunks::parse(&inner.objects.get(address).await?, depth)?;
+        let records = chunks::parse(&inner.objects.get(address).await?, depth)
+            .map_err(|error| error.of_object(address))?;
         all.insert(own);
         if depth > 1 {
             stack.extend(records.iter().map(|record| (record.address, depth - 1)));
