@@ -135,24 +135,24 @@ def median(figures: list, what: str) -> float:
 
 def report(results: dict, title: str) -> tuple:
     """Prints the table. Whether size and memory are within their bounds, and whether nothing is slower."""
-    ours, theirs, small, quick, ratios, most = results["mlark"], results["restic"], True, True, [], 0
-    print(f"{'':10} {'seconds':^24} {'processor seconds':^24} {'memory MiB':^18}")
-    print(f"{'':10} {'mlark':>7} {'restic':>7} {'ratio':>7}  {'mlark':>7} {'restic':>7} {'ratio':>7}  {'mlark':>7} {'restic':>7}")
+    ours, theirs, small, quick, kept, most = results["mlark"], results["restic"], True, True, [], 0
+    print(f"{'':10} {'seconds':^24} {'processor seconds':^24} {'memory MiB':^24}")
+    print(f"{'':10} " + "  ".join([f"{'mlark':>7} {'restic':>7} {'ratio':>7}"] * 3))
     for step in STEPS:
-        row, times = [], {}
-        for what in ("seconds", "cpu_seconds"):
-            mine, other = median(ours[step], what), median(theirs[step], what)
-            times[what] = mine / other
-            row.append(f"{mine:7.2f} {other:7.2f} {mine / other:7.2f}")
-        memory = [median(figures[step], "memory_bytes") / (1 << 20) for figures in (ours, theirs)]
-        print(f"{step:10} {'  '.join(row)}  {memory[0]:7.0f} {memory[1]:7.0f}")
-        small &= memory[0] < MEMORY_MAX >> 20
-        quick &= times["seconds"] <= 1
-        ratios.append(f"{step} {times['seconds']:.2f}")
-        most = max(most, memory[0])
+        row, ratios = [], {}
+        for what, unit, digits in (("seconds", 1, 2), ("cpu_seconds", 1, 2), ("memory_bytes", 1 << 20, 0)):
+            mine, other = median(ours[step], what) / unit, median(theirs[step], what) / unit
+            ratios[what] = mine / other
+            row.append(f"{mine:7.{digits}f} {other:7.{digits}f} {mine / other:7.2f}")
+        print(f"{step:10} {'  '.join(row)}")
+        memory = median(ours[step], "memory_bytes")
+        small &= memory < MEMORY_MAX
+        quick &= ratios["seconds"] <= 1
+        kept.append(f"{step} {ratios['seconds']:.2f} (processor {ratios['cpu_seconds']:.2f}, memory {ratios['memory_bytes']:.2f})")
+        most = max(most, memory)
     mine, other = max(ours["size"]), max(theirs["size"])
     print(f"repository {mine / 1e6:.1f} MB, restic's {other / 1e6:.1f} MB, ratio {mine / other:.3f}")
-    keep(f"{title}, mlark over restic: {', '.join(ratios)}, repository {mine / other:.3f}; at most {most:.0f} MiB resident")
+    keep(f"{title}, mlark over restic: {', '.join(kept)}, repository {mine / other:.3f}; at most {most / (1 << 20):.0f} MiB resident")
     return small and mine / other <= SIZE_MAX, quick
 
 
