@@ -82,3 +82,13 @@ class Journey(unittest.TestCase):
         cls.mlark = Mlark(cls.cloud, SOURCE, TARGET, extra=extra)
         cls.mlark.init()
         cls.backup = cls.mlark.json("backup", "prod")["snapshots"][0]
+
+    def places(self):
+        """The names of source and target, each pair with one word; runs with the job that they were made of."""
+        runs = {f"RUN-OF-{source}": (source, run["run_id"]) for source, run in restored_runs(self.after).items()}
+        return runs | {
+            "SUBSCRIPTION": (SOURCE.subscription, TARGET.subscription), "GROUP": (SOURCE.group, TARGET.group),
+            "WORKSPACE": (SOURCE.name, TARGET.name), "REGION": (SOURCE.location, TARGET.location),
+            "ACCOUNT": (self.before["account"], self.after["account"]),
+            "GUID": (self.source.guid, self.target_workspace["properties"]["workspaceId"]),
+        }

@@ -1,9 +1,32 @@
-"""Reads a workspace back with the official SDK, and says what is not as it was."""
+"""Reads a workspace back with the official clients, so that what is not as it was can be told."""
 
 import hashlib
 import pathlib
 
 from azure.ai.ml import MLClient
+from clients import environment, mlflow_environment
+
+# What only the service says of an item, by the SDK's names: when and by whom it was made, where it answers, and whether it
+# is still coming. A schedule comes back disabled, which the plan says.
+SERVICES_OWN = {
+    "creation_context", "system_data", "provisioning_state", "provisioningState", "provisioning_status", "scoring_uri", "openapi_uri", "is_enabled",
+    "created_on", "modified_on", "provisioning_errors", "principal_id", "isEnabled", "createdAt", "lastModifiedAt", "createdBy", "lastModifiedBy",
+}
+
+
+def plain(shown, places):
+    """What the SDK shows, without what is the service's own and with one word for each name of the places."""
+    if isinstance(shown, dict):
+        return {plain(key, places): plain(value, places) for key, value in shown.items() if key not in SERVICES_OWN}
+    if isinstance(shown, (list, tuple)):
+        return [plain(value, places) for value in shown]
+    if isinstance(shown, (bool, int, float)) or shown is None:
+        return shown
+    text = str(shown)
+    for word, names in places.items():
+        for name in names:
+            text = text.replace(name, word)
+    return text
 
 
 def digests(folder: pathlib.Path) -> dict[str, str]:
@@ -20,27 +43,46 @@ def download_model(client: MLClient, name: str, version: str, folder: pathlib.Pa
 
 
 def describe(client: MLClient, seeded: dict) -> dict:
-    """What a user of the SDK sees of everything that was seeded, without what belongs to the workspace alone."""
+    """Everything that was seeded, member by member, as the SDK's users see it."""
     seen = {}
     for name, version in seeded["models"]:
-        model = client.models.get(name, version)
-        seen[f"models/{name}:{version}"] = (model.type, model.description, dict(model.tags or {}), model.path.rsplit("/", 1)[-1])
+        seen[f"models/{name}:{version}"] = client.models.get(name, version)
     for name in seeded["environments"]:
-        environment = client.environments.get(name, "1")
-        conda = environment.conda_file
-        seen[f"environments/{name}:1"] = (environment.image, conda and dict(conda), environment.build and environment.build.dockerfile_path)
+        seen[f"environments/{name}:1"] = client.environments.get(name, "1")
     for name, version in seeded["data"]:
-        data = client.data.get(name, version)
-        seen[f"data/{name}:{version}"] = (data.type, data.path.split("/paths/")[-1])
+        seen[f"data/{name}:{version}"] = client.data.get(name, version)
     for name in seeded["datastores"]:
-        store = client.datastores.get(name)
-        seen[f"datastores/{name}"] = (store.type, store.account_name, store.description)
+        seen[f"datastores/{name}"] = client.datastores.get(name)
     for name in seeded["schedules"]:
-        schedule = client.schedules.get(name)
-        trigger = schedule.trigger
-        seen[f"schedules/{name}"] = (type(trigger).__name__, getattr(trigger, "expression", None), getattr(trigger, "frequency", None))
-    component = client.components.get("prepare", "1")
-    seen["components/prepare:1"] = (component.display_name, component.command, sorted(component.inputs), sorted(component.outputs))
+        seen[f"schedules/{name}"] = client.schedules.get(name)
+    seen["components/prepare:1"] = client.components.get("prepare", "1")
+    return {name: entity._to_dict() for name, entity in seen.items()}
+
+
+def workspace(client: MLClient, name: str) -> dict:
+    """A workspace as the SDK shows it."""
+    return client.workspaces.get(name)._to_dict()
+
+
+def runs(cloud, place, ids: dict[str, str]) -> dict[str, dict]:
+    """Runs by the official MLflow client with the plug-in of Azure ML: key -> what it shows of the run of an id, with every
+    point of every metric."""
+    from mlflow import MlflowClient
+
+    tracking = cloud.arm("GET", place.arm)["properties"]["mlFlowTrackingUri"]
+    token = cloud.token(cloud.urls["management"] + "/.default")
+    seen = {}
+    with environment(**mlflow_environment(tracking, token)):
+        client = MlflowClient(tracking_uri=tracking)
+        for key, run_id in ids.items():
+            run = client.get_run(run_id)
+            seen[key] = {
+                "name": run.info.run_name, "status": run.info.status, "start": run.info.start_time, "end": run.info.end_time,
+                "experiment": client.get_experiment(run.info.experiment_id).name,
+                "params": run.data.params, "tags": run.data.tags,
+                "metrics": {name: sorted((point.step, point.timestamp, point.value) for point in client.get_metric_history(run_id, name))
+                            for name in run.data.metrics},
+            }
     return seen
 
 

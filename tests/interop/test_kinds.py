@@ -11,32 +11,10 @@ from azure.ai.ml import load_component
 from azure.ai.ml.entities import Model
 from cloud import SOURCE, TARGET, Place
 from journey import Journey, lose, restored_runs
+from readback import plain
 
 BY_HAND = Place("c0000000-0000-4000-8000-00000000000c", "rg-by-hand", "ws-by-hand", "northeurope")
 ALL = ("--include", "compute,deployments,secrets")
-
-# What only the service says of an item, by the SDK's names: when and by whom it was made, where it answers, and whether it
-# is still coming. A schedule comes back disabled, which the plan says.
-SERVICES_OWN = {
-    "creation_context", "system_data", "provisioning_state", "provisioningState", "provisioning_status", "scoring_uri", "openapi_uri", "is_enabled",
-    "created_on", "modified_on", "provisioning_errors", "principal_id", "isEnabled", "createdAt", "lastModifiedAt", "createdBy", "lastModifiedBy",
-}
-
-
-def plain(shown, places):
-    """What the SDK shows, without what is the service's own and with one word for each name of the places."""
-    if isinstance(shown, dict):
-        return {plain(key, places): plain(value, places) for key, value in shown.items() if key not in SERVICES_OWN}
-    if isinstance(shown, (list, tuple)):
-        return [plain(value, places) for value in shown]
-    if isinstance(shown, (bool, int, float)) or shown is None:
-        return shown
-    text = str(shown)
-    for word, names in places.items():
-        for name in names:
-            text = text.replace(name, word)
-    return text
-
 
 def own_rules(cloud, place):
     """The rules that people made, as the service says: the SDK shows some of their members only to those who know them."""
@@ -117,15 +95,6 @@ class Kinds(Journey):
         client.components.create_or_update(load_component(seed.component_yaml(files)))
         made["everything"] = kinds.fill(cls.cloud, BY_HAND, client, files)
         return made
-
-    def places(self):
-        """The names of source and target, each pair with one word."""
-        return {
-            "SUBSCRIPTION": (SOURCE.subscription, TARGET.subscription), "GROUP": (SOURCE.group, TARGET.group),
-            "WORKSPACE": (SOURCE.name, TARGET.name), "REGION": (SOURCE.location, TARGET.location),
-            "ACCOUNT": (self.before["account"], self.after["account"]),
-            "GUID": (self.source.guid, self.target_workspace["properties"]["workspaceId"]),
-        }
 
     def test_the_backup_is_complete_without_a_gap(self):
         self.assertEqual((self.backup["outcome"], self.backup["gaps"]), ("complete", []))
