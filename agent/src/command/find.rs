@@ -1,6 +1,9 @@
 //! `mlark find`: where an item, a run, a file, a digest or a tag occurs, across snapshots and restores.
 
+mod elsewhere;
 mod tagged;
+
+use std::collections::BTreeSet;
 
 use archive_format::{Occurrence, Repository, SnapshotId};
 use restore::MadeOf;
@@ -25,6 +28,7 @@ Examples:
   mlark find 'models/churn:*'
   mlark find '*.safetensors'
   mlark find ashy_frog_7q2              a job, and the runs that it was restored as
+  mlark find ashy_frog_7q2 --targets    by other machines too
   mlark find 9f86d081                   files whose SHA-256 begins so
   mlark find tag.team=nlp               needs an owner's identity where the repository is encrypted
   mlark find 'models[tag.stage=prod,created>2026-01-01]'")]
@@ -33,6 +37,9 @@ pub struct Args {
     /// * ? and [...] stand for characters. Or a condition of selectors, such as tag.team=nlp
     #[arg(value_name = "PATTERN")]
     pattern: String,
+    /// Ask the targets of the configuration too: this machine knows only of its own restores
+    #[arg(long)]
+    targets: bool,
 }
 
 /// What restores made of something.
@@ -60,13 +67,41 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
         }
     };
     let pattern = condition.is_none().then_some(args.pattern.as_str());
-    let restored = restored(session, &repository, pattern, &found).await?;
+    let mut restored = restored(session, &repository, pattern, &found).await?;
+    let mut status = ExitStatus::Done;
+    if args.targets {
+        let told = elsewhere::ask(session, &jobs(pattern, &found)).await;
+        restored.add(told.runs);
+        if !told.whole {
+            status = ExitStatus::Gaps;
+        }
+    }
     if session.ui.json() {
         session.ui.document(&document(&found, &restored));
-        return Ok(ExitStatus::Done);
+    } else {
+        show(session, &found, &restored);
     }
-    show(session, &found, &restored);
-    Ok(ExitStatus::Done)
+    Ok(status)
+}
+
+impl Restored {
+    /// Adds runs that the journal of this machine does not know.
+    fn add(&mut self, told: Vec<MadeOf>) {
+        let known: BTreeSet<String> = self.runs.iter().map(|run| run.made.clone()).collect();
+        let new = told.into_iter().filter(|run| !known.contains(&run.made));
+        self.runs.extend(new);
+        self.runs.sort();
+        self.runs.dedup();
+    }
+}
+
+/// The jobs that were looked for and found, by their ids.
+fn jobs(pattern: Option<&str>, found: &[Occurrence]) -> BTreeSet<String> {
+    let items = found.iter().filter(|found| found.file.is_none());
+    let jobs = items.map(|found| &found.item);
+    let jobs = jobs.filter(|item| item.kind == "jobs");
+    let pattern = pattern.map(|text| text.strip_prefix("jobs/").unwrap_or(text).to_owned());
+    jobs.map(|item| item.name.clone()).chain(pattern).collect()
 }
 
 fn show(session: &Session, found: &[Occurrence], restored: &Restored) {

@@ -143,3 +143,47 @@ async fn an_item_is_shown_to_people_as_yaml_with_what_is_known_of_it() {
     let whole = json(&program, &["show", "latest", job]).await;
     assert_eq!(whole["document"], raw);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_another_machine_restored_is_found_in_the_targets_by_job_and_by_run() {
+    let bench = Bench::small().await;
+    let more = format!(
+        "[[target]]\nname = \"rescue\"\nurl = \"{}\"\n",
+        bench.name(&bench.target)
+    );
+    let program = backed_up(&bench, &more).await;
+    let job = tagged(&bench, "team", "nlp").swap_remove(0);
+    // By the library, with a journal that the program does not have.
+    let plan = bench
+        .plan_of(&bench.target, &[&job], ::restore::OnConflict::Fail)
+        .await;
+    bench.apply(&plan, &bench.target).await;
+    let source = job.strip_prefix("jobs/").unwrap();
+    let dump = bench.dump(&bench.target);
+    let runs = dump["runs"].as_object().unwrap().iter();
+    let mut made = runs.filter(|(_, run)| run["tags"]["mlark.source_run"] == source);
+    let (run, _) = made.next().unwrap();
+    let wished = json!({"job": source, "target": "rescue", "run": run});
+    for pattern in [source, run] {
+        let found = json(&program, &["find", pattern]).await;
+        assert_eq!(found["restored"], json!([]), "the journal has none");
+        let found = json(&program, &["find", pattern, "--targets"]).await;
+        let rows = found["restored"].as_array().unwrap();
+        assert!(rows.contains(&wished), "{pattern}: {found:#}");
+    }
+
+    // A target that is gone is told.
+    bench.simulator.state().workspaces.remove(&bench.target);
+    let words = program.path("mlark.toml");
+    let words = [
+        "mlark",
+        "--config",
+        words.to_str().unwrap(),
+        "find",
+        source,
+        "--targets",
+    ];
+    let (status, _, err) = program.typed(&words).await;
+    assert_eq!(status, ExitStatus::Gaps, "{err}");
+    assert!(err.contains("rescue cannot be asked"), "{err}");
+}
