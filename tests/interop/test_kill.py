@@ -18,7 +18,6 @@ SIDE_BY_SIDE = 6
 BEFORE_THE_END = MOMENTS * 3 // 4
 
 
-
 class Kill(unittest.TestCase):
     """A target for each kill, all made from one snapshot."""
 
@@ -53,6 +52,10 @@ class Kill(unittest.TestCase):
                     if row["properties"].get("properties", {}).get(key)}}})
         return place
 
+    def let_searches_lag(self, place):
+        """From now on a search finds a run half a minute after it was made."""
+        self.cloud.control("POST", f"/workspaces/{place.subscription}/{place.group}/{place.name}/searches", {"lag_seconds": 30})
+
     def apply(self, mlark, place, after_seconds=None, after_steps=None):
         """Runs apply, killed after a time or when so many steps have begun; its exit code, the last step that had
         begun, and how many had."""
@@ -85,20 +88,25 @@ class Kill(unittest.TestCase):
         print(f"\nundisturbed: {steps} steps in {length:.1f} s", flush=True)
 
         def kill(moment, place):
-            """One kill and what it took to end; run beside others, since what follows a kill is mostly waiting."""
+            """One kill and what it took to end; run beside others, since what follows a kill is mostly waiting. For every
+            second one searches are 30 seconds behind."""
             mlark = self.mlark.with_its_own_cache(place.name)
             share = (moment + 0.5) / MOMENTS
+            lags = moment % 2 == 1
+            if lags:
+                self.let_searches_lag(place)
             # One in five by the clock, so that moments between steps are met too; the others as the steps begin.
             how = {"after_seconds": length * share} if moment % 5 == 0 else {"after_steps": int(steps * share) + 1}
             code, step, begun = self.apply(mlark, place, **how)
             killed = code == -signal.SIGKILL
-            print(f"{how}: " + (f"killed when {begun} of {steps} steps had begun, the last was step {step}" if killed else "it had ended"), flush=True)
+            print(f"{how}: " + (f"killed when {begun} of {steps} steps had begun, the last was step {step}" if killed else "it had ended")
+                  + ("; searches lag" if lags else ""), flush=True)
             return killed and begun < steps, self.apply(mlark, place)[0], place
 
         def lose_the_journal(share, place):
             """A kill where searches are 30 seconds behind, and the journal gone with the machine."""
             mlark = self.mlark.with_its_own_cache(place.name)
-            self.cloud.control("POST", f"/workspaces/{place.subscription}/{place.group}/{place.name}/searches", {"lag_seconds": 30})
+            self.let_searches_lag(place)
             code, step, begun = self.apply(mlark, place, after_steps=int(steps * share))
             print(f"killed when {begun} of {steps} steps had begun, the last was step {step}; journal lost, searches lag", flush=True)
             journals = list(mlark.cache.rglob("restores.sqlite*"))
