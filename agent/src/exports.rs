@@ -1,12 +1,11 @@
 //! How an export is kept at its destination: its tier, retention and hold, read and changed. Each change is an event of
 //! custody; none shortens what is locked, and what may not be done is refused before anything is asked of the store.
 
-use std::time::Duration;
+mod state;
 
-use archive_format::storage::{ColdState, ColdStorage, Keeping, Lock, LockMode, Tier};
-use archive_format::{FileName, Repository};
-use futures::{StreamExt, TryStreamExt, stream};
-use jiff::Timestamp;
+use archive_format::Repository;
+use archive_format::storage::{ColdStorage, Lock, LockMode, Tier};
+use futures::{TryStreamExt, stream};
 use restore::bag::Actor;
 use restore::bag::events::add_event;
 use serde_json::{Value, json};
@@ -21,160 +20,12 @@ use crate::session::sealed::Sealed;
 use crate::store::Address;
 use crate::thaw::of_storage;
 
+pub use state::{State, state};
+
+use state::{Files, is_by_file, is_late, lock_of, oldest};
+
 /// So many files are asked for at once.
 const AT_ONCE: usize = 8;
-
-/// How an export is kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct State {
-    /// The coldest tier of its parts.
-    pub tier: Option<Tier>,
-    /// Whether a part of it is on its way back from the archive.
-    pub returning: bool,
-    /// The lock that ends first; none where a file has none.
-    pub lock: Option<Lock>,
-    /// Whether it is held, or its container is.
-    pub held: bool,
-    /// Whether its container keeps it by a policy whose end is not known to this identity.
-    pub policy_unread: bool,
-    /// Whether all its parts are there, with their sizes.
-    pub whole: bool,
-}
-
-impl State {
-    /// Why its key may not be erased now; none where it may.
-    pub fn forbids_erasure(&self, now: Timestamp) -> Option<String> {
-        if self.held {
-            return Some("a legal hold lies on it".to_owned());
-        }
-        if let Some(lock) = self.lock.filter(|lock| lock.until > now) {
-            return Some(format!("it is to be kept until {}", lock.until));
-        }
-        self.policy_unread
-            .then(|| "its container has a retention policy whose end cannot be read".to_owned())
-    }
-}
-
-/// The files of an export with how each lies.
-struct Files(Vec<(FileName, Option<ColdState>)>);
-
-impl Files {
-    async fn read(sealed: &Sealed, cold: &dyn ColdStorage) -> Result<Self, Failure> {
-        let names = sealed.record.stored(sealed.storage.as_ref()).await;
-        let names = names.map_err(|error| Failure::of_restore(&error))?;
-        let states = stream::iter(names).map(|name| async move {
-            let state = cold.state(&name).await?;
-            Ok((name, state))
-        });
-        let states = states.buffered(AT_ONCE).try_collect().await;
-        states.map(Self).map_err(of_storage)
-    }
-
-    /// The lock that ends first of all that was sealed; none where a file has none. Events that came later are not asked.
-    fn lock(&self) -> Option<Lock> {
-        let sealed = self.there().filter(|(name, _)| !is_event(name));
-        let locks = sealed.map(|(_, state)| state.lock);
-        let earlier = |one: Lock, other: Lock| {
-            if one.until <= other.until { one } else { other }
-        };
-        let first = locks.reduce(|one, other| Some(earlier(one?, other?)));
-        first.flatten()
-    }
-
-    fn is_held(&self) -> bool {
-        let sealed = self.there().filter(|(name, _)| !is_event(name));
-        sealed.into_iter().any(|(_, state)| state.held)
-    }
-
-    fn there(&self) -> impl Iterator<Item = (&FileName, &ColdState)> {
-        self.0
-            .iter()
-            .filter_map(|(name, state)| Some((name, state.as_ref()?)))
-    }
-}
-
-/// Reads how an export is kept. A place without tiers and locks keeps nothing.
-pub async fn state(session: &Session, sealed: &Sealed) -> Result<State, Failure> {
-    let Some(cold) = sealed.storage.cold() else {
-        return Ok(State {
-            whole: is_whole(sealed).await?,
-            ..State::default()
-        });
-    };
-    let files = Files::read(sealed, cold).await?;
-    let keeping = keeping(cold).await?;
-    let parts = sealed.record.part_names();
-    let parts = parts.map_err(|error| Failure::of_restore(&error))?;
-    let of_part = |name: &FileName| parts.iter().position(|part| part == name);
-    let mut state = State {
-        held: keeping.held,
-        whole: true,
-        ..State::default()
-    };
-    for (name, found) in &files.0 {
-        let Some(part) = of_part(name) else { continue };
-        let Some(found) = found else {
-            state.whole = false;
-            continue;
-        };
-        let size = sealed.record.parts.get(part).map(|part| part.size);
-        state.whole &= size == Some(found.size);
-        state.tier = state.tier.max(found.tier);
-        state.returning |= found.returning.is_some();
-    }
-    state.held |= files.is_held();
-    state.lock = files.lock();
-    if keeping.policy && !keeping.by_file {
-        match by_container(session, sealed, None).await {
-            Ok(Some((_, Some(policy)))) => state.lock = Some(lock_of(&policy, &files)),
-            _ => state.policy_unread = true,
-        }
-    }
-    Ok(state)
-}
-
-/// Whether all parts of an export are there, with their sizes.
-async fn is_whole(sealed: &Sealed) -> Result<bool, Failure> {
-    let names = sealed.record.part_names();
-    let names = names.map_err(|error| Failure::of_restore(&error))?;
-    for (name, part) in names.iter().zip(&sealed.record.parts) {
-        let size = sealed.storage.size(name).await.map_err(of_storage)?;
-        if size != Some(part.size) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-async fn keeping(cold: &dyn ColdStorage) -> Result<Keeping, Failure> {
-    use archive_format::storage::StorageFault;
-    match cold.keeping().await {
-        // A signature of the container alone may not ask about it.
-        Err(error) if error.fault == StorageFault::Denied => Ok(Keeping {
-            by_file: true,
-            ..Keeping::default()
-        }),
-        found => found.map_err(of_storage),
-    }
-}
-
-/// What a container's policy comes to for an export: it counts from the creation of each file, the oldest first.
-fn lock_of(policy: &ContainerPolicy, files: &Files) -> Lock {
-    let oldest = oldest(files);
-    let until = oldest.checked_add(Duration::from_secs(policy.days.unsigned_abs() * 24 * 3600));
-    Lock {
-        until: until.unwrap_or(Timestamp::MAX),
-        mode: match policy.locked {
-            true => LockMode::Locked,
-            false => LockMode::Unlocked,
-        },
-    }
-}
-
-fn oldest(files: &Files) -> Timestamp {
-    let written = files.there().filter_map(|(_, state)| state.written);
-    written.min().unwrap_or(Timestamp::UNIX_EPOCH)
-}
 
 type Container = (KeptContainer, Option<ContainerPolicy>);
 
@@ -278,6 +129,9 @@ pub async fn change(
         refuse_own_account(session, repository, sealed).await?;
     }
     let files = Files::read(sealed, cold).await?;
+    if let Change::Tier(tier) = change {
+        refuse_archived(sealed, &files, tier)?;
+    }
     let way = way(session, sealed, cold, change, container).await?;
     refuse(sealed, &files, change, &way)?;
     let by = match &way {
@@ -298,20 +152,27 @@ pub async fn change(
     }
     let said = change.says(by);
     note(session, repository, sealed, change.word(), &said).await?;
-    keep_events(sealed, cold).await
+    keep_late(sealed).await
 }
 
-/// What says so is kept as the export itself is, where single files are.
-async fn keep_events(sealed: &Sealed, cold: &dyn ColdStorage) -> Result<(), Failure> {
-    if !keeping(cold).await?.by_file {
+/// What came after the seal, an event of custody or a time stamp, is kept as the export itself is, where single files are.
+pub async fn keep_late(sealed: &Sealed) -> Result<(), Failure> {
+    let Some(cold) = sealed.storage.cold() else {
         return Ok(());
-    }
+    };
     let files = Files::read(sealed, cold).await?;
     let (lock, held) = (files.lock(), files.is_held());
-    for (name, state) in files.there().filter(|(name, _)| is_event(name)) {
+    let is_as_it_was = |held_too: bool| lock.is_none() && held == held_too;
+    let late = || files.there().filter(|(name, _)| is_late(name));
+    if late().all(|(_, state)| is_as_it_was(state.held)) || !is_by_file(cold).await? {
+        return Ok(());
+    }
+    for (name, state) in late() {
         let is_less = |lock: &Lock| {
             let own = state.lock;
-            own.is_none_or(|own| own != *lock && own.until <= lock.until)
+            own.is_none_or(|own| {
+                own != *lock && own.until <= lock.until && own.refuses(lock).is_none()
+            })
         };
         if let Some(lock) = lock.filter(is_less) {
             cold.lock(name, lock).await.map_err(of_storage)?;
@@ -321,11 +182,6 @@ async fn keep_events(sealed: &Sealed, cold: &dyn ColdStorage) -> Result<(), Fail
         }
     }
     Ok(())
-}
-
-/// Whether a file is an event of custody that came after the seal.
-fn is_event(name: &FileName) -> bool {
-    name.as_str().contains(".seal/custody/")
 }
 
 fn nothing_there(sealed: &Sealed) -> Failure {
@@ -356,7 +212,7 @@ async fn way(
     change: Change,
     container: &ByContainer,
 ) -> Result<Way, Failure> {
-    if matches!(change, Change::Tier(_)) || keeping(cold).await?.by_file {
+    if matches!(change, Change::Tier(_)) || is_by_file(cold).await? {
         return Ok(Way::Files);
     }
     if !container.allowed {
@@ -374,6 +230,23 @@ async fn way(
     })
 }
 
+/// Refuses to take parts out of the archive: that is no move, but takes hours and is paid for.
+fn refuse_archived(sealed: &Sealed, files: &Files, tier: Tier) -> Result<(), Failure> {
+    let parts = sealed.record.part_names();
+    let parts = parts.map_err(|error| Failure::of_restore(&error))?;
+    let is_archived = files.there().any(|(name, state)| {
+        let comes_out = state.tier == Some(Tier::Archive) && tier != Tier::Archive;
+        parts.contains(name) && (comes_out || state.returning.is_some())
+    });
+    match is_archived {
+        false => Ok(()),
+        true => Err(Failure::usage("The export stays in the archive tier")
+            .on(sealed.url())
+            .why("what is archived comes back over hours, for a price that is told first, and leaving early is charged")
+            .next(format!("mlark restore rehydrate {}", sealed.url()))),
+    }
+}
+
 /// Refuses what would shorten a locked retention, before anything is asked.
 fn refuse(sealed: &Sealed, files: &Files, change: Change, way: &Way) -> Result<(), Failure> {
     let Change::Lock(wanted) = change else {
@@ -381,7 +254,10 @@ fn refuse(sealed: &Sealed, files: &Files, change: Change, way: &Way) -> Result<(
     };
     let locks: Vec<Lock> = match way {
         Way::Files => files.there().filter_map(|(_, state)| state.lock).collect(),
-        Way::Container(found) => found.1.iter().map(|it| lock_of(it, files)).collect(),
+        Way::Container(found) => {
+            let oldest = oldest(files);
+            found.1.iter().map(|it| lock_of(it, oldest)).collect()
+        }
     };
     let refused = locks
         .iter()

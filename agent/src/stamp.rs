@@ -2,13 +2,14 @@
 //! it, and the chain of custody says so. Where it does not answer the question waits; whoever looks at the export later asks
 //! again.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use archive_format::FileName;
 use archive_format::storage::{Created, StorageFault};
-use archive_format::{FileName, StreamingStorage};
 use azure_core::http::{Method, Request};
 use bytes::Bytes;
-use restore::bag::events::{add_event, read_seal};
+use restore::bag::events::add_event;
 use restore::bag::{ANSWER, Actor, QUESTION};
 use restore::seal::{Authority, Query, stamp};
 use serde_json::json;
@@ -16,80 +17,109 @@ use url::Url;
 use workspace::azure::{Channel, Repeat};
 
 use crate::azure::settings;
+use crate::exports;
 use crate::failure::{Failure, chain};
 use crate::session::Session;
+use crate::session::sealed::Sealed;
 
 /// How long an authority may take, its repetitions included.
 const LIMIT: Duration = Duration::from_secs(60);
 /// The largest answer: a token with a chain of certificates.
 const ANSWER_BYTES_MAX: u64 = 1 << 20;
 
+/// The authorities that were asked by one run, and did not answer: one that was silent for one export is not waited for again.
+#[derive(Debug, Default)]
+pub struct Silent(BTreeMap<String, String>);
+
 /// Asks for a time stamp of an export, and says where it did not come. Whether it is there now.
-pub async fn tell(
-    session: &Session,
-    storage: &dyn StreamingStorage,
-    name: &str,
-    by: &Actor,
-) -> bool {
-    match ask(session, storage, name, by).await {
+pub async fn tell(session: &Session, sealed: &Sealed, by: &Actor, silent: &mut Silent) -> bool {
+    let name = &sealed.record.name;
+    let stamped = match ask(session, sealed, by, silent).await {
         Ok(stamped) => stamped,
         Err(why) => {
             session.ui.warn(&format!(
-                "{name} has no time stamp so far: {why}; `mlark export status` asks again"
+                "{name} has no time stamp so far: {why}; `mlark export status` and the daemon ask again"
             ));
-            false
+            return false;
         }
+    };
+    if stamped == Stamped::Now
+        && let Err(failure) = exports::keep_late(sealed).await
+    {
+        let why = failure.sentence();
+        session.ui.warn(&format!(
+            "The time stamp of {name} is there, and is not kept as the export is: {why}"
+        ));
     }
+    stamped != Stamped::Never
 }
 
-/// Asks where the export waits for an answer. Whether it has one then; one that never asked has none.
-pub async fn ask(
+/// Whether an export has a time stamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stamped {
+    /// It wants none.
+    Never,
+    /// It has had one.
+    Before,
+    /// It has one since now.
+    Now,
+}
+
+/// Asks where the export waits for an answer.
+async fn ask(
     session: &Session,
-    storage: &dyn StreamingStorage,
-    name: &str,
+    sealed: &Sealed,
     by: &Actor,
-) -> Result<bool, String> {
+    silent: &mut Silent,
+) -> Result<Stamped, String> {
+    let (storage, seal) = (sealed.storage.as_ref(), &sealed.record);
     let file = |below: &str| {
-        FileName::new(format!("{name}.seal/{below}")).map_err(|error| error.to_string())
+        FileName::new(format!("{}.seal/{below}", seal.name)).map_err(|error| error.to_string())
     };
     let (question, answer) = (file(QUESTION)?, file(ANSWER)?);
-    let seal = read_seal(storage, name)
-        .await
-        .map_err(|error| chain(&error))?;
-    let Some((seal, url)) = seal.and_then(|seal| {
-        let url = seal.timestamp_url.clone()?;
-        Some((seal, url))
-    }) else {
-        return Ok(false);
+    let Some(url) = &seal.timestamp_url else {
+        return Ok(Stamped::Never);
     };
     let there = storage.size(&answer).await.map_err(|error| chain(&error))?;
     if there.is_some() {
-        return Ok(true);
+        return Ok(Stamped::Before);
     }
     let query = match storage.read(&question, ANSWER_BYTES_MAX).await {
         Ok(bytes) => Query::from_der(&bytes).map_err(|error| chain(&error))?,
-        Err(error) if error.fault == StorageFault::NotFound => return Ok(false),
+        Err(error) if error.fault == StorageFault::NotFound => return Ok(Stamped::Never),
         Err(error) => return Err(chain(&error)),
     };
-    let reply = tokio::select! {
-        reply = send(session, &url, &query) => reply?,
-        () = tokio::time::sleep(LIMIT) => return Err("the authority did not answer in time".to_owned()),
-    };
+    let reply = silent.send(session, url, &query).await?;
     let stamp =
         stamp::judge(&reply, &query, &Authority::default()).map_err(|error| chain(&error))?;
     match storage.create(&answer, reply).await {
         Ok(Created::New) => {}
-        Ok(Created::Exists) => return Ok(true),
+        Ok(Created::Exists) => return Ok(Stamped::Before),
         Err(error) => return Err(chain(&error)),
     }
     let says = json!({
         "authority": url, "signer": stamp.signer, "time": stamp.time, "serial": stamp.serial,
     });
     let now = session.context.clock.now();
-    add_event(storage, &seal, now, "time stamp", by, &says)
+    add_event(storage, seal, now, "time stamp", by, &says)
         .await
         .map_err(|error| chain(&error))?;
-    Ok(true)
+    Ok(Stamped::Now)
+}
+
+impl Silent {
+    async fn send(&mut self, session: &Session, url: &str, query: &Query) -> Result<Bytes, String> {
+        if let Some(why) = self.0.get(url) {
+            return Err(why.clone());
+        }
+        let reply = tokio::select! {
+            reply = send(session, url, query) => reply,
+            () = tokio::time::sleep(LIMIT) => Err("the authority did not answer in time".to_owned()),
+        };
+        reply.inspect_err(|why| {
+            self.0.insert(url.to_owned(), why.clone());
+        })
+    }
 }
 
 async fn send(session: &Session, url: &str, query: &Query) -> Result<Bytes, String> {

@@ -3,6 +3,7 @@
 
 mod checkpoints;
 mod cover;
+mod exports;
 mod finding;
 mod index;
 mod log;
@@ -164,6 +165,7 @@ impl<'a> Checking<'a> {
     /// Looks at everything; what was found is in `findings`.
     async fn look(&mut self, repository: &Repository) -> Result<(), Error> {
         self.log().await?;
+        self.exports().await?;
         self.packs().await?;
         self.manifests(repository).await?;
         self.forgive_removed().await

@@ -4,11 +4,12 @@
 //! Erasing goes the other way round: first the entry that says so, then the key is deleted; run again it deletes what a
 //! crash or a store left. Without the key the export is noise, wherever it lies.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use bytes::Bytes;
-use futures::FutureExt;
+use futures::{FutureExt, TryStreamExt};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -18,8 +19,8 @@ use zeroize::Zeroizing;
 use crate::keys::{Identity, Pair, Recipient, envelope};
 use crate::log::{Body, Erase, Export};
 use crate::magic::RECORD_BYTES_MAX;
-use crate::repository::Author;
-use crate::storage::{Created, StorageFault};
+use crate::repository::{Author, Inner};
+use crate::storage::{Created, Remains, StorageFault};
 use crate::{Error, FileName, KeyLack, Repository, Signer, SnapshotId};
 
 /// The id of an export: a ULID in small letters, since it stands in names of files.
@@ -89,11 +90,10 @@ pub struct Erased {
     pub time: Timestamp,
 }
 
-impl Repository {
-    /// All exports that the log names, oldest first; those that a revoked signer wrote too late are left out.
-    pub async fn exports(&self) -> Result<Vec<KnownExport>, Error> {
+impl Inner {
+    pub(crate) async fn exports(&self) -> Result<Vec<KnownExport>, Error> {
         let mut known: Vec<KnownExport> = Vec::new();
-        for (entry, signer, body) in self.inner.counting("export").await? {
+        for (entry, signer, body) in self.counting("export").await? {
             if let Body::Export(export) = body.body {
                 known.push(KnownExport {
                     entry,
@@ -104,7 +104,7 @@ impl Repository {
                 });
             }
         }
-        for (entry, _, body) in self.inner.counting("erase").await? {
+        for (entry, _, body) in self.counting("erase").await? {
             let Body::Erase(erase) = body.body else {
                 continue;
             };
@@ -115,6 +115,27 @@ impl Repository {
             }
         }
         Ok(known)
+    }
+
+    pub(crate) async fn export_keys(&self) -> Result<BTreeSet<ExportId>, Error> {
+        let mut files = self.storage.list(FileName::EXPORT_KEYS);
+        let mut there = BTreeSet::new();
+        while let Some(file) = files.try_next().await? {
+            there.extend(file.name.export());
+        }
+        Ok(there)
+    }
+}
+
+impl Repository {
+    /// All exports that the log names, oldest first; those that a revoked signer wrote too late are left out.
+    pub async fn exports(&self) -> Result<Vec<KnownExport>, Error> {
+        self.inner.exports().await
+    }
+
+    /// The exports whose key files are there, by a listing: of an erased one the key is still to be deleted.
+    pub async fn export_keys(&self) -> Result<BTreeSet<ExportId>, Error> {
+        self.inner.export_keys().await
     }
 
     /// Makes the key pair of a new export, and stores its secret, wrapped for the owners and these auditors. The owners'
@@ -152,8 +173,14 @@ impl Repository {
         }
     }
 
-    /// The key pair of an export; none where its file is not there, because it was erased or there never was one.
+    /// The key pair of an export; none where its file is not there, because it was erased or there never was one. Of one that
+    /// the log calls erased there is none either, though a store that refused to delete it may still have the file.
     pub async fn export_key(&self, export: ExportId) -> Result<Option<Pair>, Error> {
+        let known = self.exports().await?;
+        let mut named = known.iter().filter(|known| known.export.export == export);
+        if named.any(|known| known.erased.is_some()) {
+            return Ok(None);
+        }
         let name = FileName::export_key(&export);
         let stored = match self.storage().read(&name, RECORD_BYTES_MAX).await {
             Ok(stored) => stored,
@@ -195,9 +222,13 @@ impl Repository {
         self.say(body, now).await
     }
 
-    /// Erases an export for ever: writes so, and deletes its key. Whether a hold forbids it is the caller's to know. Where
-    /// the entry is there already, only the key is deleted.
-    pub async fn erase_export(&self, export: ExportId, now: Timestamp) -> Result<Erased, Error> {
+    /// Erases an export for ever: writes so, and deletes its key with the versions of it that the store keeps; gives what remains of
+    /// it. Whether a hold forbids it is the caller's to know. Where the entry is there already, only the key is deleted.
+    pub async fn erase_export(
+        &self,
+        export: ExportId,
+        now: Timestamp,
+    ) -> Result<(Erased, Remains), Error> {
         let known = self.exports().await?;
         let known = known.iter().find(|known| known.export.export == export);
         let erased = match known.and_then(|known| known.erased) {
@@ -207,10 +238,9 @@ impl Repository {
                 time: now,
             },
         };
-        self.storage()
-            .delete(&FileName::export_key(&export))
-            .await?;
-        Ok(erased)
+        let key = FileName::export_key(&export);
+        let remains = self.storage().delete_for_ever(&key).await?;
+        Ok((erased, remains))
     }
 
     /// Who signs what this process adds: this machine, where the owners introduced it.

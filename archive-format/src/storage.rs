@@ -55,6 +55,25 @@ pub enum FileUse {
     Contents,
 }
 
+/// What a store keeps of a file that was deleted for ever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remains {
+    /// Nothing.
+    Nothing,
+    /// Earlier versions that can still be read, or brought back.
+    Versions {
+        /// So many.
+        count: u64,
+        /// Why they are not deleted.
+        why: String,
+    },
+    /// It is not known whether it keeps any.
+    Unknown {
+        /// Why.
+        why: String,
+    },
+}
+
 /// How a storage failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StorageFault {
@@ -143,6 +162,13 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// Deletes a file; one that is not there counts as deleted. Only a stored sweep entry, or a superseding key file or
     /// checkpoint, allows it (removal rules 5), and nothing that writes snapshots ever calls it.
     async fn delete(&self, name: &FileName) -> Result<(), StorageError>;
+
+    /// Deletes a file so that nobody reads it again: with the earlier versions of it that a store keeps by itself. What could
+    /// not be deleted is told; only the file itself gone is certain. It may be done again.
+    async fn delete_for_ever(&self, name: &FileName) -> Result<Remains, StorageError> {
+        self.delete(name).await?;
+        Ok(Remains::Nothing)
+    }
 
     /// Removes what writes that were cut off before this moment left under temporary names; gives how many files. A store
     /// whose service sees to that itself has nothing to do.

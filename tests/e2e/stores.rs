@@ -3,6 +3,7 @@
 mod archive;
 mod cold;
 mod conformance;
+mod erasure;
 mod exports;
 
 use std::path::Path;

@@ -1,18 +1,25 @@
 //! Exports by schedule: what is exported, what the files are named, and which of them stay.
 
+use archive_format::storage::Remains;
 use archive_format::{KnownExport, Repository};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use restore::Unobserved;
 
-use crate::command::export::{bag, erase};
+use crate::command::export::bag;
+use crate::command::export::erase::{self, Kept};
 use crate::command::key::parse_recipient;
 use crate::command::restore::apply;
 use crate::config::{self, Keep, ScheduledExport};
 use crate::exit::ExitStatus;
+use crate::exports::actor;
 use crate::failure::Failure;
 use crate::session::Session;
+use crate::stamp::{self, Silent};
 use crate::ui::amount;
+
+/// So many exports of a schedule, the newest, are asked whether they wait for a time stamp.
+const STAMPS_MAX: usize = 60;
 
 /// The digits of a day in a name.
 const DAY_DIGITS: usize = 8;
@@ -95,34 +102,77 @@ impl Deposit {
             amount::counted(bagged.items, "item"),
             amount::size(bagged.bytes)
         ));
+        if session.config.export.timestamp_url.is_some() {
+            self.stamp(session, repository).await?;
+        }
         self.tidy(session, repository).await
     }
 
-    /// Erases the keys of those that are too many or too old.
+    /// Asks again for the time stamps that did not come. One that cannot be asked for now waits for the next export.
+    async fn stamp(&self, session: &Session, repository: &Repository) -> Result<(), Failure> {
+        let exports = repository.exports().await;
+        let exports = exports.map_err(|error| Failure::of_archive(&error))?;
+        let by = actor(Some(repository)).await;
+        let mut silent = Silent::default();
+        let own = exports.iter().rev();
+        let own = own.filter(|known| known.erased.is_none() && self.made(known));
+        for known in own.skip(1).take(STAMPS_MAX) {
+            let export = &known.export;
+            match session.open_sealed(&export.url, &export.name).await {
+                Ok(sealed) => {
+                    stamp::tell(session, &sealed, &by, &mut silent).await;
+                }
+                Err(failure) => session.ui.complain(&failure),
+            }
+        }
+        Ok(())
+    }
+
+    /// Erases the keys of those that are too many or too old, unless something keeps them. One that cannot be erased now is
+    /// tried again after the next export.
     async fn tidy(&self, session: &Session, repository: &Repository) -> Result<(), Failure> {
+        let archive = |error| Failure::of_archive(&error);
+        let exports = repository.exports().await.map_err(archive)?;
+        let keys = repository.export_keys().await.map_err(archive)?;
+        let outlived =
+            |known: &&KnownExport| known.erased.is_some() && keys.contains(&known.export.export);
+        for known in exports.iter().filter(outlived) {
+            erase_one(session, repository, known).await;
+        }
         let Some(keep) = self.export.keep else {
             return Ok(());
         };
-        let archive = |error| Failure::of_archive(&error);
-        let mut exports = repository.exports().await.map_err(archive)?;
-        exports.retain(|known| known.erased.is_none() && self.made(known));
-        let now = session.context.clock.now();
-        for known in too_many(&exports, keep, now) {
+        let mut own = exports;
+        own.retain(|known| known.erased.is_none() && self.made(known));
+        for known in too_many(&own, keep, session.context.clock.now()) {
             let name = &known.export.name;
-            if let Err(kept) = erase::refuse_what_is_kept(session, known) {
-                session
-                    .ui
-                    .detail(&format!("{name} stays: {}", kept.why.unwrap_or_default()));
-                continue;
+            match erase::may(session, known, false).await {
+                Ok(()) => erase_one(session, repository, known).await,
+                Err(Kept::Foretold(kept)) => {
+                    let why = kept.why.unwrap_or_default();
+                    session.ui.detail(&format!("{name} stays: {why}"));
+                }
+                Err(Kept::Found(kept)) => {
+                    let why = kept.sentence();
+                    session.ui.note(&format!("{name} stays: {why}"));
+                }
             }
-            let erased = repository.erase_export(known.export.export, now).await;
-            let erased = erased.map_err(|error| archive(error).with_place(name))?;
-            session.ui.note(&format!(
-                "{name} is erased, since newer ones are kept (log entry {}); its files still lie at {}",
-                erased.entry, known.export.url
-            ));
         }
         Ok(())
+    }
+}
+
+/// Erases one, and tells what came of it.
+async fn erase_one(session: &Session, repository: &Repository, known: &KnownExport) {
+    match erase::erase(session, repository, known).await {
+        Ok((erased, remains)) => {
+            let said = erase::said(known, erased, &remains);
+            match remains {
+                Remains::Nothing => session.ui.note(&said),
+                _ => session.ui.warn(&said),
+            }
+        }
+        Err(failure) => session.ui.complain(&failure),
     }
 }
 

@@ -45,30 +45,33 @@ impl Session {
 
     /// Opens the export of a name at a place.
     pub async fn open_sealed(&self, place: &str, name: &str) -> Result<Sealed, Failure> {
+        let found = self.find_sealed(place, name).await?;
+        found.ok_or_else(|| {
+            no_export(
+                place,
+                name,
+                "its seal.json, which is written last, is missing",
+            )
+        })
+    }
+
+    /// The same; none where the place answers and has no seal of that name.
+    pub async fn find_sealed(&self, place: &str, name: &str) -> Result<Option<Sealed>, Failure> {
         let (destination, address) = self.destination_at(place)?;
         let storage = self.destination_storage(&destination, &address).await?;
-        let refused = |why: String| {
-            Failure::usage("There is no whole export of that name")
-                .on(format!("{address}/{name}"))
-                .why(why)
-                .next("`mlark export status` lists what the log knows")
-        };
         let read = read_seal(storage.as_ref(), name).await;
-        let record = read.map_err(|error| Failure::of_restore(&error))?;
-        let record = record.ok_or_else(|| {
-            refused("its seal.json, which is written last, is missing".to_owned())
-        })?;
+        let Some(record) = read.map_err(|error| Failure::of_restore(&error))? else {
+            return Ok(None);
+        };
         if record.name != name {
-            return Err(refused(format!(
-                "its seal says that it is `{}`",
-                record.name
-            )));
+            let why = format!("its seal says that it is `{}`", record.name);
+            return Err(no_export(place, name, &why));
         }
-        Ok(Sealed {
+        Ok(Some(Sealed {
             address,
             storage,
             record,
-        })
+        }))
     }
 
     /// The destination of the configuration at an address, or that address alone.
@@ -79,4 +82,11 @@ impl Session {
             });
         self.destination(named.map_or(place, |it| it.name.as_str()))
     }
+}
+
+fn no_export(place: &str, name: &str, why: &str) -> Failure {
+    Failure::usage("There is no whole export of that name")
+        .on(format!("{place}/{name}"))
+        .why(why)
+        .next("`mlark export status` lists what the log knows")
 }

@@ -4,11 +4,13 @@
 //! It uses the credential and the address of the store that it belongs to. Every request comes to the same when it is sent
 //! twice, so that the pipeline may repeat it.
 
+mod versions;
+
 use archive_format::FileName;
 use archive_format::storage::object::guard::Refused;
 use archive_format::storage::{
-    ColdState, ColdStorage, Keeping, Lock, LockMode, Priority, StorageError, StorageFault, Tier,
-    Way,
+    ColdState, ColdStorage, Keeping, Lock, LockMode, Priority, Remains, StorageError, StorageFault,
+    Tier, Way,
 };
 use async_trait::async_trait;
 use azure_core::http::headers::{HeaderName, HeaderValue, Headers};
@@ -337,6 +339,10 @@ impl ColdStorage for AzureCold {
         let headers = [("x-ms-legal-hold", if held { "true" } else { "false" })];
         let done = self.set("hold", name, "legalhold", &headers);
         done.await.map(drop)
+    }
+
+    async fn delete_versions(&self, name: &FileName) -> Result<Remains, StorageError> {
+        self.purge(name).await
     }
 }
 

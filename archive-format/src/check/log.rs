@@ -90,8 +90,8 @@ impl Checking<'_> {
             let name = file.name.as_str();
             let named = keys.files.iter().any(|known| known.name == name);
             let reason = match KeyFileName::parse(name) {
-                // The keys of sealed exports lie beside those of the repository.
-                None if name.starts_with("keys/export-") => continue,
+                // The keys of sealed exports lie beside those of the repository, and are looked at with their exports.
+                None if file.name.export().is_some() => continue,
                 None => "it is no key file",
                 Some(name) if !named && name.edition >= keys.edition => {
                     "it is a key file that no entry of the log names"

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::{
-    Digest, InitOptions, KeyChain, LocalStorage, MachineKey, OpenOptions, Repository, Storage,
+    CheckEvent, Depth, Digest, InitOptions, KeyChain, LocalStorage, MachineKey, OpenOptions,
+    Repository, Storage, check,
 };
 
 fn now() -> Timestamp {
@@ -109,13 +110,16 @@ async fn an_erased_export_opens_for_nobody_and_leaves_its_tombstone() {
     let agent = scene.open(true, Vec::new()).await;
     assert!(matches!(agent.export_key(id).await, Err(Error::NoKey(_))));
 
-    let erased = ours.erase_export(id, now()).await.unwrap();
+    let (erased, remains) = ours.erase_export(id, now()).await.unwrap();
     assert!(!file.exists());
+    assert_eq!(remains, Remains::Nothing);
     assert!(ours.export_key(id).await.unwrap().is_none());
     assert!(ours.export_key(other).await.unwrap().is_some());
-    // What a store brings back after the entry goes with the next try, without another entry.
+    // What a store brings back after the entry opens nothing, and goes with the next try, without another entry.
     std::fs::write(&file, &bytes).unwrap();
-    assert_eq!(ours.erase_export(id, now()).await.unwrap(), erased);
+    assert!(ours.export_key(id).await.unwrap().is_none());
+    assert_eq!(ours.export_keys().await.unwrap(), [id, other].into());
+    assert_eq!(ours.erase_export(id, now()).await.unwrap().0, erased);
     assert!(!file.exists());
 
     let known = agent
@@ -127,6 +131,43 @@ async fn an_erased_export_opens_for_nobody_and_leaves_its_tombstone() {
         .unwrap();
     let tombstones: Vec<_> = known.iter().map(|known| known.erased).collect();
     assert_eq!(tombstones, [Some(erased), None]);
+}
+
+#[tokio::test]
+async fn a_check_finds_the_lost_key_of_an_export_and_the_one_that_outlived_its_export() {
+    let scene = Scene::new().await;
+    let ours = scene.open(true, vec![scene.owner.clone()]).await;
+    let (kept, erased) = (ExportId::new(now()).unwrap(), ExportId::new(now()).unwrap());
+    for export in [kept, erased] {
+        ours.create_export_key(export, &[], now()).await.unwrap();
+        ours.log_export(said(export), now()).await.unwrap();
+    }
+    let at = |export| {
+        let name = FileName::export_key(&export);
+        scene.folder.path().join("r").join(name.as_str())
+    };
+    let stored = std::fs::read(at(erased)).unwrap();
+    ours.erase_export(erased, now()).await.unwrap();
+    let look = async || {
+        let mut odd = Vec::new();
+        let mut events = |event| {
+            if let CheckEvent::Warning { name, reason } = event {
+                odd.push((name, reason));
+            }
+        };
+        let report = check(&ours, Depth::Structure, &mut events).await.unwrap();
+        (report.damages, odd)
+    };
+    assert_eq!(look().await, (Vec::new(), Vec::new()));
+    std::fs::write(at(erased), stored).unwrap();
+    std::fs::remove_file(at(kept)).unwrap();
+    let (damages, odd) = look().await;
+    assert_eq!(odd.len(), 1, "{odd:?}");
+    assert_eq!(odd[0].0, FileName::export_key(&erased).as_str());
+    assert!(odd[0].1.contains("erased"), "{odd:?}");
+    assert_eq!(damages.len(), 1, "{damages:?}");
+    assert_eq!(damages[0].name, FileName::export_key(&kept).as_str());
+    assert!(damages[0].reason.contains("missing"), "{damages:?}");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use jiff::Timestamp;
 
-use super::{FileName, StorageError};
+use super::{FileName, Remains, StorageError};
 
 /// Access tiers, the warmest first. Names and least times are those of Microsoft's page "Access tiers for blob data".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -218,6 +218,9 @@ pub trait ColdStorage: fmt::Debug + Send + Sync {
 
     /// Keeps a file as it is until the hold is taken away.
     async fn hold(&self, name: &FileName, held: bool) -> Result<(), StorageError>;
+
+    /// Deletes the earlier versions of a file that was deleted; what the store keeps all the same is told.
+    async fn delete_versions(&self, name: &FileName) -> Result<Remains, StorageError>;
 }
 
 #[cfg(test)]

@@ -75,9 +75,19 @@ impl FileName {
         Self::new(format!("keys/{edition}-{sort}.age"))
     }
 
+    /// What the key files of exports begin with.
+    pub(crate) const EXPORT_KEYS: &'static str = "keys/export-";
+
     /// `keys/export-<id>.age`.
     pub fn export_key(export: &ExportId) -> Self {
-        Self(format!("keys/export-{export}.age"))
+        Self(format!("{}{export}.age", Self::EXPORT_KEYS))
+    }
+
+    /// The export whose key file this is; none where it is no such file.
+    pub(crate) fn export(&self) -> Option<ExportId> {
+        let id = self.0.strip_prefix(Self::EXPORT_KEYS)?;
+        let export = id.strip_suffix(".age")?.parse().ok()?;
+        (Self::export_key(&export) == *self).then_some(export)
     }
 
     /// The name as text.

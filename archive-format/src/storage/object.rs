@@ -33,7 +33,9 @@ use tokio::sync::Semaphore;
 
 use self::copies::Copies;
 use self::fault::{Failed, Verdict};
-use super::{ColdStorage, Created, FileUse, Storage, StorageError, StorageFault, StoredFile};
+use super::{
+    ColdStorage, Created, FileUse, Remains, Storage, StorageError, StorageFault, StoredFile,
+};
 use crate::{Error, FileName};
 
 /// The metadata that tells our own file from another's. Azure takes letters and digits alone.
@@ -372,6 +374,17 @@ impl Storage for ObjectStorage {
             Ok(()) => Ok(()),
             Err(failed) if failed.fault == StorageFault::NotFound => Ok(()),
             Err(failed) => Err(self.error("delete", name.as_str(), failed)),
+        }
+    }
+
+    async fn delete_for_ever(&self, name: &FileName) -> Result<Remains, StorageError> {
+        self.delete(name).await?;
+        match &self.cold {
+            Some(cold) => cold.delete_versions(name).await,
+            None => Ok(Remains::Unknown {
+                why: "a bucket with versions keeps what is deleted, and does not say so here"
+                    .to_owned(),
+            }),
         }
     }
 

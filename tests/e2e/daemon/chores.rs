@@ -131,6 +131,11 @@ async fn a_machine_without_the_owners_part_says_so_and_backs_up_all_the_same() {
 
 /// Exports of each night's snapshot, of which so many stay.
 fn exporting(site: &Site<'_>, place: &Place, export: &str) {
+    let folder = site.folder.join("cold").display().to_string();
+    exporting_to(site, place, export, &folder);
+}
+
+fn exporting_to(site: &Site<'_>, place: &Place, export: &str, to: &str) {
     site.configure(
         None,
         &format!(
@@ -138,7 +143,7 @@ fn exporting(site: &Site<'_>, place: &Place, export: &str) {
              [[workspace.export]]\nschedule = \"0 2 * * *\"\nto = \"cold\"\n{export}\
              [[destination]]\nname = \"cold\"\nurl = \"{}\"\nrecipients = [\"{}\"]\n",
             place.url(),
-            site.folder.join("cold").display(),
+            to,
             Identity::generate()
                 .to_recipient()
                 .to_public_text()
@@ -220,6 +225,46 @@ async fn an_export_that_is_to_be_kept_longer_stays_however_many_there_are() {
         "{}",
         site.said.text()
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_export_that_was_held_since_it_was_made_is_not_erased() {
+    let folder = tempfile::tempdir().unwrap();
+    let start: Timestamp = START.parse().unwrap();
+    let site = Site::new(folder.path(), start);
+    let place = site.workspace("ws");
+    let url = site.vault(&place);
+    exporting_to(&site, &place, "keep = 1\n", &url);
+    site.init().await;
+    site.daemon_until(hours_after(start, 24), &[]).await;
+    let first = site.repository().await.exports().await.unwrap();
+    let hold = ["export", "hold", &first[0].export.name, "on"];
+    let held = site.mlark(&hold, &[], Shutdown::default()).await;
+    assert_eq!(held, ExitStatus::Done, "{}", site.said.text());
+    site.daemon_until(hours_after(start, 4 * 24), &[]).await;
+    let exports = site.repository().await.exports().await.unwrap();
+    let erased: Vec<bool> = exports.iter().map(|known| known.erased.is_some()).collect();
+    let said = site.said.text();
+    assert_eq!(erased, [false, true, true, false], "{said}");
+    assert!(said.contains("stays") && said.contains("hold"), "{said}");
+    assert_eq!(keys(&site).len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_could_not_be_deleted_is_deleted_after_the_next_export() {
+    let folder = tempfile::tempdir().unwrap();
+    let start: Timestamp = START.parse().unwrap();
+    let site = Site::new(folder.path(), start);
+    exporting(&site, &site.workspace("ws"), "keep = 2\n");
+    site.init().await;
+    site.daemon_until(hours_after(start, 2 * 24), &[]).await;
+    let key = site.folder.join("repository/keys").join(&keys(&site)[0]);
+    let stored = std::fs::read(&key).unwrap();
+    site.daemon_until(hours_after(start, 3 * 24), &[]).await;
+    assert!(!key.exists());
+    std::fs::write(&key, stored).unwrap();
+    site.daemon_until(hours_after(start, 4 * 24), &[]).await;
+    assert!(!key.exists(), "{}", site.said.text());
 }
 
 #[tokio::test(start_paused = true)]

@@ -174,6 +174,27 @@ impl<'a> Site<'a> {
         format!("az://{account}/mlark/a")
     }
 
+    /// A container with version-level immutability in an account of its own, beside that of a workspace.
+    pub(super) fn vault(&self, place: &Place) -> String {
+        let own = {
+            let state = self.simulator.state();
+            let account = state.workspace(&place.key()).unwrap().account.clone();
+            state.accounts[&account].arm_id.clone()
+        };
+        let beside = own.rsplit_once('/').unwrap().0.to_owned() + "/stcold";
+        let target = format!("{beside}?api-version=2023-01-01");
+        let body = json!({"location": "westeurope"});
+        let reply = Caller::new(&self.simulator).arm(Method::PUT, &target, Some(&body));
+        assert!(reply.status.is_success(), "{reply:?}");
+        let at = self.simulator.now();
+        let mut state = self.simulator.state();
+        let blobs = &mut state.accounts.get_mut("stcold").unwrap().blobs;
+        blobs.versioning = true;
+        blobs.create_container("vault", at);
+        blobs.container_mut("vault").unwrap().worm.of_versions = true;
+        "az://stcold/vault/exports".to_owned()
+    }
+
     /// Makes the repository that the configuration names.
     pub(super) async fn init(&self) {
         let made = self.mlark(&["init", "--unencrypted"], &[], Shutdown::default());

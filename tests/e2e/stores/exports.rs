@@ -35,7 +35,7 @@ fn account(site: &Site) {
     blobs.create_container("box", at);
 }
 
-fn site() -> Site {
+pub(super) fn site() -> Site {
     let site = Site::new("");
     account(&site);
     let text = std::fs::read_to_string(site.path("mlark.toml")).unwrap();
@@ -57,7 +57,7 @@ fn site() -> Site {
 }
 
 /// Ends of locks and holds of the blobs below a prefix.
-fn kept(site: &Site, container: &str, prefix: &str) -> Vec<(Option<Timestamp>, bool)> {
+pub(super) fn kept(site: &Site, container: &str, prefix: &str) -> Vec<(Option<Timestamp>, bool)> {
     let state = site.store.simulator.state();
     let blobs = &state.accounts["stcold"]
         .blobs
@@ -70,7 +70,7 @@ fn kept(site: &Site, container: &str, prefix: &str) -> Vec<(Option<Timestamp>, b
         .collect()
 }
 
-fn row(status: &Value, name: &str) -> Value {
+pub(super) fn row(status: &Value, name: &str) -> Value {
     let rows = status["exports"].as_array().unwrap();
     rows.iter().find(|row| row["name"] == name).unwrap().clone()
 }

@@ -22,7 +22,7 @@ use crate::exports::{self, ByContainer, Change, actor};
 use crate::failure::Failure;
 use crate::own_account;
 use crate::session::Session;
-use crate::stamp;
+use crate::stamp::{self, Silent};
 use crate::store::Address;
 use crate::ui::amount;
 
@@ -181,7 +181,9 @@ pub async fn make(
         .await
         .map_err(|error| Failure::of_restore(&error))?;
     if request.timestamp_url.is_some() && !bagged.stopped {
-        bagged.stamped = stamp::tell(session, storage.as_ref(), &bagged.name, &request.by).await;
+        let sealed = session.open_sealed(&bagged.to, &bagged.name).await?;
+        let mut silent = Silent::default();
+        bagged.stamped = stamp::tell(session, &sealed, &request.by, &mut silent).await;
     }
     if let (Some(until), Some(_), false) = (retain, storage.cold(), bagged.stopped) {
         let place = wish.address.to_string();

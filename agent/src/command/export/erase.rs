@@ -1,11 +1,12 @@
 //! `mlark export erase`: deletes the one key that opens an export, so that it is noise wherever it lies, also in storage that
 //! deletes nothing. The log keeps that there was one. What a hold or its retention forbids is refused.
 
-use archive_format::{KnownExport, Repository};
+use archive_format::storage::Remains;
+use archive_format::{Erased, FileName, KnownExport, Repository};
 use serde_json::json;
 
 use crate::exit::ExitStatus;
-use crate::exports;
+use crate::exports::{self, note};
 use crate::failure::Failure;
 use crate::session::Session;
 use crate::ui::amount;
@@ -19,38 +20,117 @@ Examples:
 pub struct Args {
     /// The export: its id, a unique prefix of it, or its name
     export: String,
+    /// Erase it also where its destination does not say whether a hold or a retention lies on it
+    #[arg(long)]
+    unchecked: bool,
     /// Erase it without asking
     #[arg(short, long)]
     yes: bool,
+}
+
+/// Why the key of an export stays.
+#[derive(Debug)]
+pub enum Kept {
+    /// The log has forbidden it since the export was made.
+    Foretold(Failure),
+    /// What lies at its destination forbids it, or does not say that it may go.
+    Found(Failure),
 }
 
 /// Erases.
 pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
     let repository = session.open_repository_with_contents().await?;
     let known = known(&repository, &args.export).await?;
-    refuse_what_is_kept(session, &known)?;
-    refuse_what_the_store_keeps(session, &known).await?;
+    may(session, &known, args.unchecked)
+        .await
+        .map_err(|kept| match kept {
+            Kept::Foretold(failure) | Kept::Found(failure) => failure,
+        })?;
     if !args.yes && known.erased.is_none() {
         ask(session, &known)?;
     }
-    let now = session.context.clock.now();
-    let export = known.export.export;
-    let erased = repository
-        .erase_export(export, now)
-        .await
-        .map_err(|error| not_deleted(&error, &known))?;
+    let (erased, remains) = erase(session, &repository, &known).await?;
+    let (versions, why) = match &remains {
+        Remains::Nothing => (Some(0), None),
+        Remains::Versions { count, why } => (Some(*count), Some(why)),
+        Remains::Unknown { why } => (None, Some(why)),
+    };
     if session.ui.json() {
         session.ui.document(&json!({
-            "export": export, "name": known.export.name, "to": known.export.url,
-            "entry": erased.entry, "time": erased.time,
+            "export": known.export.export, "name": known.export.name, "to": known.export.url,
+            "entry": erased.entry, "time": erased.time, "versions": versions, "why": why,
         }));
     } else {
-        session.ui.line(&format!(
-            "{} is erased: no key opens it any more (log entry {}); its files still lie at {}",
-            known.export.name, erased.entry, known.export.url
-        ));
+        session.ui.line(&said(&known, erased, &remains));
     }
-    Ok(ExitStatus::Done)
+    Ok(match remains {
+        Remains::Nothing => ExitStatus::Done,
+        _ => ExitStatus::Gaps,
+    })
+}
+
+/// What became of an export, for people.
+pub fn said(known: &KnownExport, erased: Erased, remains: &Remains) -> String {
+    let (name, entry) = (&known.export.name, erased.entry);
+    let key = FileName::export_key(&known.export.export);
+    let still = match remains {
+        Remains::Nothing => {
+            return format!(
+                "{name} is erased: no key opens it any more (log entry {entry}); its files still lie at {}",
+                known.export.url
+            );
+        }
+        Remains::Versions { count, why } => format!(
+            "the store keeps {} of {key}: {why}",
+            amount::counted(*count, "earlier version")
+        ),
+        Remains::Unknown { why } => {
+            format!("whether the store keeps earlier versions of {key} is not known: {why}")
+        }
+    };
+    format!(
+        "{name} is erased in the log (entry {entry}) and its key is deleted, but {still}; with such a version an owner or an auditor \
+         opens it by hand, so delete them, and run it again to see that they are gone"
+    )
+}
+
+/// Erases an export. That it was is an event of its custody, where its destination still takes one.
+pub async fn erase(
+    session: &Session,
+    repository: &Repository,
+    known: &KnownExport,
+) -> Result<(Erased, Remains), Failure> {
+    let now = session.context.clock.now();
+    let export = &known.export;
+    let done = repository.erase_export(export.export, now).await;
+    let (erased, remains) = done.map_err(|error| not_deleted(&error, known))?;
+    if known.erased.is_none() {
+        let told = async {
+            let sealed = session.open_sealed(&export.url, &export.name).await?;
+            let says = json!({ "entry": erased.entry });
+            note(session, repository, &sealed, "erase", &says).await?;
+            exports::keep_late(&sealed).await
+        };
+        if let Err(failure) = told.await {
+            let (name, why) = (&export.name, failure.sentence());
+            session.ui.warn(&format!(
+                "The chain of custody of {name} does not say that it is erased: {why}"
+            ));
+        }
+    }
+    Ok((erased, remains))
+}
+
+/// Whether the key of an export may be erased now: it is encrypted, and neither a hold nor a retention lies on it, by the log
+/// and where it lies. `unchecked`: also where its destination does not say so.
+pub async fn may(session: &Session, known: &KnownExport, unchecked: bool) -> Result<(), Kept> {
+    refuse_what_the_log_keeps(session, known).map_err(Kept::Foretold)?;
+    if known.erased.is_some() {
+        return Ok(());
+    }
+    refuse_what_the_store_keeps(session, known, unchecked)
+        .await
+        .map_err(Kept::Found)
 }
 
 /// The export that a word means.
@@ -78,59 +158,70 @@ pub async fn known(repository: &Repository, word: &str) -> Result<KnownExport, F
     }
 }
 
-/// Refuses what is not encrypted, lies under a hold, or is to be kept longer.
-pub fn refuse_what_is_kept(session: &Session, known: &KnownExport) -> Result<(), Failure> {
+fn not_erased(known: &KnownExport) -> Failure {
+    Failure::usage("The export is not erased").on(&known.export.name)
+}
+
+/// Refuses what is not encrypted, and what was made to be held or kept longer.
+fn refuse_what_the_log_keeps(session: &Session, known: &KnownExport) -> Result<(), Failure> {
     let export = &known.export;
-    let refused = || Failure::usage("The export is not erased").on(&export.name);
     if !export.encrypted {
-        return Err(refused()
+        return Err(not_erased(known)
             .why("it is not encrypted, so that no key stands between it and its readers")
             .next(format!("delete its files at {}", export.url)));
     }
     if known.erased.is_some() {
         return Ok(());
     }
-    if export.hold {
-        return Err(refused()
-            .why("a legal hold lies on it")
-            .next("it can be erased when the hold has ended"));
-    }
     let now = session.context.clock.now();
     match export.retain_until.filter(|until| *until > now) {
         None => Ok(()),
-        Some(until) => Err(refused()
+        Some(until) => Err(not_erased(known)
             .why(format!("it is to be kept until {}", amount::moment(until)))
             .next("it can be erased after that")),
     }
 }
 
-/// What was held or locked since the export was made is known where it lies. Where nobody answers there, the log's word is
-/// all that counts: an export whose destination is gone can be erased.
+/// What was held, locked or freed since the export was made is known where it lies. Where the place answers and has no seal of
+/// it, there is nothing left that could be kept; where it does not answer, or does not say, the export stays.
 async fn refuse_what_the_store_keeps(
     session: &Session,
     known: &KnownExport,
+    unchecked: bool,
 ) -> Result<(), Failure> {
-    if known.erased.is_some() {
-        return Ok(());
-    }
     let export = &known.export;
     let state = async {
-        let sealed = session.open_sealed(&export.url, &export.name).await?;
-        exports::state(session, &sealed).await
-    };
-    let state = match state.await {
-        Ok(state) => state,
-        Err(failure) if failure.status == ExitStatus::Usage => return Ok(()),
-        Err(failure) => {
-            return Err(failure.next("whether a hold or a lock lies on it must be known before it is erased: run it again when its destination answers"));
+        match session.find_sealed(&export.url, &export.name).await? {
+            Some(sealed) => {
+                let mut state = exports::state(session, &sealed).await?;
+                // Where nothing holds files, the log alone knows of a hold.
+                state.held |= export.hold && sealed.storage.cold().is_none();
+                Ok(Some(state))
+            }
+            None => Ok(None),
         }
     };
-    match state.forbids_erasure(session.context.clock.now()) {
+    let unknown = match state.await {
+        Ok(None) if export.hold => Some(not_erased(known).why(
+            "it was made under a legal hold, and nothing of it lies at its destination that says that it ended",
+        )),
+        Ok(None) => None,
+        Ok(Some(state)) => match state.forbids_erasure(session.context.clock.now()) {
+            Some(why) => {
+                return Err(not_erased(known)
+                    .why(why)
+                    .next("it can be erased when that has ended"));
+            }
+            None => state.unread.map(|why| not_erased(known).why(why)),
+        },
+        Err(failure) => Some(failure),
+    };
+    match unknown.filter(|_| !unchecked) {
         None => Ok(()),
-        Some(why) => Err(Failure::usage("The export is not erased")
-            .on(&export.name)
-            .why(why)
-            .next("it can be erased when that has ended")),
+        Some(failure) => Err(failure.next(
+            "whether a hold or a lock lies on it must be known before it is erased: run it again when its destination answers, with an \
+             identity that may ask, or say --unchecked where you know that none does",
+        )),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::exports::{self, State, actor};
 use crate::failure::Failure;
 use crate::session::Session;
 use crate::session::sealed::Sealed;
-use crate::stamp;
+use crate::stamp::{self, Silent};
 use crate::ui::{Table, amount};
 
 /// Options.
@@ -26,7 +26,26 @@ pub struct Args {}
 /// What is known of one export.
 struct Row<'a> {
     known: &'a KnownExport,
+    /// Whether the repository has its key.
+    key: bool,
     found: Result<Found, Failure>,
+}
+
+impl Row<'_> {
+    /// Whether its key is lost, or was to be deleted and is still there.
+    fn key_is_wrong(&self) -> bool {
+        self.known.export.encrypted && self.known.erased.is_some() == self.key
+    }
+
+    fn word(&self, whole: bool) -> &'static str {
+        match (self.known.erased, self.key_is_wrong()) {
+            (Some(_), false) => "erased",
+            (Some(_), true) => "erased, its key is left",
+            (None, true) => "its key is lost",
+            (None, false) if whole => "whole",
+            (None, false) => "incomplete",
+        }
+    }
 }
 
 struct Found {
@@ -42,18 +61,22 @@ pub async fn run(session: &Session) -> Result<ExitStatus, Failure> {
     let repository = session.open_repository().await?;
     let known = repository.exports().await;
     let known = known.map_err(|error| Failure::of_archive(&error))?;
+    let keys = repository.export_keys().await;
+    let keys = keys.map_err(|error| Failure::of_archive(&error))?;
     let by = actor(Some(&repository)).await;
+    let mut silent = Silent::default();
     let mut rows = Vec::new();
     for export in &known {
-        let found = look(session, export, &by).await;
+        let found = look(session, export, &by, &mut silent).await;
         rows.push(Row {
             known: export,
+            key: keys.contains(&export.export.export),
             found,
         });
     }
-    // An export that cannot be looked at, or is not whole, is what this is asked for.
+    // An export that cannot be looked at, is not whole, lost its key or still has it is what this is asked for.
     let is_bad = |row: &Row<'_>| match &row.found {
-        Ok(found) => !found.state.whole,
+        Ok(found) => !found.state.whole || row.key_is_wrong(),
         Err(_) => true,
     };
     let status = match rows.iter().any(is_bad) {
@@ -71,14 +94,17 @@ pub async fn run(session: &Session) -> Result<ExitStatus, Failure> {
     Ok(status)
 }
 
-async fn look(session: &Session, known: &KnownExport, by: &Actor) -> Result<Found, Failure> {
+async fn look(
+    session: &Session,
+    known: &KnownExport,
+    by: &Actor,
+    silent: &mut Silent,
+) -> Result<Found, Failure> {
     let export = &known.export;
     let sealed = session.open_sealed(&export.url, &export.name).await?;
     // Of one that nobody opens any more nothing is asked.
     let stamped = match &sealed.record.timestamp_url {
-        Some(_) if known.erased.is_none() => {
-            Some(stamp::tell(session, sealed.storage.as_ref(), &export.name, by).await)
-        }
+        Some(_) if known.erased.is_none() => Some(stamp::tell(session, &sealed, by, silent).await),
         _ => None,
     };
     let state = exports::state(session, &sealed).await?;
@@ -107,6 +133,7 @@ fn value(row: &Row<'_>, session: &Session) -> Value {
         "export": export.export, "name": export.name, "url": format!("{}/{}", export.url, export.name),
         "snapshot": export.snapshot.to_string(), "time": row.known.time.to_string(),
         "encrypted": export.encrypted, "erased": row.known.erased.map(|erased| erased.time.to_string()),
+        "key": row.key,
     });
     match &row.found {
         Ok(found) => {
@@ -123,6 +150,7 @@ fn value(row: &Row<'_>, session: &Session) -> Value {
                     .map(|lock| { lock.until.duration_since(now).as_secs().max(0) })
             );
             value["held"] = json!(state.held);
+            value["unread"] = json!(state.unread);
             value["verified"] = json!(found.verified);
             value["stamped"] = json!(found.stamped);
         }
@@ -175,18 +203,16 @@ fn show(session: &Session, rows: &[Row<'_>]) {
         table.row([
             export.name.clone(),
             made,
-            match (row.known.erased, state.whole) {
-                (Some(_), _) => "erased".to_owned(),
-                (None, true) => "whole".to_owned(),
-                (None, false) => "incomplete".to_owned(),
-            },
+            row.word(state.whole).to_owned(),
             match state.returning {
                 true => format!("{tier}, coming back"),
                 false => tier.to_owned(),
             },
-            lock.map_or_else(String::new, |lock| {
-                format!("{}, {}", amount::moment(lock.until), lock.mode.name())
-            }),
+            match lock {
+                Some(lock) => format!("{}, {}", amount::moment(lock.until), lock.mode.name()),
+                None if state.unread.is_some() => "not known".to_owned(),
+                None => String::new(),
+            },
             left.unwrap_or_default(),
             if state.held { "held" } else { "" }.to_owned(),
             match found.stamped {
@@ -200,11 +226,18 @@ fn show(session: &Session, rows: &[Row<'_>]) {
     }
     ui.table(&table);
     for row in rows {
-        if let Err(failure) = &row.found {
+        let name = &row.known.export.name;
+        match &row.found {
+            Err(failure) => ui.warn(&format!("{name}: {}", failure.sentence())),
+            Ok(found) => {
+                if let Some(why) = found.state.unread.filter(|_| row.known.erased.is_none()) {
+                    ui.warn(&format!("{name}: {why}"));
+                }
+            }
+        }
+        if row.known.erased.is_some() && row.key_is_wrong() {
             ui.warn(&format!(
-                "{}: {}",
-                row.known.export.name,
-                failure.sentence()
+                "{name} was erased, and its key is still there: `mlark export erase {name}` deletes it"
             ));
         }
     }
