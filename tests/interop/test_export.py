@@ -51,8 +51,9 @@ def places(files):
 class flipped:
     """A file with one bit of one byte flipped, for as long as it lasts."""
 
-    def __init__(self, file, offset):
+    def __init__(self, file, offset, bit=None):
         self.file, self.offset = file, offset
+        self.bit = offset % 7 if bit is None else bit
 
     def __enter__(self):
         self.flip()
@@ -65,7 +66,7 @@ class flipped:
             file.seek(self.offset)
             byte = file.read(1)[0]
             file.seek(self.offset)
-            file.write(bytes([byte ^ 1 << self.offset % 7]))
+            file.write(bytes([byte ^ 1 << self.bit]))
 
 
 class Export(unittest.TestCase):
@@ -85,6 +86,7 @@ class Export(unittest.TestCase):
         cls.mlark = Mlark(cloud, SOURCE, TARGET)
         cls.mlark.init()
         cls.mlark.run("backup", "prod")
+        cls.mlark.run("drill", "latest:prod")
         cls.cold = cloud.folder / "cold"
         cls.plain = cls.export("--plain", "--name", "plain")
         cls.sealed = cls.export("--name", "sealed", "--split", "1 MiB")
@@ -118,9 +120,48 @@ class Export(unittest.TestCase):
         for name, bag in self.bags.items():
             with self.subTest(name):
                 self.assertTrue(profile.validate(bagit.Bag(str(bag))), profile.report)
+                self.assertTrue((bag / "drills.jsonl").exists(), "the evidence of the drill is a tag file of it")
                 (bag / "stray.txt").write_text("x")
                 self.assertFalse(profile.validate(bagit.Bag(str(bag))))
                 (bag / "stray.txt").unlink()
+
+    def test_one_flipped_byte_of_what_the_profile_asks_for_is_refused(self):
+        """It asks for labels, and for some values: what it does not look at, the digests do."""
+        bag = self.bags["plain"]
+        profile = bagit_profile.Profile(PROFILE["BagIt-Profile-Info"]["BagIt-Profile-Identifier"], profile=PROFILE)
+
+        def keeps():
+            try:
+                return profile.validate(bagit.Bag(str(bag)))
+            except (bagit.BagError, OSError, UnicodeError, ValueError):
+                return False
+
+        self.assertTrue(keeps())
+        info = bag / "bag-info.txt"
+        seen, offset = [], 0
+        for line in info.read_bytes().splitlines(keepends=True):
+            label, value = line.rstrip().split(b": ", 1)
+            asked = PROFILE["Bag-Info"][label.decode()]
+            length = len(label) + (2 + len(value) if "values" in asked else 0)
+            seen += [(info, offset + at) for at in range(length) if line[at:at + 1] != b" "]
+            offset += len(line)
+        for file, at in SOME.sample(seen, PLACES):
+            with self.subTest(file.name, offset=at), flipped(file, at, bit=0):
+                self.assertFalse(keeps())
+        self.assertTrue(keeps())
+
+    def test_sha512sum_refuses_one_flipped_byte_of_any_tag_file(self):
+        bag = self.bags["plain"]
+        script = "sha512sum --quiet --strict -c tagmanifest-sha512.txt"
+        self.assertTrue(fits(script, bag))
+        tags = [file for file in bag.rglob("*") if file.is_file() and bag / "data" not in file.parents]
+        tags = [file for file in tags if file.name != "tagmanifest-sha256.txt"]
+        self.assertIn("drills.jsonl", [file.name for file in tags])
+        # The lowest bit, so that no hexadecimal digit only changes its case.
+        for file, offset in places(tags):
+            with self.subTest(file.name, offset=offset), flipped(file, offset, bit=0):
+                self.assertFalse(fits(script, bag))
+        self.assertTrue(fits(script, bag))
 
     def test_sha512sum_takes_it(self):
         for name, bag in self.bags.items():
