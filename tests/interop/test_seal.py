@@ -1,6 +1,7 @@
 """The seal of an export, judged by programs that others wrote: model-signing from PyPI (by key and by certificate) and
 `openssl ts`. They take what mlark wrote and refuse it after one flipped byte, wherever that is; so does `export verify`."""
 
+import datetime
 import http.server
 import json
 import pathlib
@@ -12,6 +13,9 @@ import threading
 import unittest
 
 import model_signing
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 import seed
 from cloud import SOURCE, TARGET, Cloud, Mlark
@@ -116,6 +120,27 @@ class Authorities:
     def close(self):
         self.server.shutdown()
         self.server.server_close()
+
+
+def ended(folder, key):
+    """A chain for a key whose certificate ended yesterday, below a root that is still good; PEM files of both."""
+    today = datetime.datetime.now(datetime.timezone.utc)
+    day = datetime.timedelta(days=1)
+    above = ec.generate_private_key(ec.SECP256R1())
+
+    def certificate(name, public, until):
+        named = [x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)]) for text in (name, "Root of the past")]
+        usage = dict.fromkeys(("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "crl_sign", "encipher_only", "decipher_only"), False)
+        is_root = name == "Root of the past"
+        builder = x509.CertificateBuilder(named[1], named[0], public, x509.random_serial_number(), today - 30 * day, until)
+        builder = builder.add_extension(x509.BasicConstraints(ca=is_root, path_length=None), critical=True)
+        builder = builder.add_extension(x509.KeyUsage(digital_signature=not is_root, key_cert_sign=is_root, **usage), critical=True)
+        return builder.sign(above, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    root = certificate("Root of the past", above.public_key(), today + 30 * day)
+    signer = serialization.load_pem_private_key(key.read_bytes(), None)
+    (folder / "root.pem").write_bytes(root)
+    (folder / "chain.pem").write_bytes(certificate("Signer of the past", signer.public_key(), today - day) + root)
 
 
 class Seal(unittest.TestCase):
@@ -256,6 +281,21 @@ timestamp_url = "{cls.authorities.url}"
         self.assertIs(status()["stamped"], True)
         self.assertTrue(self.stamped(seal))
         self.assertIn('"time stamp"', "".join(event.read_text() for event in sorted((seal / "custody").iterdir())))
+
+    def test_a_certificate_that_ended_leaves_a_signature_open_and_not_bad(self):
+        self.addCleanup(self.mlark.config.write_text, self.base)
+        past = self.cloud.folder / "past"
+        past.mkdir()
+        ended(past, self.made / "signer.key")
+        self.export("past", f'certificate_file = "{past}/chain.pem"')
+        self.mlark.config.write_text(self.base)
+        words = ["export", "verify", self.cold / "past", "--no-record", "--read-data", "--timestamp-ca", self.made / "root.pem"]
+        said = self.mlark.json(*words, "--ca", past / "root.pem", codes=(3,))
+        outcomes = {check["check"]: check["outcome"] for check in said["checks"]}
+        self.assertEqual((outcomes["signature"], outcomes["models"], outcomes["tag files"]), ("open", "open", "good"), said)
+        # What never counted is bad all the same.
+        said = self.mlark.json(*words, "--ca", self.made / "root.pem", codes=(4,))
+        self.assertEqual({check["outcome"] for check in said["checks"] if check["check"] == "signature"}, {"bad"}, said)
 
     def test_export_verify_takes_what_they_take(self):
         for how in self.bags:

@@ -96,6 +96,7 @@ pub async fn verify_export(
         report: VerifiedExport::of(&seal, request.read_data),
         seal,
         reading,
+        signed_by: request.now,
     };
     work.log(digest);
     work.parts().await?;
@@ -124,6 +125,8 @@ struct Work<'a> {
     seal: SealRecord,
     reading: Reading,
     report: VerifiedExport,
+    /// By when it was signed: the time of a trusted time stamp, else now.
+    signed_by: Timestamp,
 }
 
 impl Work<'_> {
@@ -227,8 +230,10 @@ impl Work<'_> {
             return Ok(());
         };
         let stamped = self.stamp(&bytes).await?;
-        let at = stamped.as_ref().filter(|stamp| stamp.trusted);
-        let at = at.map_or(self.request.now, |stamp| stamp.time);
+        if let Some(stamp) = stamped.filter(|stamp| stamp.trusted) {
+            self.signed_by = stamp.time;
+        }
+        let at = self.signed_by;
         let trust = &self.request.trust;
         let judged = Bundle::parse(&bytes).and_then(|bundle| match bundle.verify(trust, at) {
             // Whoever it was: what is signed is compared all the same.
@@ -237,6 +242,7 @@ impl Work<'_> {
             {
                 Ok((bundle.statement()?, Err(fault)))
             }
+            Err(fault @ Fault::Expired { .. }) => Ok((bundle.statement()?, Err(fault))),
             other => other.map(|(statement, by)| (statement, Ok(by))),
         });
         let (statement, by) = match judged {
@@ -248,6 +254,7 @@ impl Work<'_> {
         };
         match by {
             Ok(by) => self.report.good(WHAT, format!("it is by {by}")),
+            Err(fault @ Fault::Expired { .. }) => self.report.open(WHAT, fault.to_string()),
             Err(_) => self
                 .report
                 .open(WHAT, "nobody was named whose signature counts"),
@@ -432,7 +439,8 @@ impl Work<'_> {
             );
         }
         self.report.files = judgement.files;
-        models::judge(&judgement, self.request, &mut self.report);
+        let trust = &self.request.trust;
+        models::judge(&judgement, trust, self.signed_by, &mut self.report);
         let same = sealed
             .tags
             .as_ref()

@@ -211,6 +211,23 @@ impl Certificate {
         }
     }
 
+    /// The last moment before `at` at which it was good for a use, where it no longer is.
+    pub fn was_good_until(
+        &self,
+        between: &[Self],
+        roots: &[Self],
+        usage: Usage,
+        at: Timestamp,
+    ) -> Option<Timestamp> {
+        let between = &between[..between.len().min(CHAIN_MAX)];
+        let all = std::iter::once(self).chain(between).chain(roots);
+        let mut ends: Vec<Timestamp> = all.map(Self::not_after).filter(|end| *end < at).collect();
+        ends.sort_unstable();
+        ends.dedup();
+        let mut latest = ends.into_iter().rev().take(CHAIN_MAX);
+        latest.find(|end| self.verify(between, roots, usage, *end).is_ok())
+    }
+
     fn leads(
         &self,
         between: &[Self],

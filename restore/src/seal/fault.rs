@@ -42,6 +42,17 @@ pub enum Fault {
         why: String,
     },
 
+    /// Well signed, by a certificate that was good once: nothing says that it was signed by then.
+    #[error(
+        "The certificate of `{subject}` was good until {until}, and nothing proves that it signed before that"
+    )]
+    Expired {
+        /// Whose it is.
+        subject: String,
+        /// When it, or what it leads over, was good last.
+        until: jiff::Timestamp,
+    },
+
     /// A bundle or statement that breaks a rule of OMS 1.0.
     #[error("The {what} breaks a rule of OpenSSF Model Signing 1.0: {rule}")]
     Rule {

@@ -207,8 +207,8 @@ impl Bundle {
     /// A certificate has to be good at `at`: the time of a verified time stamp, or now.
     ///
     /// # Errors
-    /// `Fault::Untrusted` where nobody in `trust` can have signed it, `Fault::Signature` where it was changed,
-    /// `Fault::Unknown` for the method `sigstore`.
+    /// `Fault::Untrusted` where nobody in `trust` can have signed it, `Fault::Expired` where somebody can have before `at`,
+    /// `Fault::Signature` where it was changed, `Fault::Unknown` for the method `sigstore`.
     pub fn verify(&self, trust: &Trust, at: Timestamp) -> Result<(Statement, Signatory), Fault> {
         let signatory = match &self.method {
             Method::Key(hint) => self.by_key(trust, hint.as_deref())?,
@@ -217,7 +217,14 @@ impl Bundle {
                     return Err(Fault::unread(WHAT, "it has no certificate"));
                 };
                 self.is_signed_by(&leaf.key())?;
-                leaf.verify(between, &trust.roots, Usage::Signing, at)?;
+                let (roots, usage) = (&trust.roots, Usage::Signing);
+                if let Err(fault) = leaf.verify(between, roots, usage, at) {
+                    let until = leaf.was_good_until(between, roots, usage, at);
+                    return Err(until.map_or(fault, |until| Fault::Expired {
+                        subject: leaf.subject(),
+                        until,
+                    }));
+                }
                 Signatory::Certificate(leaf.subject())
             }
             Method::Sigstore => {

@@ -1,16 +1,32 @@
 //! The signatures of single models, held against the files of each in the bag.
 
 use super::content::MODELS;
-use super::{VerifiedExport, VerifyRequest};
+use jiff::Timestamp;
+
+use super::VerifiedExport;
 use crate::bag::layout;
 use crate::bag::read::Judgement;
-use crate::seal::{Bundle, Fault, Resource};
+use crate::seal::{Bundle, Fault, Resource, Trust};
 
 const WHAT: &str = "models";
 
-/// Judges each signature that was read.
-pub(super) fn judge(judgement: &Judgement, request: &VerifyRequest, report: &mut VerifiedExport) {
-    let (mut good, mut open) = (0, 0);
+/// Whether a signer counts.
+enum Counts {
+    Yes,
+    /// Nobody was named whose signature does.
+    Unasked,
+    /// By a certificate that was good once.
+    Expired,
+}
+
+/// Judges each signature that was read; they were there by `signed_by`, when the list of all files was signed.
+pub(super) fn judge(
+    judgement: &Judgement,
+    trust: &Trust,
+    signed_by: Timestamp,
+    report: &mut VerifiedExport,
+) {
+    let (mut good, mut open, mut expired) = (0, 0, 0);
     let paths: Vec<&str> = judgement.kept_paths().collect();
     for path in &paths {
         let named = path
@@ -24,9 +40,12 @@ pub(super) fn judge(judgement: &Judgement, request: &VerifyRequest, report: &mut
             continue;
         };
         let bundle = judgement.kept(path).unwrap_or_default();
-        match one(bundle, &files(judgement, name, version), request) {
-            Ok((true, differences)) if differences.is_empty() => good += 1,
-            Ok((false, differences)) if differences.is_empty() => open += 1,
+        match one(bundle, &files(judgement, name, version), trust, signed_by) {
+            Ok((counts, differences)) if differences.is_empty() => match counts {
+                Counts::Yes => good += 1,
+                Counts::Unasked => open += 1,
+                Counts::Expired => expired += 1,
+            },
             Ok((_, differences)) => {
                 for difference in differences {
                     report.bad(WHAT, format!("{name} {version}: {difference}"));
@@ -42,6 +61,12 @@ pub(super) fn judge(judgement: &Judgement, request: &VerifyRequest, report: &mut
         report.open(
             WHAT,
             format!("of {open} nobody was named whose signature counts"),
+        );
+    }
+    if expired > 0 {
+        report.open(
+            WHAT,
+            format!("of {expired} the certificate has ended, and no trusted time stamp says that they were signed before"),
         );
     }
     if judgement.unkept > 0 {
@@ -75,14 +100,15 @@ fn files(judgement: &Judgement, name: &str, version: &str) -> Vec<Resource> {
 fn one(
     bundle: &[u8],
     files: &[Resource],
-    request: &VerifyRequest,
-) -> Result<(bool, Vec<String>), Fault> {
+    trust: &Trust,
+    signed_by: Timestamp,
+) -> Result<(Counts, Vec<String>), Fault> {
     let bundle = Bundle::parse(bundle)?;
-    let trust = &request.trust;
     let nobody = trust.keys.is_empty() && trust.roots.is_empty();
-    let (statement, counts) = match bundle.verify(trust, request.now) {
-        Ok((statement, _)) => (statement, true),
-        Err(Fault::Untrusted { .. }) if nobody => (bundle.statement()?, false),
+    let (statement, counts) = match bundle.verify(trust, signed_by) {
+        Ok((statement, _)) => (statement, Counts::Yes),
+        Err(Fault::Untrusted { .. }) if nobody => (bundle.statement()?, Counts::Unasked),
+        Err(Fault::Expired { .. }) => (bundle.statement()?, Counts::Expired),
         Err(fault) => return Err(fault),
     };
     Ok((counts, statement.differences(files)?))

@@ -262,6 +262,38 @@ fn certificates_that_may_not_sign_or_issue_are_refused() {
 }
 
 #[test]
+fn a_certificate_that_ended_is_told_apart_from_one_that_never_counted() {
+    let root = authority("root", None, BasicConstraints::Unconstrained);
+    let (pair, key) = pair(&PKCS_ECDSA_P256_SHA256);
+    let chain = vec![leaf(&root, &pair, |params| {
+        params.not_after = rcgen::date_time_ymd(2030, 3, 1);
+    })];
+    let signer = Signer::new(key, chain).unwrap();
+    let bundle = signer.sign("a", &files(), &[]).unwrap();
+    let verify = |trust: &Trust, at: &str| {
+        let bundle = Bundle::parse(&bundle).unwrap();
+        bundle.verify(trust, at.parse().unwrap()).map(drop)
+    };
+    let trust = roots(&root);
+    assert_eq!(verify(&trust, "2030-02-01T00:00:00Z"), Ok(()));
+    let Err(Fault::Expired { until, .. }) = verify(&trust, NOW) else {
+        panic!("{:?}", verify(&trust, NOW));
+    };
+    assert_eq!(until.to_string(), "2030-03-01T00:00:00Z");
+    // When the root has ended too, the end of the leaf is still what counts.
+    let ended = verify(&trust, "2040-01-01T00:00:00Z");
+    assert!(matches!(ended, Err(Fault::Expired { .. })), "{ended:?}");
+    let early = verify(&trust, "2028-01-01T00:00:00Z");
+    assert!(matches!(early, Err(Fault::Untrusted { .. })), "{early:?}");
+    let other = roots(&authority("other", None, BasicConstraints::Unconstrained));
+    let strange = verify(&other, NOW);
+    assert!(
+        matches!(strange, Err(Fault::Untrusted { .. })),
+        "{strange:?}"
+    );
+}
+
+#[test]
 fn a_certificate_of_another_key_cannot_sign() {
     let root = authority("root", None, BasicConstraints::Unconstrained);
     let (pair_one, _) = pair(&PKCS_ECDSA_P256_SHA256);
