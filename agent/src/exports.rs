@@ -15,7 +15,7 @@ use crate::azure;
 use crate::failure::Failure;
 use crate::own_account;
 use crate::session::Session;
-use crate::session::repository::{PROGRAM, machine_label};
+use crate::session::repository::{PROGRAM, machine_label, user_label};
 use crate::session::sealed::Sealed;
 use crate::store::Address;
 use crate::thaw::of_storage;
@@ -354,6 +354,7 @@ pub async fn actor(repository: Option<&Repository>) -> Actor {
     };
     Actor {
         machine: machine_label(),
+        user: Some(user_label()),
         signer,
         program: PROGRAM.to_owned(),
     }

@@ -243,8 +243,11 @@ impl Repository {
         Ok((erased, remains))
     }
 
-    /// Who signs what this process adds: this machine, where the owners introduced it.
+    /// Who signs what this process adds: this machine, where the owners introduced it, else the owners where their key is at hand.
     pub async fn signer(&self) -> Option<Signer> {
+        if matches!(self.author().await, Author::Owners) {
+            return Some(self.inner.record.owners_signer);
+        }
         let machine = self.inner.ring().machine.as_ref().map(|key| key.signer());
         let chain = self.inner.chain.lock().await;
         machine.filter(|signer| chain.knows(signer))

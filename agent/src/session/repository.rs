@@ -223,3 +223,18 @@ pub fn machine_label() -> String {
 pub fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
 }
+
+/// The user in whose name this process runs: the name that this machine gives it, else its number.
+pub fn user_label() -> String {
+    let id = rustix::process::geteuid().as_raw().to_string();
+    let named = fs::read_to_string("/etc/passwd").ok().and_then(|text| {
+        let mut lines = text.lines().map(|line| line.split(':'));
+        lines.find_map(|mut fields| {
+            let name = fields.next()?;
+            (fields.nth(1) == Some(id.as_str())).then(|| name.to_owned())
+        })
+    });
+    let name = named.map(|name| name.chars().filter(|c| !c.is_control()).take(64).collect());
+    let name = name.filter(|name: &String| !name.is_empty());
+    name.unwrap_or_else(|| format!("user {id}"))
+}

@@ -33,7 +33,10 @@ impl Default for Custody {
 pub struct Actor {
     /// The machine's name.
     pub machine: String,
-    /// The public signing key of the machine in the repository's log, where it has one.
+    /// The user of that machine in whose name the program ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The public key that signs in the repository's log for whoever acted: the machine's, or the owners'.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signer: Option<String>,
     /// The program.
