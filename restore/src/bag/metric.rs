@@ -31,6 +31,11 @@ pub(crate) async fn length(source: &Source, file: &FileEntry) -> Result<Option<u
     Ok(points.then_some(bytes))
 }
 
+/// Whether an error is about what the history says, and not about reading it.
+pub(crate) fn is_about_the_text(error: &Error) -> bool {
+    matches!(error, Error::Snapshot { source, .. } if !source.is::<workspace::Error>())
+}
+
 /// The table's rows without its head.
 pub(crate) fn rows(source: &Source, file: &FileEntry) -> BoxStream<'static, Result<String, Error>> {
     metric::lines(source, file)
@@ -56,4 +61,28 @@ fn row(point: &MetricPoint) -> String {
     let name = csv::row([point.key.as_str()]);
     let name = name.trim_end();
     format!("{name},{step},{time},{value}\r\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use futures::stream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_history_that_cannot_be_read_is_not_one_in_another_form() {
+        let error = async |piece: Result<Bytes, workspace::Error>| {
+            let bytes = stream::iter([piece]).boxed();
+            let read = metric::lines_of(bytes, "metrics/loss.jsonl");
+            read.try_collect::<Vec<_>>().await.err()
+        };
+        let odd = error(Ok(Bytes::from_static(b"no JSON\n"))).await;
+        assert!(odd.is_some_and(|error| is_about_the_text(&error)));
+        let unread = workspace::Error::Unsupported {
+            what: "the store".to_owned(),
+        };
+        let unread = error(Err(unread)).await;
+        assert!(unread.is_some_and(|error| !is_about_the_text(&error)));
+    }
 }

@@ -164,6 +164,7 @@ impl<'a> Packing<'a> {
         let own = file.path.as_str();
         let length = match metric::length(self.work.source, file).await {
             Ok(length) => length,
+            Err(error) if !metric::is_about_the_text(&error) => return Err(error),
             Err(_) => {
                 return self
                     .exclude(
