@@ -133,6 +133,18 @@ pub enum DataTier {
     Archive,
 }
 
+impl From<archive_format::storage::Tier> for DataTier {
+    fn from(tier: archive_format::storage::Tier) -> Self {
+        use archive_format::storage::Tier;
+        match tier {
+            Tier::Hot => Self::Hot,
+            Tier::Cool => Self::Cool,
+            Tier::Cold => Self::Cold,
+            Tier::Archive => Self::Archive,
+        }
+    }
+}
+
 impl DataTier {
     /// The service's word.
     pub fn as_azure_says(self) -> &'static str {

@@ -3,8 +3,8 @@
 
 mod state;
 
-use archive_format::Repository;
 use archive_format::storage::{ColdStorage, Lock, LockMode, Tier};
+use archive_format::{Repository, StreamingStorage};
 use futures::{TryStreamExt, stream};
 use restore::bag::Actor;
 use restore::bag::events::add_event;
@@ -56,6 +56,23 @@ async fn by_container(
     let Some(found) = found else { return Ok(None) };
     let policy = found.policy().await.map_err(of_workspace)?;
     Ok(Some((found, policy)))
+}
+
+/// The ARM id of the storage account of an address, as far as a subscription of the configuration shows it.
+pub async fn account_id(session: &Session, address: &Address) -> Option<String> {
+    let Address::Azure {
+        account, container, ..
+    } = address
+    else {
+        return None;
+    };
+    let settings = azure::settings(&session.config.azure, &session.context, None).ok()?;
+    let connection = Connection::open(settings).await.ok()?;
+    let subscriptions = subscriptions(session);
+    let found = KeptContainer::find(&connection, &subscriptions, account, container).await;
+    let container = found.ok().flatten()?;
+    let (account, _) = container.id().split_once("/blobServices/")?;
+    Some(account.to_owned())
 }
 
 /// The subscriptions that the configuration names.
@@ -124,7 +141,7 @@ pub async fn change(
     change: Change,
     container: &ByContainer,
 ) -> Result<(), Failure> {
-    let cold = sealed.storage.cold().ok_or_else(|| nothing_there(sealed))?;
+    let cold = (sealed.storage.cold()).ok_or_else(|| nothing_there(&sealed.address))?;
     if !matches!(change, Change::Tier(_)) {
         refuse_own_account(session, repository, sealed).await?;
     }
@@ -184,10 +201,31 @@ pub async fn keep_late(sealed: &Sealed) -> Result<(), Failure> {
     Ok(())
 }
 
-fn nothing_there(sealed: &Sealed) -> Failure {
+fn nothing_there(address: &Address) -> Failure {
     Failure::usage("The destination keeps nothing from deletion, and has no tiers")
-        .on(sealed.url())
+        .on(address)
         .why("only az:// has them here; a folder has none, and a bucket has its own rules")
+}
+
+fn no_single_files(address: &Address) -> Failure {
+    Failure::usage("The container keeps no single files")
+        .on(address)
+        .why("it has no version-level immutability, so that only all of its files can be kept together")
+}
+
+/// Refuses a place that can keep no export by itself, before one is made that is to be kept.
+pub async fn refuse_unkept(
+    storage: &dyn StreamingStorage,
+    address: &Address,
+) -> Result<(), Failure> {
+    let cold = storage.cold().ok_or_else(|| nothing_there(address))?;
+    match is_by_file(cold).await? {
+        true => Ok(()),
+        false => Err(no_single_files(address).next(
+            "use a container with version-level immutability; or export without, and then keep all of it: `mlark export lock --container`, \
+             `mlark export hold --container`",
+        )),
+    }
 }
 
 async fn refuse_own_account(
@@ -216,9 +254,7 @@ async fn way(
         return Ok(Way::Files);
     }
     if !container.allowed {
-        return Err(Failure::usage("The container keeps no single files")
-            .on(&sealed.address)
-            .why("it has no version-level immutability, so that only all of its files can be kept together")
+        return Err(no_single_files(&sealed.address)
             .next("say --container where everything in it is to be kept so, or use a container with version-level immutability"));
     }
     let found = by_container(session, sealed, container.account_id.as_deref()).await?;

@@ -121,6 +121,11 @@ pub struct Estimate {
 }
 
 impl Prices {
+    /// What so many bytes in the hot tier cost a day.
+    pub fn kept_a_day(&self, bytes: u64) -> f64 {
+        bytes as f64 / GIB * self.hot.gib_month / MONTH_DAYS
+    }
+
     /// The prices of a file, else those of the program.
     pub fn read(file: Option<&Path>) -> Result<Self, Failure> {
         let (text, place) = match file {
@@ -225,7 +230,7 @@ impl Prices {
             cost: (operations + reads) / OPERATIONS + gib * retrieval + early,
             early,
             copies_a_day: match way {
-                Way::Copy => gib * self.hot.gib_month / MONTH_DAYS,
+                Way::Copy => self.kept_a_day(bytes),
                 Way::InPlace => 0.0,
             },
             currency: self.currency.clone(),

@@ -14,6 +14,7 @@ use restore::bag::{SealRecord, StoredFile};
 use serde_json::{Value, json};
 use workspace::Verdict;
 
+use crate::command::restore::rehydrate;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::held;
@@ -196,6 +197,29 @@ pub async fn foretell_snapshot(
     judge(session, storage.as_ref(), wanted, wish, PACK_READS_PER_MIB)
 }
 
+/// Refuses what reads a snapshot and does not bring it back by itself, such as an export or a drill.
+pub async fn refuse_archived(
+    session: &Session,
+    reader: &SnapshotReader,
+    selectors: &[String],
+) -> Result<(), Failure> {
+    let foretold = foretell_snapshot(session, reader, selectors, Wish::default()).await?;
+    let Some(Foretold { estimate, .. }) = foretold else {
+        return Ok(());
+    };
+    let snapshot = reader.record().id.to_string();
+    let packs = amount::counted(estimate.files + estimate.returning, "pack");
+    Err(Failure::failed("The snapshot cannot be read now")
+        .on(&snapshot)
+        .why(format!(
+            "{packs} of it are in an archive tier, or on the way back from it"
+        ))
+        .next(format!(
+            "{}, which says how long it takes and what it costs; then run this again",
+            rehydrate::again("restore rehydrate", &snapshot, selectors, &[])
+        )))
+}
+
 /// Whether the documents of a snapshot can be read, so that it can be planned with.
 pub async fn has_documents(reader: &SnapshotReader, foretold: &Foretold) -> Result<bool, Failure> {
     let packs = reader.document_packs().await;
@@ -296,6 +320,28 @@ async fn pause(session: &Session, length: Duration, again: &str) -> Result<(), F
         )
         .next(format!("go on with: {again}"))),
     }
+}
+
+/// Deletes the copies of archived files that were read, since nothing needs them any more; says what stays, and what that costs.
+pub async fn delete_copies(session: &Session, storage: &dyn Storage) -> Result<(), Failure> {
+    let done = storage.delete_copies().await.map_err(of_storage)?;
+    if done.deleted > 0 {
+        session.ui.note(&format!(
+            "The copies of {}, in thawed/, are deleted",
+            amount::counted(done.deleted, "archived file")
+        ));
+    }
+    if let Some(why) = &done.why {
+        let prices = session.prices()?;
+        session.ui.warn(&format!(
+            "The copies of {}, {} in thawed/, stay and cost about {:.4} {} a day until somebody deletes them: {why}",
+            amount::counted(done.left, "archived file"),
+            amount::size(done.left_bytes),
+            prices.kept_a_day(done.left_bytes),
+            prices.currency,
+        ));
+    }
+    Ok(())
 }
 
 /// Shows what bringing back takes and costs.

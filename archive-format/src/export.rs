@@ -189,31 +189,9 @@ impl Repository {
         };
         let data = self.inner.ring().data.clone();
         let owners = self.inner.keys.owners.clone();
-        let opened = tokio::task::spawn_blocking(move || {
-            let holders = data.into_iter().map(Identity::from).chain(owners);
-            let mut damage = None;
-            for holder in holders {
-                match envelope::open_for(&stored, &holder) {
-                    Ok(plain) => return Ok(Some(plain)),
-                    Err(envelope::Unopened::NoKeyFits) => {}
-                    Err(envelope::Unopened::Damaged(reason)) => damage = Some(reason),
-                }
-            }
-            damage.map_or(Ok(None), Err)
-        });
-        let opened: Option<Zeroizing<Vec<u8>>> = opened
-            .await
-            .map_err(|_| Error::Worker { what: "decryption" })?
-            .map_err(|reason| Error::Damaged {
-                name: name.clone(),
-                reason,
-            })?;
-        let plain = opened.ok_or(Error::NoKey(KeyLack::NoneFits))?;
-        let text = std::str::from_utf8(&plain).map_err(|_| Error::Damaged {
-            name,
-            reason: "it is no text".to_owned(),
-        })?;
-        Ok(Pair::parse_file(text)?.into_iter().next())
+        let holders = data.into_iter().map(Identity::from).chain(owners);
+        let holders = holders.collect();
+        open_export_key(export, stored, holders).await.map(Some)
     }
 
     /// Writes that an export lies at its destination. Gives the entry's number.
@@ -294,6 +272,41 @@ impl Repository {
         let pinned = chain.pinned();
         pinned.is_empty() || pinned.contains(&self.inner.record.owners_signer)
     }
+}
+
+/// The key pair in the stored key file of an export, by whichever of these holders opens it: for an auditor, who was given the
+/// file and does not open the repository.
+///
+/// # Errors
+/// [`Error::NoKey`] where none of them does, [`Error::Damaged`] where it is no such file.
+pub async fn open_export_key(
+    export: ExportId,
+    stored: Bytes,
+    holders: Vec<Identity>,
+) -> Result<Pair, Error> {
+    let damaged = |reason: String| Error::Damaged {
+        name: FileName::export_key(&export),
+        reason,
+    };
+    let opened = tokio::task::spawn_blocking(move || {
+        let mut damage = None;
+        for holder in holders {
+            match envelope::open_for(&stored, &holder) {
+                Ok(plain) => return Ok(Some(plain)),
+                Err(envelope::Unopened::NoKeyFits) => {}
+                Err(envelope::Unopened::Damaged(reason)) => damage = Some(reason),
+            }
+        }
+        damage.map_or(Ok(None), Err)
+    });
+    let opened: Option<Zeroizing<Vec<u8>>> = opened
+        .await
+        .map_err(|_| Error::Worker { what: "decryption" })?
+        .map_err(damaged)?;
+    let plain = opened.ok_or(Error::NoKey(KeyLack::NoneFits))?;
+    let text = std::str::from_utf8(&plain).map_err(|_| damaged("it is no text".to_owned()))?;
+    let pair = Pair::parse_file(text)?.into_iter().next();
+    pair.ok_or_else(|| damaged("it holds no key".to_owned()))
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ pub use content::{Chunk, ChunkList, Content};
 pub use copy::{Copied, Original, copy};
 pub use diff::{ItemDifference, diff};
 pub use error::{Error, KeyLack};
-pub use export::{Erased, ExportId, KnownExport};
+pub use export::{Erased, ExportId, KnownExport, open_export_key};
 pub use keys::{
     Decryption, Encryption, Identity, IdentityFile, KeyChain, LockedIdentity, MachineKey, Pair,
     Recipient,

@@ -55,6 +55,19 @@ pub enum FileUse {
     Contents,
 }
 
+/// What came of deleting copies of archived files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CopiesDeleted {
+    /// How many are gone.
+    pub deleted: u64,
+    /// How many the store did not delete.
+    pub left: u64,
+    /// Their bytes.
+    pub left_bytes: u64,
+    /// Why, of the first of them.
+    pub why: Option<String>,
+}
+
 /// What a store keeps of a file that was deleted for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Remains {
@@ -185,6 +198,12 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// Tiers, locks and holds, where the store has such.
     fn cold(&self) -> Option<&dyn ColdStorage> {
         None
+    }
+
+    /// Deletes the copies of archived files that were read here, or told by [`Storage::use_copies`]; those that somebody else had made
+    /// stay. Nothing needs them: without its copy a file is archived as before.
+    async fn delete_copies(&self) -> Result<CopiesDeleted, StorageError> {
+        Ok(CopiesDeleted::default())
     }
 
     /// Tells that these files are archived and have a copy under [`FileName::copy`] that can be read, so that the copy is

@@ -15,6 +15,7 @@ pub use rehearsal::{Rehearsed, Wishes, may, rehearse};
 
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
+use crate::place::Place;
 use crate::session::Session;
 use crate::ui::Tone;
 use crate::ui::progress::Progress;
@@ -102,6 +103,13 @@ fn show(session: &Session, done: &Rehearsed) {
     ));
     if let Some(kept) = &done.kept {
         ui.line(&format!("  what was restored is in {kept}"));
+        if let Ok((Place::Azure(name), _)) = session.target(kept) {
+            ui.line("  in a workspace nothing is deleted, and the next drill wants an empty one: delete it, and make it anew");
+            ui.line(&format!(
+                "  next: az ml workspace delete --name {} --resource-group {} --subscription {} --permanently-delete",
+                name.workspace, name.resource_group, name.subscription
+            ));
+        }
     }
     if drill.outcome == DrillOutcome::Different {
         ui.line("  next: `mlark check --read-data` says whether the repository is damaged");

@@ -6,6 +6,7 @@ pub mod folder;
 pub mod keep;
 pub mod status;
 pub mod verify;
+pub mod vouch;
 
 use std::sync::atomic::Ordering;
 

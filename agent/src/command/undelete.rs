@@ -50,7 +50,8 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
         fresh: true,
         yes: args.yes,
     };
-    apply::carry_out(session, &opened, &target, &plan, how).await
+    let carried = apply::carry_out(session, &opened, &target, &plan, how).await?;
+    Ok(carried.status)
 }
 
 /// The newest snapshot that has everything that is asked for. One that was cut off may have it in part, and is taken where

@@ -83,6 +83,8 @@ impl Deposit {
             selectors: self.export.selectors.clone(),
             name: Some(self.name(now)?),
             recipients,
+            retain_until: None,
+            hold: false,
             partial: false,
         };
         let stop = apply::stop(session);

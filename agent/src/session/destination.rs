@@ -7,10 +7,12 @@ use archive_format::StreamingStorage;
 use crate::config::Destination;
 use crate::failure::Failure;
 use crate::session::Session;
+use crate::session::repository::absolute;
 use crate::store::{self, Address};
 
 impl Session {
-    /// The destination that a word of the command line means, and its address.
+    /// The destination that a word of the command line means, and its address: a folder's from the root on, since the log and the
+    /// chain of custody keep it and others read them elsewhere.
     pub fn destination(&self, word: &str) -> Result<(Destination, Address), Failure> {
         let named = self.config.destination.iter();
         let named = named.clone().find(|destination| destination.name == word);
@@ -18,12 +20,16 @@ impl Session {
             Some(destination) => destination.clone(),
             None => Destination::unnamed(word),
         };
-        let address = Address::parse(&destination.url).map_err(|why| {
+        let parsed = Address::parse(&destination.url).map_err(|why| {
             // The address is not repeated: people put signatures into it.
             Failure::usage("The address of the destination is refused")
                 .why(why)
                 .next("name a [[destination]] of the configuration, a path, az://, s3:// or gs://")
         })?;
+        let address = match parsed {
+            Address::Folder(folder) => Address::Folder(absolute(&folder)),
+            address => address,
+        };
         Ok((destination, address))
     }
 

@@ -191,6 +191,19 @@ pub fn read_passphrase(file: &Path) -> Result<SecretString, Failure> {
 
 /// The text of a file with a key in it; `None` where there is no such file.
 pub fn read_key_file(file: &Path) -> Result<Option<Zeroizing<String>>, Failure> {
+    let Some(bytes) = read_key_bytes(file)? else {
+        return Ok(None);
+    };
+    let text = std::str::from_utf8(&bytes).map_err(|error| {
+        Failure::failed("A key file cannot be read")
+            .on(file.display())
+            .why(error)
+    })?;
+    Ok(Some(Zeroizing::new(text.to_owned())))
+}
+
+/// The bytes of a file with a key, which need be no text; none where it is not there.
+pub fn read_key_bytes(file: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
     let refused = |error: io::Error| {
         Failure::failed("A key file cannot be read")
             .on(file.display())
@@ -206,7 +219,6 @@ pub fn read_key_file(file: &Path) -> Result<Option<Zeroizing<String>>, Failure> 
         }
         Ok(_) => {}
     }
-    fs::read_to_string(file)
-        .map(|text| Some(Zeroizing::new(text)))
-        .map_err(refused)
+    let bytes = fs::read(file).map(Zeroizing::new).map_err(refused)?;
+    Ok(Some(bytes))
 }

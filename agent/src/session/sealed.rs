@@ -76,11 +76,13 @@ impl Session {
 
     /// The destination of the configuration at an address, or that address alone.
     fn destination_at(&self, place: &str) -> Result<(Destination, Address), Failure> {
-        let named =
-            self.config.destination.iter().find(|it| {
-                Address::parse(&it.url).is_ok_and(|address| address.to_string() == place)
-            });
-        self.destination(named.map_or(place, |it| it.name.as_str()))
+        let (unnamed, address) = self.destination(place)?;
+        let lies_there = |it: &&Destination| {
+            let known = self.destination(&it.name);
+            known.is_ok_and(|(_, known)| known == address)
+        };
+        let named = self.config.destination.iter().find(lies_there);
+        Ok((named.cloned().unwrap_or(unnamed), address))
     }
 }
 

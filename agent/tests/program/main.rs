@@ -1,5 +1,6 @@
 //! The program as people and scripts meet it: its binary for errors and exit codes, its library in-process for the rest.
 
+mod auditor;
 mod daemon;
 mod damage;
 mod errors;

@@ -34,7 +34,8 @@ use tokio::sync::Semaphore;
 use self::copies::Copies;
 use self::fault::{Failed, Verdict};
 use super::{
-    ColdStorage, Created, FileUse, Remains, Storage, StorageError, StorageFault, StoredFile,
+    ColdStorage, CopiesDeleted, Created, FileUse, Remains, Storage, StorageError, StorageFault,
+    StoredFile,
 };
 use crate::{Error, FileName};
 
@@ -390,6 +391,10 @@ impl Storage for ObjectStorage {
 
     fn cold(&self) -> Option<&dyn ColdStorage> {
         self.cold.as_deref()
+    }
+
+    async fn delete_copies(&self) -> Result<CopiesDeleted, StorageError> {
+        self.forget_copies().await
     }
 
     fn use_copies(&self, names: Vec<FileName>) {

@@ -13,6 +13,8 @@ use mlark::{Context, ExitStatus, Sink};
 use serde_json::Value;
 use simulator::SimulatorTransport;
 use simulator::blob::{Bills, Class, Priority, Tier};
+use simulator::call::Service;
+use simulator::faults::{Fault, Rule};
 use simulator::state::{CLIENT_ID, CLIENT_SECRET, TENANT};
 use tokio::time::Instant;
 use workspace::Clock;
@@ -289,7 +291,7 @@ async fn an_archived_repository_is_restored_over_hours_though_it_is_killed_twice
     ];
     let (status, _, why) = site.run(&apply).await;
     assert_eq!(status, ExitStatus::Usage, "nobody can be asked: {why}");
-    apply.push("--yes");
+    apply.extend(["--yes", "--keep-copies"]);
     let told = site
         .json(&[&apply[..], &["--no-wait"]].concat(), ExitStatus::Gaps)
         .await;
@@ -321,6 +323,65 @@ async fn an_archived_repository_is_restored_over_hours_though_it_is_killed_twice
     let checked = site.json(&["check", "--read-data"], ExitStatus::Done).await;
     assert_eq!(checked["archived"], 0, "{checked}");
     assert_eq!(checked["warnings"], 0, "{checked}");
+    // A restore that does not say that they stay takes them away; one that the store keeps is told.
+    let thawed = || {
+        let tiers = site.tiers();
+        let copies = tiers.keys().filter(|name| name.contains("/thawed/"));
+        copies.count()
+    };
+    assert_eq!(thawed(), archived.len());
+    let fault = Fault::Status {
+        status: 403,
+        code: Some("AuthorizationPermissionMismatch".to_owned()),
+    };
+    let refused = Rule {
+        method: Some("DELETE".to_owned()),
+        contains: Some("/thawed/".to_owned()),
+        ..Rule::always(fault).on(Service::Blob)
+    };
+    site.store.simulator.set_faults(3, vec![refused]);
+    let again = [
+        "restore",
+        "apply",
+        "latest",
+        "--into",
+        back.to_str().unwrap(),
+        "--yes",
+    ];
+    let (status, _, said) = site.run(&again).await;
+    assert_eq!(status, ExitStatus::Done, "{said}");
+    assert!(said.contains("a day until somebody deletes them"), "{said}");
+    site.store.simulator.set_faults(3, Vec::new());
+    site.well(&again).await;
+    assert_eq!(thawed(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_bring_an_archived_snapshot_back_says_what_does() {
+    let site = Site::new("data_tier = \"archive\"");
+    site.well(&["init", "--unencrypted"]).await;
+    site.well(&["backup"]).await;
+    let to = site.path("cold");
+    let bag = [
+        "export",
+        "bag",
+        "latest",
+        "--plain",
+        "--to",
+        to.to_str().unwrap(),
+    ];
+    let acts = [&["drill"][..], &bag];
+    for act in acts {
+        let (status, _, why) = site.run(act).await;
+        assert_eq!(status, ExitStatus::Failed, "{act:?}: {why}");
+        assert!(why.contains("mlark restore rehydrate "), "{act:?}: {why}");
+    }
+    assert!(!to.exists(), "nothing is begun");
+    site.well(&["restore", "rehydrate", "latest", "--yes"])
+        .await;
+    for act in acts {
+        site.well(act).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -241,6 +241,50 @@ fn outcome<'a>(verified: &'a Value, check: &str) -> &'a Value {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_export_is_kept_held_and_moved_from_the_first_where_that_is_asked_for() {
+    let site = site();
+    site.well(&["init"]).await;
+    site.well(&["backup"]).await;
+    let until = site.day(40);
+    let bag = ["export", "bag", "latest", "--to", "cold", "--name", "held"];
+    let more = ["--plain", "--tier", "cool", "--retain", &until, "--hold"];
+    site.well(&[&bag[..], &more].concat()).await;
+    let end: Timestamp = format!("{until}T00:00:00Z").parse().unwrap();
+    let all = kept(&site, "vault", "exports/held");
+    assert!(
+        all.len() > 5 && all.iter().all(|it| *it == (Some(end), true)),
+        "{all:?}"
+    );
+    let status = site.json(&["export", "status"], ExitStatus::Done).await;
+    let said = row(&status, "held");
+    assert_eq!(
+        (&said["tier"], &said["held"]),
+        (&json!("cool"), &json!(true))
+    );
+    let text = {
+        let state = site.store.simulator.state();
+        let blobs = &state.accounts["stcold"].blobs;
+        let info = blobs.blob("vault", "exports/held.seal/tags/bag-info.txt");
+        String::from_utf8(info.unwrap().content.to_bytes().to_vec()).unwrap()
+    };
+    assert!(text.contains("Legal-Hold: on\n"), "{text}");
+    assert!(
+        text.contains(&format!("Retention-Until: {until}\n")),
+        "{text}"
+    );
+    // Where nothing can be held, nothing is written.
+    let folder = site.path("folder");
+    for (to, name) in [("box", "never"), (folder.to_str().unwrap(), "never")] {
+        let bag = [
+            "export", "bag", "latest", "--to", to, "--name", name, "--hold",
+        ];
+        let (status, _, why) = site.run(&bag).await;
+        assert_eq!(status, ExitStatus::Usage, "{why}");
+    }
+    assert!(kept(&site, "box", "never").is_empty() && !folder.exists());
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_archived_export_is_restored_over_hours_though_it_is_killed_twice() {
     let site = site();
     site.well(&["init"]).await;
@@ -288,7 +332,15 @@ async fn an_archived_export_is_restored_over_hours_though_it_is_killed_twice() {
     // Begun without waiting, it goes on by itself; killed twice while it waits, it is not begun again.
     site.forget_bills_of("stcold");
     let began = site.now();
-    let apply = ["restore", "apply", "deep/audit", "--into", back, "--yes"];
+    let apply = [
+        "restore",
+        "apply",
+        "deep/audit",
+        "--into",
+        back,
+        "--yes",
+        "--keep-copies",
+    ];
     let (status, _, why) = site.run(&apply[..5]).await;
     assert_eq!(status, ExitStatus::Usage, "nobody can be asked: {why}");
     let told = site
@@ -297,7 +349,7 @@ async fn an_archived_export_is_restored_over_hours_though_it_is_killed_twice() {
     assert_eq!(told["outcome"], "waiting", "{told}");
     assert_eq!(
         told["next"],
-        format!("mlark restore apply deep/audit --into {back} --yes")
+        format!("mlark restore apply deep/audit --into {back} --keep-copies --yes")
     );
     for _ in 0..2 {
         let killed = tokio::time::timeout(3 * HOUR, site.run(&apply)).await;
@@ -391,6 +443,11 @@ async fn what_an_archived_export_of_many_small_files_costs_is_foretold() {
         .await;
     site.same_as_before("back");
     near(&told["rehydration"], &site.bills_of("stcold"));
+    assert_eq!(
+        kept(&site, "box", "deep/thawed/"),
+        [],
+        "nobody needs the copies"
+    );
 }
 
 #[tokio::test(start_paused = true)]

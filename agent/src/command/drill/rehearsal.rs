@@ -20,6 +20,7 @@ use crate::failure::Failure;
 use crate::lock::WorkspaceLock;
 use crate::session::Session;
 use crate::session::repository::{machine_label, make_folder};
+use crate::thaw;
 
 /// The lock of drills: no workspace can have this name.
 const LOCK: &str = "+drill";
@@ -90,6 +91,7 @@ pub async fn rehearse(
                 .await?
         }
     };
+    thaw::refuse_archived(session, &repository.snapshot(&record), &[]).await?;
     let scratch = Scratch::find(session, &record, wishes.into, &own).await?;
     let archive = |error| Failure::of_archive(&error);
     let (entry, hash) = repository.head().await.map_err(archive)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use archive_format::storage::{Lock, LockMode};
 use archive_format::{ExportId, Recipient, Repository, SnapshotRecord};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use restore::bag::Destination;
 use restore::{BagRequest, Bagged, Observer, Stop, export_bag};
@@ -12,6 +13,7 @@ use serde_json::json;
 use workspace::ByteSize;
 
 use super::Watched;
+use super::keep::{moment, tier_of};
 use crate::command::check::last::LastCheck;
 use crate::command::key::parse_recipient;
 use crate::command::restore::apply;
@@ -24,6 +26,7 @@ use crate::own_account;
 use crate::session::Session;
 use crate::stamp::{self, Silent};
 use crate::store::Address;
+use crate::thaw;
 use crate::ui::amount;
 
 /// Options.
@@ -32,6 +35,7 @@ use crate::ui::amount;
 Examples:
   mlark export bag latest:prod --to cold                       a [[destination]] of the configuration
   mlark export bag latest:prod --to az://stcold007/exports --recipient age1…
+  mlark export bag latest:prod --to cold --tier archive --retain 2033-11-29 --hold
   mlark export bag latest:prod 'models/churn:*' --to /mnt/audit --plain")]
 pub struct Args {
     /// The snapshot: an id, a unique prefix, latest, latest:WORKSPACE, WORKSPACE@TIME
@@ -53,6 +57,15 @@ pub struct Args {
     /// Who opens it besides the owners: age1… or an SSH public key (repeatable)
     #[arg(long, value_name = "KEY")]
     recipient: Vec<String>,
+    /// The access tier of its tar: hot, cool, cold, archive; its seal stays where it can be read at once
+    #[arg(long, value_name = "TIER")]
+    tier: Option<String>,
+    /// Until when it is to be kept, a day or a time: it is locked until then, where the destination locks files
+    #[arg(long, value_name = "DATE")]
+    retain: Option<String>,
+    /// Put it under a legal hold, until that is taken away
+    #[arg(long)]
+    hold: bool,
     /// Export what a damaged repository still has, and list what is missing
     #[arg(long)]
     partial: bool,
@@ -71,6 +84,10 @@ pub struct Wish {
     pub name: Option<String>,
     /// Who opens it besides the owners.
     pub recipients: Vec<Recipient>,
+    /// Until when it is to be kept; where it is not said, as long as its destination says.
+    pub retain_until: Option<Timestamp>,
+    /// Whether it is held from the first.
+    pub hold: bool,
     /// Whether what a damaged repository lost is left out.
     pub partial: bool,
 }
@@ -100,6 +117,11 @@ fn wish(args: &Args, session: &Session) -> Result<Wish, Failure> {
     let (mut destination, address) = session.destination(&args.to)?;
     destination.plain |= args.plain;
     destination.split = args.split.or(destination.split);
+    if let Some(tier) = &args.tier {
+        destination.tier = Some(tier_of(tier)?.into());
+    }
+    let retain = args.retain.as_deref();
+    let retain = retain.map(|until| moment(session, "--retain", until));
     if let Some(split) = destination.split
         && !SPLIT_BYTES.contains(&split.bytes())
     {
@@ -120,6 +142,8 @@ fn wish(args: &Args, session: &Session) -> Result<Wish, Failure> {
         selectors: args.selector.clone(),
         name: args.name.clone(),
         recipients,
+        retain_until: retain.transpose()?,
+        hold: args.hold,
         partial: args.partial,
     })
 }
@@ -144,8 +168,13 @@ pub async fn make(
     let name = name(wish, record, export, now)?;
     let reader = repository.snapshot(record);
     own_account::refuse_for(session, &reader, &wish.address).await?;
+    thaw::refuse_archived(session, &reader, &wish.selectors).await?;
     let storage = session.destination_storage(settings, &wish.address).await?;
-    let retain = settings.retain.map(|retain| now + retain.duration());
+    let period = settings.retain.map(|retain| now + retain.duration());
+    let retain = wish.retain_until.or(period);
+    if wish.hold || retain.is_some() && storage.cold().is_some() {
+        exports::refuse_unkept(storage.as_ref(), &wish.address).await?;
+    }
     let destination = Destination {
         storage: Arc::clone(&storage),
         url: wish.address.to_string(),
@@ -165,7 +194,7 @@ pub async fn make(
         partial: wish.partial,
         plain: settings.plain,
         recipients: wish.recipients.clone(),
-        hold: false,
+        hold: wish.hold,
         by: actor(Some(repository)).await,
         checks: check.into_iter().collect(),
         signer: session.export_signer()?.map(Arc::new),
@@ -185,29 +214,36 @@ pub async fn make(
         let mut silent = Silent::default();
         bagged.stamped = stamp::tell(session, &sealed, &request.by, &mut silent).await;
     }
-    if let (Some(until), Some(_), false) = (retain, storage.cold(), bagged.stopped) {
-        let place = wish.address.to_string();
-        keep(session, repository, (&place, &bagged.name), until)
+    if storage.cold().is_some() && !bagged.stopped {
+        keep(session, repository, &bagged, (retain, wish.hold))
             .await
-            .map_err(|failure| failure.with_place("the export is whole, and not locked"))?;
+            .map_err(|failure| {
+                failure.with_place("the export is whole, and not kept as it should be")
+            })?;
     }
     Ok(bagged)
 }
 
-/// Locks a new export as its destination says.
+/// Locks and holds a new export, as was asked.
 async fn keep(
     session: &Session,
     repository: &Repository,
-    (place, name): (&str, &str),
-    until: jiff::Timestamp,
+    bagged: &Bagged,
+    (retain, hold): (Option<Timestamp>, bool),
 ) -> Result<(), Failure> {
-    let sealed = session.open_sealed(place, name).await?;
-    let until = jiff::Timestamp::from_second(until.as_second()).unwrap_or(until);
-    let lock = Change::Lock(Lock {
-        until,
-        mode: LockMode::Locked,
+    let lock = retain.map(|until| {
+        let until = Timestamp::from_second(until.as_second()).unwrap_or(until);
+        Change::Lock(Lock {
+            until,
+            mode: LockMode::Locked,
+        })
     });
-    exports::change(session, repository, &sealed, lock, &ByContainer::default()).await
+    for change in lock.into_iter().chain(hold.then_some(Change::Hold(true))) {
+        let sealed = session.open_sealed(&bagged.to, &bagged.name).await?;
+        let whole = ByContainer::default();
+        exports::change(session, repository, &sealed, change, &whole).await?;
+    }
+    Ok(())
 }
 
 /// What the files of an export are named: parts of names in every store.
@@ -215,7 +251,7 @@ fn name(
     wish: &Wish,
     record: &SnapshotRecord,
     export: ExportId,
-    now: jiff::Timestamp,
+    now: Timestamp,
 ) -> Result<String, Failure> {
     let fits =
         |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');

@@ -96,12 +96,7 @@ pub struct TierArgs {
 
 /// Locks.
 pub async fn lock(args: &LockArgs, session: &Session) -> Result<ExitStatus, Failure> {
-    let until = moment(&args.until)?;
-    if until <= session.context.clock.now() {
-        return Err(Failure::usage("--until is refused")
-            .on(&args.until)
-            .why("it is past"));
-    }
+    let until = moment(session, "--until", &args.until)?;
     let lock = Lock {
         until,
         mode: match args.unlocked {
@@ -141,18 +136,33 @@ fn ask(session: &Session, export: &str, until: Timestamp) -> Result<(), Failure>
     }
 }
 
-/// A day begins in UTC; a time is taken to the second.
-fn moment(text: &str) -> Result<Timestamp, Failure> {
+/// A moment to come that an option says. A day begins in UTC; a time is taken to the second.
+pub(super) fn moment(session: &Session, option: &str, text: &str) -> Result<Timestamp, Failure> {
+    let refused = |why: &str| {
+        Failure::usage(format!("{option} is refused"))
+            .on(format!("`{text}`"))
+            .why(why)
+    };
     let day = text.parse::<Date>().ok();
     let day = day.filter(|_| !text.contains('T'));
     let at = day.and_then(|day| Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp()));
     let at = at.or_else(|| text.parse().ok());
     let at = at.and_then(|at: Timestamp| Timestamp::from_second(at.as_second()).ok());
-    at.ok_or_else(|| {
-        Failure::usage("--until is refused")
-            .on(format!("`{text}`"))
-            .why("it is neither a day nor a time")
-            .next("write it like 2033-11-29")
+    let at = at.ok_or_else(|| {
+        refused("it is neither a day nor a time").next("write it like 2033-11-29")
+    })?;
+    match at > session.context.clock.now() {
+        true => Ok(at),
+        false => Err(refused("it is past")),
+    }
+}
+
+/// The tier that a word means.
+pub(super) fn tier_of(word: &str) -> Result<Tier, Failure> {
+    Tier::by_name(word).ok_or_else(|| {
+        Failure::usage("That is no access tier")
+            .on(format!("`{word}`"))
+            .next("hot, cool, cold or archive")
     })
 }
 
@@ -170,11 +180,7 @@ pub async fn hold(args: &HoldArgs, session: &Session) -> Result<ExitStatus, Fail
 
 /// Moves.
 pub async fn tier(args: &TierArgs, session: &Session) -> Result<ExitStatus, Failure> {
-    let tier = Tier::by_name(&args.tier).ok_or_else(|| {
-        Failure::usage("That is no access tier")
-            .on(format!("`{}`", args.tier))
-            .next("hot, cool, cold or archive")
-    })?;
+    let tier = tier_of(&args.tier)?;
     change(
         session,
         &args.export,

@@ -19,6 +19,7 @@ use restore::bag::verify::{Logged, Outcome, VerifiedExport, VerifyRequest, verif
 use serde_json::json;
 
 use self::locate::{At, Export};
+use super::vouch::Vouch;
 use crate::command::restore::rehydrate;
 use crate::exit::ExitStatus;
 use crate::exports::actor;
@@ -41,15 +42,8 @@ pub struct Args {
     /// Read the whole tar, and check the bag in it
     #[arg(long)]
     read_data: bool,
-    /// PEM file with a public key whose signature counts (repeatable)
-    #[arg(long, value_name = "FILE")]
-    key: Vec<PathBuf>,
-    /// PEM file with certificates that a signer's has to lead to (repeatable)
-    #[arg(long, value_name = "FILE")]
-    ca: Vec<PathBuf>,
-    /// PEM file with certificates that a time-stamp authority's has to lead to (repeatable)
-    #[arg(long, value_name = "FILE")]
-    timestamp_ca: Vec<PathBuf>,
+    #[command(flatten)]
+    vouch: Vouch,
     /// Leave the chain of custody beside the export as it is
     #[arg(long)]
     no_record: bool,
@@ -142,7 +136,7 @@ async fn sealed(args: &Args, session: &Session, export: Export) -> Result<ExitSt
         Some(repository) => logged(repository, &seal).await?,
         None => Logged::Unasked,
     };
-    let mut identities = session.identities().await?;
+    let mut identities = args.vouch.identities(session, seal.export).await?;
     if let Some(repository) = repository.as_ref().filter(|_| seal.encrypted) {
         match repository.export_key(seal.export).await {
             Ok(pair) => identities.extend(pair.map(Identity::from)),
@@ -154,8 +148,8 @@ async fn sealed(args: &Args, session: &Session, export: Export) -> Result<ExitSt
         name: name.clone(),
         read_data: args.read_data,
         identities,
-        trust: session.export_trust(&args.key, &args.ca)?,
-        authority: session.stamp_authority(&args.timestamp_ca)?,
+        trust: args.vouch.trust(session)?,
+        authority: args.vouch.authority(session)?,
         logged,
         now: session.context.clock.now(),
     };

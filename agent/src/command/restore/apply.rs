@@ -7,10 +7,11 @@ use restore::{OutcomeWord, Outline, Plan, Request, Stop, Target};
 
 use super::watch::Watch;
 use super::{Choices, open, rehydrate, show};
+use crate::command::export::vouch::Vouch;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::session::Session;
-use crate::thaw::{How as Thawing, Wish};
+use crate::thaw::{self, How as Thawing, Wish};
 use crate::ui::amount;
 
 /// Options.
@@ -49,9 +50,14 @@ pub struct Args {
     partial: bool,
     #[command(flatten)]
     wish: Wish,
+    #[command(flatten)]
+    vouch: Vouch,
     /// Where archived files must come back first: begin that, and end without waiting (3)
     #[arg(long)]
     no_wait: bool,
+    /// Leave the copies of archived files in thawed/, for a `restore verify` to come
+    #[arg(long)]
+    keep_copies: bool,
     /// Change the target without asking
     #[arg(short, long)]
     yes: bool,
@@ -66,9 +72,11 @@ impl Args {
         let plan = self.plan.as_ref();
         options.extend(plan.map(|file| ("--plan", file.display().to_string())));
         options.extend(self.wish.options());
+        options.extend(self.vouch.options());
         for (option, is_set) in [
             ("--create-workspace", self.create_workspace),
             ("--partial", self.partial),
+            ("--keep-copies", self.keep_copies),
             ("--yes", self.yes),
         ] {
             options.extend(is_set.then(|| (option, String::new())));
@@ -99,7 +107,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
         true => open::Way::Damaged,
         false => open::Way::Contents,
     };
-    let found = open::find(session, snapshot, way).await?;
+    let found = open::find(session, snapshot, way, &args.vouch).await?;
     let selectors = saved
         .as_ref()
         .map_or(&args.selector, |plan| &plan.selectors);
@@ -112,6 +120,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
     if let Some(status) = before {
         return Ok(status);
     }
+    let storage = found.storage();
     let opened = found.open().await?;
     let target = open::target(session, into, true).await?;
     let fresh = saved.is_none();
@@ -126,7 +135,13 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
         fresh,
         yes: args.yes,
     };
-    carry_out(session, &opened, &target, &plan, how).await
+    let carried = carry_out(session, &opened, &target, &plan, how).await?;
+    if let Some(storage) = storage.filter(|_| carried.complete && !args.keep_copies)
+        && let Err(failure) = thaw::delete_copies(session, storage.as_ref()).await
+    {
+        session.ui.complain(&failure);
+    }
+    Ok(carried.status)
 }
 
 /// Plans.
@@ -152,6 +167,15 @@ pub(in crate::command) struct How {
     pub(in crate::command) yes: bool,
 }
 
+/// What came of a plan.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::command) struct Carried {
+    /// The exit code.
+    pub(in crate::command) status: ExitStatus,
+    /// Whether nothing is left to do.
+    pub(in crate::command) complete: bool,
+}
+
 /// Shows a plan, asks, does it and tells what came of it.
 pub(in crate::command) async fn carry_out(
     session: &Session,
@@ -159,7 +183,7 @@ pub(in crate::command) async fn carry_out(
     target: &Target,
     plan: &Plan,
     how: How,
-) -> Result<ExitStatus, Failure> {
+) -> Result<Carried, Failure> {
     if let Err(error) = plan.may_start() {
         show::plan(session, &plan.outline());
         return Err(Failure::of_restore(&error));
@@ -194,7 +218,10 @@ pub(in crate::command) async fn carry_out(
     } else {
         show::done(session, &outline);
     }
-    Ok(status(&outline))
+    Ok(Carried {
+        status: status(&outline),
+        complete: outline.outcome == OutcomeWord::Complete,
+    })
 }
 
 /// Shows the plan and asks, unless nothing would change.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use archive_format::{
     Digest, Error as ArchiveError, Identity, Repository, SnapshotRecord, Storage,
 };
-use restore::bag::verify::Logged;
+use restore::bag::verify::{Logged, Outcome, VerifyRequest, verify_export};
 use restore::bag::{ExportedBag, SealRecord};
 use restore::{ExportedFolder, Include, Journal, Options, Origin, Request, Target};
 use workspace::Folder;
@@ -16,6 +16,7 @@ use workspace::azure::{Connection, ReadOptions, Settings, WorkspaceName};
 use super::{Choices, Included};
 use crate::azure;
 use crate::command::export::verify::{self, locate};
+use crate::command::export::vouch::Vouch;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::place::Place;
@@ -179,7 +180,12 @@ impl Found {
 }
 
 /// Finds the snapshot that a text names: a folder that `export folder` wrote, a sealed export, else one of the repository.
-pub(super) async fn find(session: &Session, text: &str, way: Way) -> Result<Found, Failure> {
+pub(super) async fn find(
+    session: &Session,
+    text: &str,
+    way: Way,
+    vouch: &Vouch,
+) -> Result<Found, Failure> {
     let path = Path::new(text);
     if ExportedFolder::is_one(path) {
         let folder = ExportedFolder::open(path)
@@ -191,7 +197,7 @@ pub(super) async fn find(session: &Session, text: &str, way: Way) -> Result<Foun
         }));
     }
     if let Some(export) = locate::export(session, text).await? {
-        let sealed = sealed(session, text, export).await?;
+        let sealed = sealed(session, text, export, vouch).await?;
         if !matches!(way, Way::Places) {
             let Sealed {
                 storage,
@@ -214,18 +220,24 @@ pub(super) async fn find(session: &Session, text: &str, way: Way) -> Result<Foun
 }
 
 /// An export where it lies. What opens an encrypted one is an identity file, or the repository that it came from.
-async fn sealed(session: &Session, text: &str, export: locate::Export) -> Result<Sealed, Failure> {
+async fn sealed(
+    session: &Session,
+    text: &str,
+    export: locate::Export,
+    vouch: &Vouch,
+) -> Result<Sealed, Failure> {
     let locate::Export {
         storage,
         seal,
         digest,
         ..
     } = export;
-    let mut identities = session.identities().await?;
+    let mut identities = vouch.identities(session, seal.export).await?;
     match verify::at_hand(session, &seal).await {
-        None => session.ui.note(
-            "No repository vouches for this export; `mlark export verify --key FILE` judges its signature",
-        ),
+        None => {
+            let known = (&storage, &seal, identities.clone());
+            refuse_what_was_not_signed(session, text, known, vouch).await?;
+        }
         Some(repository) => {
             refuse_another(verify::logged(&repository, &seal).await?, digest, text)?;
             identities.extend(key_of(&repository, &seal).await?);
@@ -238,6 +250,61 @@ async fn sealed(session: &Session, text: &str, export: locate::Export) -> Result
         journal: session.cache_root()?.join("exports"),
         text: text.to_owned(),
     })
+}
+
+/// Without a repository the seal alone says what the export is: it is judged by who counts as its signer. What is wrong is
+/// refused; an export of which nobody here can tell who made it is told to be one.
+async fn refuse_what_was_not_signed(
+    session: &Session,
+    text: &str,
+    (storage, seal, identities): (&Arc<dyn Storage>, &SealRecord, Vec<Identity>),
+    vouch: &Vouch,
+) -> Result<(), Failure> {
+    let request = VerifyRequest {
+        name: seal.name.clone(),
+        read_data: false,
+        identities,
+        trust: vouch.trust(session)?,
+        authority: vouch.authority(session)?,
+        logged: Logged::Unasked,
+        now: session.context.clock.now(),
+    };
+    let verified = verify_export(storage, &request, Arc::new(|_| true)).await;
+    let verified = verified.map_err(|error| Failure::of_restore(&error).with_place(text))?;
+    let refused = |why: String| {
+        Failure::new(ExitStatus::Damage, "The export is not what was signed")
+            .on(text)
+            .why(why)
+            .next("`mlark export verify` says all that is wrong")
+    };
+    let outcome = |outcome: Outcome| {
+        let mut checks = verified.checks.iter();
+        checks.find(move |check| check.outcome == outcome)
+    };
+    if let Some(bad) = outcome(Outcome::Bad) {
+        return Err(refused(format!("{}: {}", bad.check, bad.found)));
+    }
+    let mut checks = verified.checks.iter();
+    let signature = checks.find(|check| check.check == "signature");
+    match signature {
+        Some(signed) if signed.outcome == Outcome::Good => {
+            let by = &signed.found;
+            session.ui.note(&format!(
+                "No repository vouches for this export; its signature does: {by}"
+            ));
+            Ok(())
+        }
+        unsigned if vouch.names_a_signer() => {
+            let why = unsigned.map_or("it is not signed", |check| check.found.as_str());
+            Err(refused(why.to_owned()))
+        }
+        _ => {
+            session.ui.note(
+                "Neither a repository nor a signature that counts vouches for this export; name who has to have signed it with --key or --ca",
+            );
+            Ok(())
+        }
+    }
 }
 
 /// Refuses an export that is not the one that the repository's log names.

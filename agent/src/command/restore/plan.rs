@@ -6,6 +6,7 @@ use super::watch::Watch;
 use serde_json::json;
 
 use super::{Choices, open, rehydrate, show};
+use crate::command::export::vouch::Vouch;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::session::Session;
@@ -37,13 +38,15 @@ pub struct Args {
     save: Option<PathBuf>,
     #[command(flatten)]
     wish: Wish,
+    #[command(flatten)]
+    vouch: Vouch,
 }
 
 /// Plans.
 pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
     let mut request = open::request(session, &args.selector, &args.into, &args.choices)?;
     request.options.create_workspace = args.create_workspace;
-    let found = open::find(session, &args.snapshot, open::Way::Names).await?;
+    let found = open::find(session, &args.snapshot, open::Way::Names, &args.vouch).await?;
     if found.is_export() && args.save.is_some() {
         return Err(Failure::usage("The plan of an export cannot be saved")
             .on(&args.snapshot)
@@ -102,6 +105,7 @@ impl Args {
         let mut options = vec![("--into", self.into.clone())];
         options.extend(self.choices.options());
         options.extend(self.wish.options());
+        options.extend(self.vouch.options());
         let make = self.create_workspace;
         options.extend(make.then(|| ("--create-workspace", String::new())));
         rehydrate::again("restore apply", &self.snapshot, &self.selector, &options)

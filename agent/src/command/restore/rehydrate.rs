@@ -5,6 +5,7 @@ use restore::Origin;
 use serde_json::json;
 
 use super::open::{self, Found, Opened};
+use crate::command::export::vouch::Vouch;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::session::Session;
@@ -38,7 +39,13 @@ pub struct Args {
 
 /// Brings back.
 pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
-    let found = open::find(session, &args.snapshot, open::Way::Places).await?;
+    let found = open::find(
+        session,
+        &args.snapshot,
+        open::Way::Places,
+        &Vouch::default(),
+    )
+    .await?;
     if found.storage().is_none() {
         return Err(Failure::usage("A folder has no archive tier").on(&args.snapshot));
     }
@@ -128,7 +135,7 @@ pub(super) async fn before(
 }
 
 /// A command to go on with.
-pub(in crate::command) fn again(
+pub(crate) fn again(
     command: &str,
     snapshot: &str,
     selectors: &[String],

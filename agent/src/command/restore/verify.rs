@@ -4,6 +4,7 @@ use restore::VerifyOutcome;
 
 use super::watch::Watch;
 use super::{Choices, open, rehydrate, show};
+use crate::command::export::vouch::Vouch;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::session::Session;
@@ -26,12 +27,14 @@ pub struct Args {
     against: String,
     #[command(flatten)]
     choices: Choices,
+    #[command(flatten)]
+    vouch: Vouch,
 }
 
 /// Compares.
 pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
     let request = open::request(session, &args.selector, &args.against, &args.choices)?;
-    let found = open::find(session, &args.snapshot, open::Way::Names).await?;
+    let found = open::find(session, &args.snapshot, open::Way::Names, &args.vouch).await?;
     let foretold = rehydrate::needed(session, &found, &args.selector, Wish::default()).await?;
     if let Some(foretold) = &foretold
         && !rehydrate::has_documents(&found, foretold).await?

@@ -7,11 +7,12 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, PoisonError};
 
+use futures::TryStreamExt;
 use futures::future::Future;
 
 use super::ObjectStorage;
 use crate::FileName;
-use crate::storage::{StorageError, StorageFault};
+use crate::storage::{CopiesDeleted, Storage, StorageError, StorageFault};
 
 /// Which files have a copy, as far as this process knows. A hash of each name is kept, 8 bytes: where two names share one,
 /// a file without a copy is looked for there in vain, once a read.
@@ -28,6 +29,17 @@ impl Copies {
         known.insert(hash);
     }
 
+    fn is_empty(&self) -> bool {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.is_empty()
+    }
+
+    fn remove(&self, name: &FileName) {
+        let hash = self.state.hash_one(name);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.remove(&hash);
+    }
+
     fn has(&self, name: &FileName) -> bool {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         !known.is_empty() && known.contains(&self.state.hash_one(name))
@@ -35,6 +47,32 @@ impl Copies {
 }
 
 impl ObjectStorage {
+    /// Deletes the copies of files that are known to have one.
+    pub(super) async fn forget_copies(&self) -> Result<CopiesDeleted, StorageError> {
+        let mut done = CopiesDeleted::default();
+        if self.copies.is_empty() {
+            return Ok(done);
+        }
+        let mut listed = self.list(FileName::COPIES);
+        while let Some(copy) = listed.try_next().await? {
+            let Some(original) = copy.name.original().filter(|name| self.copies.has(name)) else {
+                continue;
+            };
+            match self.delete(&copy.name).await {
+                Ok(()) => {
+                    self.copies.remove(&original);
+                    done.deleted += 1;
+                }
+                Err(error) => {
+                    done.left += 1;
+                    done.left_bytes += copy.size;
+                    done.why.get_or_insert(error.source.to_string());
+                }
+            }
+        }
+        Ok(done)
+    }
+
     /// Reads a file or, where it is archived, its copy.
     pub(super) async fn or_copy<T, F: Future<Output = Result<T, StorageError>>>(
         &self,
