@@ -4,6 +4,7 @@
 mod azure;
 mod grant;
 mod here;
+mod keeping;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -140,6 +141,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
         azure::workspace(session, entry, &mut found).await;
     }
     here::repository(session, &mut found).await;
+    keeping::checks(session, &mut found).await;
     show(session, &found);
     let checks = found.checks.iter();
     Ok(checks.fold(ExitStatus::Done, |status, check| status.and(check.status)))

@@ -215,6 +215,56 @@ async fn roles_that_change_storage_are_asked_about_where_the_configuration_wants
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_role_that_locks_files_is_asked_about_and_granted_where_exports_have_a_retention() {
+    let cloud = Cloud::small().await;
+    let account = {
+        let at = cloud.simulator.now();
+        let mut state = cloud.simulator.state();
+        let account = state.workspace(&cloud.key).unwrap().account.clone();
+        let held = state.accounts.get_mut(&account).unwrap();
+        held.blobs.versioning = true;
+        held.blobs.create_container("vault", at);
+        held.blobs.container_mut("vault").unwrap().worm.of_versions = true;
+        account
+    };
+    let more = format!(
+        "[[destination]]\nname = \"cold\"\nurl = \"az://{account}/vault/exports\"\nretain = \"7y\"\n"
+    );
+    let machine = Machine::with(&cloud, Box::leak(more.into_boxed_str())).await;
+    let locks = |report: &Value| {
+        let mut checks = report["checks"].as_array().unwrap().iter();
+        let check = checks.find(|check| check["what"] == "locks of exports to cold");
+        check.unwrap_or_else(|| panic!("{report:#}")).clone()
+    };
+    give(&cloud.simulator, &Role::backup(), None);
+    let (code, report) = machine.doctor().await;
+    assert_eq!(
+        (code, &locks(&report)["state"]),
+        (3, &"bad".into()),
+        "{report:#}"
+    );
+    let mut whole = Role::backup();
+    whole.actions.extend(Role::keeping().actions);
+    give(&cloud.simulator, &whole, None);
+    let before = cloud.simulator.dump(&cloud.key).unwrap();
+    let (code, report) = machine.doctor().await;
+    assert_eq!(
+        (code, &locks(&report)["state"]),
+        (0, &"good".into()),
+        "{report:#}"
+    );
+    assert_eq!(cloud.simulator.dump(&cloud.key).unwrap(), before);
+    let (code, said) = machine.run(&["doctor", "--grant"]).await;
+    assert_eq!(code, 0, "{said}");
+    let mut lines = said.lines().filter(|line| line.contains("mlark lock"));
+    assert!(
+        lines.next().unwrap().contains("role definition create"),
+        "{said}"
+    );
+    assert!(lines.next().unwrap().contains(&account), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn doctor_changes_nothing() {
     let cloud = Cloud::everything().await;
     let machine = Machine::new(&cloud).await;

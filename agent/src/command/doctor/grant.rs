@@ -59,6 +59,9 @@ pub(super) async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Fa
     for one in &wanted {
         lines.extend(assignments(session, one).await);
     }
+    if args.workspaces.is_empty() {
+        lines.extend(keeping(session).await);
+    }
     if session.ui.json() {
         session.ui.document(&json!({ "grant": lines }));
     } else if lines.is_empty() {
@@ -70,6 +73,37 @@ pub(super) async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Fa
         }
     }
     Ok(ExitStatus::Done)
+}
+
+/// The role that keeps files, and its assignment on each account whose files the configuration keeps.
+async fn keeping(session: &Session) -> Vec<String> {
+    let scopes = super::keeping::scopes(session).await;
+    if scopes.is_empty() {
+        return Vec::new();
+    }
+    let role = Role::keeping();
+    let mut groups: Vec<&str> = scopes
+        .iter()
+        .map(|scope| {
+            scope
+                .split_once("/providers/")
+                .map_or(scope.as_str(), |it| it.0)
+        })
+        .collect();
+    groups.dedup();
+    let definition = role.definition(&groups).to_string();
+    let mut lines = vec![format!(
+        "az role definition create --role-definition {}",
+        quoted(&definition)
+    )];
+    let connection = connect(session, &session.config.azure).await.ok();
+    let assignee = assignee(connection.as_ref()).await;
+    lines.extend(
+        scopes
+            .iter()
+            .map(|scope| assignment(&assignee, &role, scope)),
+    );
+    lines
 }
 
 async fn wanted(args: &Args, session: &Session) -> Result<Vec<Wanted>, Failure> {
@@ -120,18 +154,7 @@ fn group(name: &WorkspaceName) -> String {
 /// itself may not be there.
 async fn assignments(session: &Session, one: &Wanted) -> Vec<String> {
     let connection = connect(session, &one.azure).await.ok();
-    let mut assignee = (NOBODY.to_owned(), "ServicePrincipal");
-    if let Some(connection) = &connection
-        && let Ok(who) = connection.who_am_i().await
-        && let Some(object) = who.object
-    {
-        let sort = if who.user.is_some() {
-            "User"
-        } else {
-            "ServicePrincipal"
-        };
-        assignee = (object, sort);
-    }
+    let assignee = assignee(connection.as_ref()).await;
     let account = match &connection {
         Some(connection) => account(connection, &one.name).await,
         None => None,
@@ -146,16 +169,36 @@ async fn assignments(session: &Session, one: &Wanted) -> Vec<String> {
     };
     scopes
         .into_iter()
-        .map(|scope| {
-            format!(
-                "az role assignment create --assignee-object-id {} --assignee-principal-type {} --role {} --scope {}",
-                quoted(&assignee.0),
-                assignee.1,
-                quoted(one.role.name),
-                quoted(&scope)
-            )
-        })
+        .map(|scope| assignment(&assignee, role, &scope))
         .collect()
+}
+
+/// Whom a role is given to: the object's id, and its sort.
+type Assignee = (String, &'static str);
+
+async fn assignee(connection: Option<&Connection>) -> Assignee {
+    if let Some(connection) = connection
+        && let Ok(who) = connection.who_am_i().await
+        && let Some(object) = who.object
+    {
+        let sort = if who.user.is_some() {
+            "User"
+        } else {
+            "ServicePrincipal"
+        };
+        return (object, sort);
+    }
+    (NOBODY.to_owned(), "ServicePrincipal")
+}
+
+fn assignment(assignee: &Assignee, role: &Role, scope: &str) -> String {
+    format!(
+        "az role assignment create --assignee-object-id {} --assignee-principal-type {} --role {} --scope {}",
+        quoted(&assignee.0),
+        assignee.1,
+        quoted(role.name),
+        quoted(scope)
+    )
 }
 
 /// The storage account of a workspace, as its document names it.
