@@ -10,6 +10,9 @@ use crate::exit::ExitStatus;
 use crate::failure::{Failure, chain};
 use crate::store;
 
+/// This program's version.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 impl Failure {
     /// A workspace that could not be read or written.
     pub fn of_workspace(error: &WorkspaceError) -> Self {
@@ -56,6 +59,12 @@ impl Failure {
         };
         let next = match error {
             ArchiveError::Storage(storage) if !error.is_damage() => store::advice(storage).1,
+            ArchiveError::UnknownVersion { found, known, .. } => Some(format!(
+                "read it with a mlark that knows format {found}: the one that wrote it, or a later one; this is mlark {VERSION}, which reads formats up to {known}"
+            )),
+            ArchiveError::UnknownFlag { flag, .. } => Some(format!(
+                "read it with a mlark that knows `{flag}`: the one that wrote it, or a later one; this is mlark {VERSION}"
+            )),
             error => next_for_archive(error).map(str::to_owned),
         };
         match next {
@@ -114,9 +123,7 @@ fn next_for_archive(error: &ArchiveError) -> Option<&'static str> {
             "leave `secrets` out, or make an encrypted repository"
         }
         ArchiveError::CopyOntoItself { .. } => "name another repository with --to",
-        ArchiveError::UnknownVersion { .. }
-        | ArchiveError::UnknownFlag { .. }
-        | ArchiveError::CatalogueNewer { .. } => "use a newer mlark",
+        ArchiveError::CatalogueNewer { .. } => "use a newer mlark",
         ArchiveError::CreateNotExclusive { .. } => {
             "use a local disk, or a network file system with O_EXCL"
         }
@@ -240,5 +247,53 @@ impl Failure {
         let mut failure = Self::new(status, error.to_string()).because_source(error);
         failure.next = next;
         failure
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_later_version_wrote_is_told_with_what_can_read_it() {
+        let what = "The repository".to_owned();
+        let of = |error| Failure::of_archive(&error).next.unwrap_or_default();
+        let version = of(ArchiveError::UnknownVersion {
+            what: what.clone(),
+            found: 3,
+            known: 1,
+        });
+        assert!(
+            version.contains("format 3")
+                && version.contains("up to 1")
+                && version.contains(VERSION),
+            "{version}"
+        );
+        let flag = of(ArchiveError::UnknownFlag {
+            what,
+            flag: "differences".to_owned(),
+        });
+        assert!(
+            flag.contains("`differences`") && flag.contains(VERSION),
+            "{flag}"
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_longer_than_the_format_allows_is_damage_and_a_store_that_fails_is_none() {
+        let status = |fault| {
+            let error = StorageError {
+                act: "read",
+                name: "log/0000000002".to_owned(),
+                place: "/srv/mlark".to_owned(),
+                fault,
+                source: "x".into(),
+            };
+            Failure::of_archive(&ArchiveError::Storage(error)).status
+        };
+        use archive_format::storage::StorageFault;
+        assert_eq!(status(StorageFault::TooLarge), ExitStatus::Damage);
+        assert_eq!(status(StorageFault::TooShort), ExitStatus::Damage);
+        assert_eq!(status(StorageFault::Other), ExitStatus::Failed);
     }
 }
