@@ -12,17 +12,18 @@ use workspace::permission::{Action, Plane};
 
 /// What a role definition grants, as Azure reads it, but for one action.
 fn grant(role: &Role, without: Option<&Action>) -> Grant {
-    let definition = role.definition(&["/subscriptions/s"]);
+    let resource = role.resource(&["/subscriptions/s"]);
+    let permissions = &resource["properties"]["permissions"][0];
     let of = |list: &str| -> Vec<String> {
-        let names = definition[list].as_array().unwrap().iter();
+        let names = permissions[list].as_array().unwrap().iter();
         names
             .map(|name| name.as_str().unwrap().to_owned())
             .filter(|name| without.is_none_or(|without| without.name() != name))
             .collect()
     };
     let grant = Grant {
-        actions: of("Actions"),
-        data_actions: of("DataActions"),
+        actions: of("actions"),
+        data_actions: of("dataActions"),
     };
     let taken = usize::from(without.is_some());
     let left = grant.actions.len() + grant.data_actions.len();

@@ -21,9 +21,9 @@ const CONTAINERS: &str = "Microsoft.Storage/storageAccounts/blobServices/contain
 /// A custom role of Azure's role-based access control.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Role {
-    /// `Name`.
+    /// `roleName`.
     pub name: &'static str,
-    /// `Description`.
+    /// `description`.
     pub description: &'static str,
     /// What it allows.
     pub actions: BTreeSet<Action>,
@@ -186,22 +186,40 @@ impl Role {
         self.actions.iter().any(Action::is_of_storage)
     }
 
+    fn names(&self, plane: Plane) -> Vec<&str> {
+        let actions = self.actions.iter();
+        actions
+            .filter(|action| action.plane() == plane)
+            .map(Action::name)
+            .collect()
+    }
+
+    /// The definition as Resource Manager takes and gives it, a `roleDefinitions` resource of `Microsoft.Authorization`
+    /// (2022-04-01): what a PUT, `az rest` or a Bicep or Terraform file is made from.
+    pub fn resource(&self, scopes: &[&str]) -> Value {
+        json!({ "properties": {
+            "roleName": self.name,
+            "description": self.description,
+            "type": "CustomRole",
+            "permissions": [{
+                "actions": self.names(Plane::Control),
+                "notActions": [],
+                "dataActions": self.names(Plane::Data),
+                "notDataActions": [],
+            }],
+            "assignableScopes": scopes,
+        }})
+    }
+
     /// The definition as `az role definition create` takes it.
     pub fn definition(&self, scopes: &[&str]) -> Value {
-        let of = |plane| -> Vec<&str> {
-            let actions = self.actions.iter();
-            actions
-                .filter(|action| action.plane() == plane)
-                .map(Action::name)
-                .collect()
-        };
         json!({
             "Name": self.name,
             "IsCustom": true,
             "Description": self.description,
-            "Actions": of(Plane::Control),
+            "Actions": self.names(Plane::Control),
             "NotActions": [],
-            "DataActions": of(Plane::Data),
+            "DataActions": self.names(Plane::Data),
             "NotDataActions": [],
             "AssignableScopes": scopes,
         })
@@ -232,7 +250,7 @@ mod tests {
             ("mlark-share-snapshot.json", Role::share_snapshot()),
             ("mlark-lock.json", Role::keeping()),
         ] {
-            let made = format!("{:#}\n", role.definition(&[ANYWHERE]));
+            let made = format!("{:#}\n", role.resource(&[ANYWHERE]));
             let kept = std::fs::read_to_string(folder.join(file)).unwrap_or_default();
             assert!(kept == made, "roles/{file} should read:\n{made}");
         }
