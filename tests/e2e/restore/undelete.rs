@@ -1,6 +1,6 @@
 //! One thing out of many: what is read of a repository for it, and the command for what somebody deleted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -10,18 +10,20 @@ use ::restore::{OnConflict, Target, holds};
 use archive_format::storage::{Created, FileName, FileUse, Storage, StorageError, StoredFile};
 use archive_format::{
     Commit, Identity, InitOptions, KeyChain, Line, LineKey, LocalStorage, MachineKey, OpenOptions,
-    Outcome, Repository, SnapshotReader,
+    Outcome, PackName, Repository, SnapshotReader,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
 use mlark::ExitStatus;
-use mlark_tests::length::{figures, is_long};
+use mlark_tests::length::{figures, grouped, is_long};
 use serde_json::json;
 
 use simulator::arm::WorkspaceSpec;
 use simulator::world::{self, TARGET_SUBSCRIPTION};
+use workspace::reference::references;
+use workspace::{ItemId, Kind};
 
 use super::bench::{Bench, Watch};
 use super::program::Program;
@@ -30,7 +32,7 @@ use super::program::Program;
 #[derive(Debug)]
 struct Counting {
     inner: LocalStorage,
-    read: Arc<Mutex<BTreeMap<String, u64>>>,
+    read: Reads,
 }
 
 impl Counting {
@@ -86,6 +88,9 @@ impl Storage for Counting {
     }
 }
 
+/// Which files of a store were read, and how often.
+type Reads = Arc<Mutex<BTreeMap<String, u64>>>;
+
 /// How many items the larger generated snapshot has.
 const ITEMS: usize = 100_000;
 /// How many of them are spread over each kind.
@@ -134,7 +139,7 @@ impl Large {
         (large, repository)
     }
 
-    async fn open(&self, read: &Arc<Mutex<BTreeMap<String, u64>>>) -> Repository {
+    async fn open(&self, read: &Reads) -> Repository {
         let storage = Arc::new(Counting {
             inner: LocalStorage::new(self.folder.path().join("repository")),
             read: read.clone(),
@@ -254,15 +259,27 @@ async fn one_thing_of_a_hundred_thousand_takes_its_own_packs_and_hardly_more_rea
     let few = Large::filled(&bench, ITEMS / 20).await;
     let many = Large::filled(&bench, ITEMS).await;
     let all = packs(&many.folder.path().join("repository"), "packs");
-    for (number, selector) in wanted(&bench.store.newest().await).await.iter().enumerate() {
-        let of_few = restore_one(&bench, &few, &format!("few-{number}"), selector).await;
-        let of_many = restore_one(&bench, &many, &format!("many-{number}"), selector).await;
+    let wanted = wanted(&bench.store.newest().await).await;
+    let one_each = wanted.iter().map(std::slice::from_ref);
+    for (number, selectors) in one_each.chain([&wanted[..]]).enumerate() {
+        let of_few = restored(&bench, &few, &format!("few-{number}"), selectors).await;
+        let of_many = restored(&bench, &many, &format!("many-{number}"), selectors).await;
         let line = format!(
-            "{selector}: {} reads of {} of {all} packs, {} reads where a twentieth lies around it; {:?}",
-            of_many.reads, of_many.packs, of_few.reads, of_many.took
+            "{} of {} items: {} reads of {} of {all} packs, {} reads where a twentieth lies around; {:.2} s",
+            selectors.join(", "),
+            grouped(many.items as u64),
+            of_many.reads,
+            of_many.packs(),
+            of_few.reads,
+            of_many.took.as_secs_f64()
         );
         figures(&line).unwrap();
-        assert!(of_many.packs * 5 < all, "{line}");
+        assert_eq!(of_many.data, of_many.needed_data, "{line}");
+        // Of the kind that is gone through the piece that follows is read ahead.
+        assert!(of_many.ways.is_subset(&of_many.meta), "{line}");
+        let ahead = of_many.meta.difference(&of_many.ways).count();
+        assert!(ahead <= 1, "{line}: {ahead}");
+        assert!(of_many.packs() * 5 < all, "{line}");
         // Every way to an item is as long as a tree is deep.
         assert!(of_many.reads <= of_few.reads * 3 / 2, "{line}");
         if is_long() {
@@ -271,46 +288,131 @@ async fn one_thing_of_a_hundred_thousand_takes_its_own_packs_and_hardly_more_rea
     }
 }
 
-/// What it took to bring one thing back.
+/// What it took to bring something back.
 struct Taken {
     /// From the opening of the repository on.
     took: Duration,
-    /// Packs that were read.
-    packs: usize,
+    /// Data packs that were read.
+    data: BTreeSet<String>,
+    /// Data packs that hold, as the catalogue says, something of what is brought back, or the document of a datastore:
+    /// every plan asks those where the target's bytes belong.
+    needed_data: BTreeSet<String>,
+    /// Packs of manifests that were read.
+    meta: BTreeSet<String>,
+    /// Packs of manifests on the ways to the lines of what is brought back, of what it refers to and of the datastores.
+    ways: BTreeSet<String>,
     /// Reads of files of the repository.
     reads: u64,
 }
 
-/// Finds and restores one thing into a workspace of its own.
-async fn restore_one(bench: &Bench, large: &Large, workspace: &str, selector: &str) -> Taken {
+impl Taken {
+    fn packs(&self) -> usize {
+        self.data.len() + self.meta.len()
+    }
+}
+
+/// Finds and restores what is selected into a workspace of its own.
+async fn restored(bench: &Bench, large: &Large, workspace: &str, selectors: &[String]) -> Taken {
     let spec = WorkspaceSpec::new(TARGET_SUBSCRIPTION, "rg-narrow", workspace, "northeurope");
     let key = world::target(&bench.simulator, &spec).unwrap();
-    let read: Arc<Mutex<BTreeMap<String, u64>>> = Arc::default();
+    let read = Reads::default();
     let began = Instant::now();
     let repository = large.open(&read).await;
     let record = repository.history().await.unwrap().pop().unwrap();
     assert!(record.lines > large.items as u64);
     let snapshot = repository.snapshot(&record);
     let now = bench.store.clock.now();
-    assert!(holds(&snapshot, &[selector.to_owned()], now).await.unwrap());
-    let request = bench.request(&[selector], OnConflict::Fail);
+    assert!(holds(&snapshot, selectors, now).await.unwrap());
+    let texts: Vec<&str> = selectors.iter().map(String::as_str).collect();
+    let request = bench.request(&texts, OnConflict::Fail);
     let target = bench.target_of(&key).await;
     let plan = ::restore::plan(&snapshot, &target, &request, &::restore::Unobserved)
         .await
         .unwrap();
-    assert!(plan.changes() > 0, "{selector}");
+    assert!(plan.changes() > 0, "{selectors:?}");
     let outline = apply(bench, &plan, &snapshot, &target).await;
     let took = began.elapsed();
     assert!(outline.failures.is_empty(), "{:#?}", outline.failures);
-    let read = read.lock().unwrap();
+    let reads = read.lock().unwrap().values().sum();
+    let packs = packs_of(&read);
+    // Which packs there are is told by objects of the snapshot, which are read now.
+    let all_data = names(&snapshot.data_packs().await.unwrap());
+    let (data, meta) = packs.into_iter().partition(|pack| all_data.contains(pack));
+    let mut items: Vec<(ItemId, bool)> = datastores(bench).await;
+    items.extend(plan.steps.iter().map(|step| {
+        let outputs = format!("{}//outputs/**", step.item);
+        (step.item.clone(), selectors.contains(&outputs))
+    }));
+    let (needed_data, ways) = needed(large, &items, &all_data).await;
     Taken {
         took,
-        packs: read
-            .keys()
-            .filter(|name| name.starts_with("packs/"))
-            .count(),
-        reads: read.values().sum(),
+        data,
+        needed_data,
+        meta,
+        ways,
+        reads,
     }
+}
+
+fn names(packs: &BTreeSet<PackName>) -> BTreeSet<String> {
+    packs.iter().map(ToString::to_string).collect()
+}
+
+/// The packs among the files that were read.
+fn packs_of(read: &Reads) -> BTreeSet<String> {
+    let read = read.lock().unwrap();
+    let packs = read.keys().filter(|name| name.starts_with("packs/"));
+    packs
+        .map(|name| name.rsplit('/').next().unwrap().to_owned())
+        .collect()
+}
+
+/// The datastores of the bench's own snapshot, which the large one has as well.
+async fn datastores(bench: &Bench) -> Vec<(ItemId, bool)> {
+    let lines = bench.store.newest().await.lines_of_kind("datastores");
+    let lines: Vec<Line> = lines.try_collect().await.unwrap();
+    let ids = lines.iter();
+    ids.map(|line| (ItemId::new("datastores", &line.name), false))
+        .collect()
+}
+
+/// The data packs that items need, of some their outputs alone, and the other packs on the way to each of them and to what
+/// it refers to: each is looked up alone.
+async fn needed(
+    large: &Large,
+    items: &[(ItemId, bool)],
+    all_data: &BTreeSet<String>,
+) -> (BTreeSet<String>, BTreeSet<String>) {
+    let read = Reads::default();
+    let repository = large.open(&read).await;
+    let record = repository.history().await.unwrap().pop().unwrap();
+    let identity = serde_json::from_value(record.identity.clone()).unwrap();
+    let snapshot = repository.snapshot(&record);
+    let mut data = BTreeSet::new();
+    for (id, outputs_alone) in items {
+        // Where its lines end is known by what follows them.
+        let lines = snapshot.lines_of_names(&id.kind, &id.name);
+        let _: Vec<Line> = lines.try_collect().await.unwrap();
+        let found = snapshot.item(&id.kind, &id.name, id.version.as_deref());
+        let mut item = found.await.unwrap().unwrap();
+        if *outputs_alone {
+            item.files
+                .retain(|file| file.path.as_str().starts_with("outputs/"));
+        }
+        data.extend(names(&snapshot.packs_of_item(&item).await.unwrap()));
+        let kind = Kind::find(&id.kind).unwrap();
+        for entry in item.documents.iter().filter(|entry| entry.form == "arm") {
+            let document = snapshot.document(entry).await.unwrap();
+            let referred = references(kind, &document).into_iter();
+            for other in referred.filter_map(|(_, other)| other.item_in(&identity)) {
+                let key = LineKey::new(other.kind, other.name, other.version);
+                let _: Option<Line> = snapshot.lines_of_item(&key).try_next().await.unwrap();
+            }
+        }
+    }
+    let mut ways = packs_of(&read);
+    ways.retain(|pack| !all_data.contains(pack));
+    (data, ways)
 }
 
 async fn apply(
