@@ -6,13 +6,13 @@ import pathlib
 import unittest
 import warnings
 
-from azure.ai.ml import load_component
+from azure.ai.ml import load_component, load_registry
 from azure.ai.ml._utils._registry_utils import get_storage_details_for_registry_assets
 from azure.ai.ml.constants import AssetTypes
 from azure.ai.ml.entities import BuildContext, Data, Environment, Model
 from azure.storage.blob import ContainerClient
 from cloud import SOURCE, Cloud, Mlark, Registry
-from test_kinds import plain
+from readback import plain
 
 SHELF = Registry("a0000000-0000-4000-8000-00000000000a", "rg-shared", "reg-shared-east", "eastus")
 RESCUE = Registry("b0000000-0000-4000-8000-00000000000b", "rg-rescue", "reg-rescued", "westeurope")
@@ -121,6 +121,7 @@ class Registries(unittest.TestCase):
         files.mkdir()
         client = cloud.registry_client(SHELF)
         fill(client, files)
+        cls.shown = cloud.arm("GET", SHELF.arm)
         cls.before = look(client)
         cls.bytes_before = digests(client, SHELF, cls.before)
         client.models.download("churn", "2", cloud.folder / "before")
@@ -205,6 +206,21 @@ class Registries(unittest.TestCase):
                 text = str(document)
                 self.assertNotIn(SHELF.name, text)
                 self.assertNotIn(self.dump_before["account"], text)
+
+    def test_the_sdk_loads_the_exported_registry_as_the_service_shows_it(self):
+        folder = self.cloud.folder / "exported"
+        self.mlark.json("export", "folder", "latest:prod", "--to", folder, codes=(0, 3))
+        [sheet] = folder.glob("registries/*/registry.yml")
+        loaded = load_registry(sheet)._to_rest_object().as_dict()
+        for member in ("name", "location", "tags"):
+            self.assertEqual(loaded[member], self.shown[member])
+        self.assertEqual(loaded["properties"]["publicNetworkAccess"], self.shown["properties"]["publicNetworkAccess"])
+        said, shown = ([{
+            "location": region["location"],
+            "accounts": [(account["systemCreatedStorageAccount"]["storageAccountType"].lower(), account["systemCreatedStorageAccount"]["storageAccountHnsEnabled"])
+                         for account in region["storageAccountDetails"]],
+        } for region in of["properties"]["regionDetails"]] for of in (loaded, self.shown))
+        self.assertEqual(said, shown)
 
     def test_a_second_restore_only_skips(self):
         plan = self.mlark.json("restore", "plan", "latest:prod", "--into", "recovery", codes=(0, 3))

@@ -24,6 +24,7 @@ mod job;
 mod monitor;
 mod node;
 mod refer;
+mod registry;
 mod schedule;
 mod sweep;
 mod word;
@@ -41,6 +42,7 @@ pub use endpoint::{
 pub use feature::{FEATURE_SET, FEATURE_STORE_ENTITY};
 pub use job::JOB;
 pub use refer::is_anonymous;
+pub use registry::REGISTRY;
 pub use schedule::SCHEDULE;
 pub use workspace::WORKSPACE;
 

@@ -22,6 +22,10 @@ pub(super) static ROW: Kind = Kind {
         "/properties/discoveryUrl",
         "/properties/mlFlowRegistryUri",
         "/properties/managedResourceGroup",
+        "/properties/regionDetails/*/acrDetails/*/systemCreatedAcrAccount/acrAccountName",
+        "/properties/regionDetails/*/acrDetails/*/systemCreatedAcrAccount/armResourceId",
+        "/properties/regionDetails/*/storageAccountDetails/*/systemCreatedStorageAccount/armResourceId",
+        "/properties/regionDetails/*/storageAccountDetails/*/systemCreatedStorageAccount/storageAccountName",
         "/properties/registryPrivateEndpointConnections",
     ],
     order: 1,
@@ -32,5 +36,6 @@ pub(super) static ROW: Kind = Kind {
         "set what it should share with the source",
     )],
     registry: Some(InRegistry::Itself),
+    azml: Some(&crate::azml::REGISTRY),
     ..PLAIN
 };

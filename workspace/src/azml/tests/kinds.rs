@@ -211,3 +211,75 @@ fn what_a_yaml_has_no_word_for_is_listed_and_never_dropped() {
         "{left:?}"
     );
 }
+
+fn made_by_the_service(sort: &str) -> Value {
+    json!({"systemCreatedStorageAccount": {"storageAccountName": "st1", "storageAccountType": sort, "storageAccountHnsEnabled": true,
+        "allowBlobPublicAccess": false, "armResourceId": {"resourceId": "/st1"}}})
+}
+
+fn of_owner(member: &str, id: &str) -> Value {
+    json!({member: {"armResourceId": {"resourceId": id}}})
+}
+
+#[test]
+fn a_registry_says_the_sort_of_storage_of_each_region_and_one_container_registry() {
+    let id = ItemId::new("registries", "shelf");
+    let premium = json!({"systemCreatedAcrAccount": {"acrAccountName": "cr1", "acrAccountSku": "Premium", "armResourceId": {"resourceId": "/cr1"}}});
+    let own = of_owner("userCreatedStorageAccount", "/st/of/ours");
+    let document = json!({
+        "id": "/x", "location": "eastus", "identity": {"type": "SystemAssigned"}, "tags": {"team": "platform"},
+        "properties": {"publicNetworkAccess": "Disabled", "intellectualPropertyPublisher": "us", "regionDetails": [
+            {"location": "eastus", "acrDetails": [premium.clone()],
+                "storageAccountDetails": [made_by_the_service("Standard_ZRS"), made_by_the_service("Standard_ZRS")]},
+            {"location": "westus", "acrDetails": [premium], "storageAccountDetails": [own]},
+        ]},
+    });
+    let sheet = sheet(&REGISTRY, &id, &document, &[], &[]);
+    assert_eq!(
+        body(&sheet, "registry.yml"),
+        "name: shelf
+tags:
+  team: platform
+container_registry:
+  acr_account_sku: premium
+intellectual_property:
+  publisher: us
+location: eastus
+public_network_access: disabled
+replication_locations:
+  - location: eastus
+    storage_config:
+      replication_count: 2
+      storage_account_hns: true
+      storage_account_type: Standard_ZRS
+  - location: westus
+    storage_config:
+      - /st/of/ours
+"
+    );
+    assert_eq!(pointers(&sheet), Vec::<&str>::new());
+}
+
+#[test]
+fn what_the_yaml_of_a_registry_cannot_say_is_listed() {
+    let id = ItemId::new("registries", "shelf");
+    let document = json!({
+        "location": "eastus", "identity": {"type": "UserAssigned"},
+        "properties": {"regionDetails": [
+            {"location": "eastus", "acrDetails": [of_owner("userCreatedAcrAccount", "/cr/of/ours")],
+                "storageAccountDetails": [made_by_the_service("Standard_ZRS"), of_owner("userCreatedStorageAccount", "/st/of/ours")]},
+            {"location": "westus", "acrDetails": [of_owner("userCreatedAcrAccount", "/cr/other"), {"systemCreatedAcrAccount": {"acrAccountSku": "Basic"}}]},
+        ]},
+    });
+    let sheet = sheet(&REGISTRY, &id, &document, &[], &[]);
+    assert!(text(&sheet, "registry.yml").contains("container_registry: /cr/of/ours\n"));
+    assert_eq!(
+        pointers(&sheet),
+        [
+            "/identity",
+            "/properties/regionDetails/0/storageAccountDetails",
+            "/properties/regionDetails/1/acrDetails/0",
+            "/properties/regionDetails/1/acrDetails/1",
+        ]
+    );
+}
