@@ -32,12 +32,13 @@ mod sink;
 mod staging;
 mod suspect;
 mod tally;
+mod unlisted;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
-use archive_format::{GapEntry, LineKey, Outcome, Repository, RunOutcome, SnapshotRecord};
+use archive_format::{Outcome, Repository, RunOutcome, SnapshotRecord};
 use tokio::sync::Semaphore;
 use workspace::Workspace;
 
@@ -46,6 +47,7 @@ pub use observer::{Event, Observer, Progress, Unobserved};
 pub use policy::{Guard, KnownGap, Policy};
 pub use report::{Bytes, Ending, GAPS_MAX, Gap, Report};
 pub use tally::{Miscount, Outcome as Counted, Tally};
+pub use unlisted::unlisted;
 
 use counts::Counts;
 use previous::Previous;
@@ -92,7 +94,8 @@ pub async fn back_up(
     let (report, _) = ended?;
     kept.map_err(broken)?;
     if report.ending != Ending::Partial {
-        let gaps = report.gaps.iter().map(gap_entry).collect();
+        let gaps = report.gaps.iter();
+        let gaps = gaps.map(|gap| (gap.key.clone(), gap.entry())).collect();
         let seen = catalogue.gaps_seen(&policy.name, report.finished, gaps);
         seen.await.map_err(broken)?;
     }
@@ -247,13 +250,4 @@ impl Run<'_> {
             locks: None,
         })
     }
-}
-
-fn gap_entry(gap: &Gap) -> (LineKey, GapEntry) {
-    let entry = GapEntry {
-        file: gap.file.clone(),
-        reason: gap.reason.clone(),
-        known: gap.known.is_some(),
-    };
-    (gap.key.clone(), entry)
 }

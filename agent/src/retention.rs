@@ -6,6 +6,7 @@
 mod calendar;
 pub mod forgetting;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use archive_format::{Outcome, SnapshotId, SnapshotRecord};
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use self::calendar::Every;
+use crate::capture;
 use crate::config::Retention;
 
 /// What is kept of one workspace.
@@ -75,6 +77,10 @@ pub struct Candidate {
     pub tags: Vec<String>,
     /// Whether a person protected it.
     pub protected: bool,
+    /// The kinds that it has items of.
+    pub kinds: BTreeSet<String>,
+    /// The kinds that could not be listed to their end, so that it may lack items of them.
+    pub unlisted: BTreeSet<String>,
 }
 
 impl Candidate {
@@ -84,7 +90,11 @@ impl Candidate {
             Outcome::Suspect if accepted.contains(&record.id) => Outcome::Complete,
             outcome => outcome,
         };
+        let kinds = record.items.iter();
+        let kinds = kinds.filter(|(_, counts)| counts.saved + counts.unchanged > 0);
         Self {
+            kinds: kinds.map(|(kind, _)| kind.clone()).collect(),
+            unlisted: capture::unlisted(record).map(str::to_owned).collect(),
             id: record.id,
             started: record.started,
             finished: record.finished,
@@ -92,6 +102,11 @@ impl Candidate {
             tags: record.tags.clone(),
             protected: protected.contains(&record.id),
         }
+    }
+
+    /// Whether it has all that there was of a kind, and that was something.
+    fn holds(&self, kind: &str) -> bool {
+        self.kinds.contains(kind) && !self.unlisted.contains(kind)
     }
 
     fn age(&self) -> (Timestamp, Timestamp, SnapshotId) {
@@ -112,6 +127,8 @@ pub enum Reason {
     Tag(String),
     /// It is the newest complete one.
     Newest,
+    /// It is the newest that has this kind whole; newer ones could not list it to its end.
+    Unlisted(String),
     /// It is the newest partial one, and no complete one is newer.
     Unfinished,
     /// It is not older than that.
@@ -131,6 +148,9 @@ impl Reason {
             Self::Protected => "protected".to_owned(),
             Self::Tag(tag) => format!("tag {tag}"),
             Self::Newest => "newest complete".to_owned(),
+            Self::Unlisted(kind) => {
+                format!("newest with all {kind}, which could not be listed since")
+            }
             Self::Unfinished => "not finished yet".to_owned(),
             Self::Within => "within".to_owned(),
             Self::Period(every) => every.word().to_owned(),
@@ -159,6 +179,7 @@ pub fn decide(snapshots: &[Candidate], rules: &Rules, zone: &TimeZone) -> Vec<Ve
         .copied()
         .filter(|place| snapshots[*place].outcome == Outcome::Complete)
         .collect();
+    keep_unlisted(snapshots, &complete, &mut kept);
     for (every, count) in &rules.counts {
         keep_by_period(snapshots, &complete, (*every, *count), zone, &mut kept);
     }
@@ -195,6 +216,21 @@ fn keep_by_name(
         reasons.extend(tagged.map(|tag| Reason::Tag(tag.clone())));
         if since.is_some_and(|since| snapshot.started >= since) {
             reasons.push(Reason::Within);
+        }
+    }
+}
+
+/// Of each kind that the newest snapshot could not list to its end, the newest that has it whole.
+fn keep_unlisted(snapshots: &[Candidate], newest_first: &[usize], kept: &mut [Vec<Reason>]) {
+    let Some(newest) = newest_first.first() else {
+        return;
+    };
+    for kind in &snapshots[*newest].unlisted {
+        let whole = newest_first
+            .iter()
+            .find(|place| snapshots[**place].holds(kind));
+        if let Some(place) = whole {
+            kept[*place].push(Reason::Unlisted(kind.clone()));
         }
     }
 }

@@ -128,8 +128,9 @@ pub fn diff(
         Ok(found.map(|found| (found, sides)))
     })
     .try_filter(|found: &ItemDifference| {
-        let same =
-            found.change == Change::Changed && found.documents.is_empty() && found.files.is_empty();
+        let is_empty = found.documents.is_empty() && found.files.is_empty();
+        // What stands for a kind as a whole is no item that came or went.
+        let same = is_empty && (found.change == Change::Changed || found.item.is_of_kind());
         std::future::ready(!same)
     })
     .boxed()

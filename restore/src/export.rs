@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use archive_format::GapEntry;
 use futures::TryStreamExt;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ use workspace::{Identity, ItemId, Kind, Selection, Verdict};
 pub(crate) use path::yaml_of;
 
 use crate::origin::Origin;
-use crate::snapshot::{Loaded, Source, id_of};
+use crate::snapshot::{Loaded, Source, id_of, may_select};
 use crate::world::{documents, known};
 use crate::{Error, Event, LostPart, Observer, Stop};
 
@@ -123,12 +124,16 @@ pub async fn export_folder(
     let mut lines = source.lines();
     while let Some(line) = lines.try_next().await? {
         let id = id_of(&line);
-        if line.part != 0 || selection.matches_item(&id, &()) == Verdict::No {
+        if !may_select(&selection, &line) {
             continue;
         }
         if stop.asked() || source.is_damaged() || export.writer.has_failed_often() {
             export.done.stopped = true;
             break;
+        }
+        if line.is_of_kind() {
+            export.gaps(&id, &line.gaps);
+            continue;
         }
         if let Some(loaded) = selected(&source, &selection, &id).await? {
             export.item(&loaded).await?;
@@ -179,10 +184,7 @@ impl Export<'_> {
     async fn item(&mut self, loaded: &Loaded) -> Result<(), Error> {
         let id = &loaded.id;
         let kind = Kind::find(&id.kind);
-        for gap in &loaded.item.gaps {
-            let reason = format!("the snapshot does not have it: {}", gap.reason);
-            self.lose(id, "gap", &reason, "");
-        }
+        self.gaps(id, &loaded.item.gaps);
         if !loaded.item.secrets.is_empty() {
             self.lose(
                 id,
@@ -246,6 +248,13 @@ impl Export<'_> {
         }
         self.done.yaml += 1;
         Ok(written)
+    }
+
+    fn gaps(&mut self, id: &ItemId, gaps: &[GapEntry]) {
+        for gap in gaps {
+            let reason = format!("the snapshot does not have it: {}", gap.reason);
+            self.lose(id, "gap", &reason, "");
+        }
     }
 
     fn lose(&mut self, id: &ItemId, what: &str, reason: &str, substitute: &str) {

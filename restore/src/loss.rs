@@ -1,5 +1,6 @@
 //! A row of the loss report: what will not be as it was, said before anything is changed.
 
+use archive_format::GapEntry;
 use serde::{Deserialize, Serialize};
 use workspace::ItemId;
 
@@ -36,5 +37,16 @@ impl Loss {
             reason: reason.into(),
             substitute: substitute.into(),
         }
+    }
+
+    /// A row about a kind that the snapshot could not take as it should: items of it may be missing.
+    pub(crate) fn of_kind(kind: &ItemId, gap: &GapEntry) -> Self {
+        Self::new(
+            kind,
+            Action::Impossible,
+            "items of the kind",
+            format!("the snapshot may lack some or all of them: {}", gap.reason),
+            "an older snapshot may have them",
+        )
     }
 }

@@ -377,6 +377,15 @@ pub(crate) fn bundles(
     .boxed()
 }
 
+/// Whether a selection may be about a line, by its name alone. What keeps a kind as a whole from being there is the
+/// concern of whoever selects anything of it.
+pub(crate) fn may_select(selection: &Selection, line: &Line) -> bool {
+    if line.is_of_kind() {
+        return selection.may_take_kind(&line.kind);
+    }
+    line.part == 0 && selection.matches_item(&id_of(line), &()) != Verdict::No
+}
+
 /// The name of the item that a line is about.
 pub(crate) fn id_of(line: &Line) -> ItemId {
     id_of_key(&line.key())

@@ -390,7 +390,9 @@ async fn all_jobs(source: &Source) -> Result<BTreeSet<String>, Error> {
     let lines = source.lines_of_kind("jobs");
     lines
         .try_fold(BTreeSet::new(), |mut jobs, line| async move {
-            jobs.insert(line.name);
+            if !line.is_of_kind() {
+                jobs.insert(line.name);
+            }
             Ok(jobs)
         })
         .await

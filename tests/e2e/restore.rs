@@ -23,3 +23,4 @@ mod resubmit;
 mod runbook;
 mod trouble;
 mod undelete;
+mod unlisted;

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use archive_format::GapEntry;
 use workspace::Kind;
 
 use super::Error;
 use super::observer::Progress;
 use super::report::{GAPS_MAX, Gap};
+use super::run::outcome_of;
 use super::tally::{Counter, Miscount, Tally};
 
 /// The counts of one kind.
@@ -28,7 +30,60 @@ pub(super) struct KindCounts {
     pub(super) files_changed: AtomicU64,
     /// Whether its listing came to its end without an error.
     pub(super) whole: AtomicBool,
+    /// What kept it as a whole from being taken as it should be. It counts as one item that no listing showed.
+    own_gaps: Mutex<Vec<GapEntry>>,
 }
+
+impl KindCounts {
+    fn zero(kind: &'static Kind) -> Self {
+        Self {
+            kind,
+            items: Counter::default(),
+            files: Counter::default(),
+            seen_again: AtomicU64::new(0),
+            files_before: AtomicU64::new(0),
+            files_changed: AtomicU64::new(0),
+            whole: AtomicBool::new(false),
+            own_gaps: Mutex::default(),
+        }
+    }
+
+    /// Notes a gap of the kind as a whole.
+    pub(super) fn own_gap(&self, gap: GapEntry) {
+        let mut gaps = self.own_gaps.lock().unwrap_or_else(PoisonError::into_inner);
+        if !gaps.contains(&gap) && gaps.len() < OWN_GAPS_MAX {
+            gaps.push(gap);
+        }
+    }
+
+    /// The gaps of the kind as a whole.
+    pub(super) fn own_gaps(&self) -> Vec<GapEntry> {
+        let gaps = self.own_gaps.lock().unwrap_or_else(PoisonError::into_inner);
+        gaps.clone()
+    }
+
+    /// Whether items may be missing that nobody accepted to be: its listing did not come to its end.
+    pub(super) fn is_unlisted(&self) -> bool {
+        let whole = self.whole.load(Ordering::Relaxed);
+        !whole && self.own_gaps().iter().any(|gap| !gap.known)
+    }
+
+    /// What its own gaps count as.
+    fn own_tally(&self) -> Result<Tally, Miscount> {
+        let gaps = self.own_gaps();
+        let outcomes = gaps.iter().map(outcome_of);
+        let worst = match outcomes.max_by_key(|outcome| *outcome as usize) {
+            None => return Ok(Tally::default()),
+            Some(worst) => worst,
+        };
+        let mut counts = [0; 5];
+        counts[worst as usize] = 1;
+        Tally::new(1, counts)
+    }
+}
+
+/// How many gaps of a kind as a whole are kept: they must fit into one line.
+const OWN_GAPS_MAX: usize = 16;
 
 /// All counts of a run.
 #[derive(Debug)]
@@ -49,17 +104,9 @@ struct Gaps {
 impl Counts {
     /// Zero for each of these kinds.
     pub(super) fn new(kinds: &[&'static Kind]) -> Self {
-        let zero = |kind: &'static Kind| KindCounts {
-            kind,
-            items: Counter::default(),
-            files: Counter::default(),
-            seen_again: AtomicU64::new(0),
-            files_before: AtomicU64::new(0),
-            files_changed: AtomicU64::new(0),
-            whole: AtomicBool::new(false),
-        };
+        let zero = |kind: &&'static Kind| (kind.name, KindCounts::zero(kind));
         Self {
-            kinds: kinds.iter().map(|kind| (kind.name, zero(kind))).collect(),
+            kinds: kinds.iter().map(zero).collect(),
             bytes_listed: AtomicU64::new(0),
             bytes_done: AtomicU64::new(0),
             bytes_read: AtomicU64::new(0),
@@ -159,16 +206,16 @@ impl Counts {
         };
         let mut tallies = Tallies::default();
         for (name, kind) in &self.kinds {
-            let count = |what: &str, counter: &Counter| {
-                take(counter).map_err(|source| Error::Count {
+            let counted = |what: &str, tally: Result<Tally, Miscount>| {
+                tally.map_err(|source| Error::Count {
                     what: format!("{what} of {name}"),
                     source,
                 })
             };
-            tallies
-                .items
-                .insert((*name).to_owned(), count("items", &kind.items)?);
-            let files = count("files", &kind.files)?;
+            let own = counted("gaps", kind.own_tally())?;
+            let items = counted("items", take(&kind.items))?.plus(&own);
+            tallies.items.insert((*name).to_owned(), items);
+            let files = counted("files", take(&kind.files))?;
             if files.listed() > 0 {
                 tallies.files.insert((*name).to_owned(), files);
             }

@@ -42,6 +42,7 @@ impl Run<'_> {
     pub(super) async fn keep_partial(&self) -> Result<(), Error> {
         self.touched.store(false, Ordering::Relaxed);
         self.lay_down_so_far().await?;
+        self.lay_down_kinds().await?;
         let kept = self.commit_once(archive::Outcome::Partial, false).await;
         self.keeping.store(false, Ordering::Relaxed);
         match kept {
@@ -104,6 +105,7 @@ impl Run<'_> {
         outcome: archive::Outcome,
         finished: bool,
     ) -> Result<SnapshotRecord, Error> {
+        self.lay_down_kinds().await?;
         for again in (0..TRIES).rev() {
             match self.commit_once(outcome, finished).await {
                 Ok(record) => return Ok(record),
@@ -140,7 +142,11 @@ impl Run<'_> {
             copy: None,
             more: match outcome {
                 archive::Outcome::Partial => Map::new(),
-                archive::Outcome::Complete | archive::Outcome::Suspect => self.runs_known(),
+                archive::Outcome::Complete | archive::Outcome::Suspect => self
+                    .runs_known()
+                    .into_iter()
+                    .chain(self.unlisted())
+                    .collect(),
             },
         };
         let record = self.writer.commit(commit).await?;

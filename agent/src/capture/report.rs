@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use archive_format::SnapshotId;
+use archive_format::{GapEntry, SnapshotId};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -22,6 +22,17 @@ pub struct Gap {
     pub reason: String,
     /// Why the configuration accepts it, where it does.
     pub known: Option<String>,
+}
+
+impl Gap {
+    /// What the manifest says of it.
+    pub(super) fn entry(&self) -> GapEntry {
+        GapEntry {
+            file: self.file.clone(),
+            reason: self.reason.clone(),
+            known: self.known.is_some(),
+        }
+    }
 }
 
 /// How a run ended.

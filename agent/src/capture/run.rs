@@ -7,7 +7,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 
-use archive_format::{GapEntry, Repository, SnapshotRecord};
+use archive_format::{GapEntry, LineKey, Repository, SnapshotRecord};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, Stream, StreamExt};
@@ -34,9 +34,6 @@ pub(super) const FILES_AT_ONCE: usize = 8;
 /// How many files of a folder of this machine are taken at once, and read where they are small: that is over so soon that
 /// handing them from thread to thread takes longest, which many at once share.
 pub(super) const LOCAL_ITEMS_AT_ONCE: usize = 64;
-
-/// What stands for an item's name where a gap is about a whole kind.
-const WHOLE_KIND: &str = "*";
 
 /// One backup under way.
 pub(super) struct Run<'a> {
@@ -111,25 +108,25 @@ impl Run<'_> {
             known,
         };
         self.observer.event(&Event::Gap(&gap));
-        let entry = GapEntry {
-            file: gap.file.clone(),
-            reason: gap.reason.clone(),
-            known: gap.known.is_some(),
-        };
+        let entry = gap.entry();
         self.counts.gap(gap);
         entry
     }
 
-    /// Records that a kind could not be listed to its end.
+    /// Records that a kind as a whole could not be taken as it should be: for the report, and for a line of its own in
+    /// the manifest.
     pub(super) fn kind_gap(&self, kind: &'static Kind, reason: String) {
         let gap = Gap {
-            key: archive_format::LineKey::new(kind.name, WHOLE_KIND, None::<String>),
+            key: LineKey::of_kind(kind.name),
             item: kind.name.to_owned(),
             file: None,
             reason,
             known: self.policy.known_gap(kind, None, None, self.now()),
         };
         self.observer.event(&Event::Gap(&gap));
+        if let Some(counts) = self.counts.of(kind.name) {
+            counts.own_gap(gap.entry());
+        }
         self.counts.gap(gap);
     }
 

@@ -21,7 +21,32 @@ fn candidate(started: Timestamp) -> Candidate {
         outcome: Outcome::Complete,
         tags: Vec::new(),
         protected: false,
+        kinds: BTreeSet::new(),
+        unlisted: BTreeSet::new(),
     }
+}
+
+#[test]
+fn the_newest_snapshot_with_a_kind_stays_while_newer_ones_could_not_list_it() {
+    let mut nights: Vec<Candidate> = (0..30).map(|day| candidate(at(day * 24 * HOUR))).collect();
+    for (day, night) in nights.iter_mut().enumerate() {
+        night.kinds = ["jobs", "models"].map(str::to_owned).into();
+        if day > 9 {
+            // What the first page showed is there, and is not all.
+            night.unlisted = BTreeSet::from(["jobs".to_owned()]);
+        }
+    }
+    let rules = rules(&[(Every::One, 3)]);
+    let decided = decide(&nights, &rules, &TimeZone::UTC);
+    assert_eq!(decided[9], [Reason::Unlisted("jobs".to_owned())]);
+    assert_eq!(kept(&nights, &rules, &TimeZone::UTC), [9, 27, 28, 29]);
+
+    // Once it is listed again, nothing is held for it.
+    nights.push(Candidate {
+        kinds: nights[9].kinds.clone(),
+        ..candidate(at(30 * 24 * HOUR))
+    });
+    assert_eq!(kept(&nights, &rules, &TimeZone::UTC), [28, 29, 30]);
 }
 
 fn rules(counts: &[(Every, u32)]) -> Rules {

@@ -1,9 +1,11 @@
 //! Writes what a snapshot holds into a bag, item by item in the snapshot's order, and then what is about the whole.
 
-use archive_format::{EntryKind, FileEntry};
+use std::collections::BTreeMap;
+
+use archive_format::{EntryKind, FileEntry, GapEntry};
 use futures::TryStreamExt;
 use serde_json::json;
-use workspace::{ItemId, Kind, Verdict};
+use workspace::{ItemId, Kind};
 
 use super::info::{self, Known};
 use super::press::{Press, Pressed};
@@ -11,7 +13,7 @@ use super::record::{Record, Table};
 use super::{Bagged, Custody, Work, csv, drills, layout, metric, signing};
 use crate::export::sheet::{Made, Sheets};
 use crate::export::{config, path, pretty, record, selected};
-use crate::snapshot::{Loaded, id_of};
+use crate::snapshot::{Loaded, id_of, may_select};
 use crate::{Error, Event, Observer, Stop};
 
 /// A bag that is being filled.
@@ -43,18 +45,43 @@ impl<'a> Packing<'a> {
         self.excluded_by_configuration().await?;
         let mut lines = source.lines();
         while let Some(line) = lines.try_next().await? {
-            let id = id_of(&line);
-            if line.part != 0 || selection.matches_item(&id, &()) == Verdict::No {
+            if !may_select(selection, &line) {
                 continue;
             }
             if stop.asked() {
                 return Ok(false);
+            }
+            let id = id_of(&line);
+            if line.is_of_kind() {
+                self.of_kind(&id).await?;
+                continue;
             }
             if let Some(loaded) = selected(source, selection, &id).await? {
                 self.item(&loaded).await?;
             }
         }
         Ok(true)
+    }
+
+    /// Notes what kept a kind as a whole from being taken, for people and for whoever restores from the bag.
+    async fn of_kind(&mut self, kind: &ItemId) -> Result<(), Error> {
+        let Some(loaded) = self.work.source.load(kind).await? else {
+            return Ok(());
+        };
+        self.gaps(kind, &loaded.item.gaps, "items of the kind")
+            .await?;
+        self.noted(&loaded, &BTreeMap::new()).await
+    }
+
+    /// Writes what the snapshot says of an item.
+    async fn noted(
+        &mut self,
+        loaded: &Loaded,
+        yaml: &BTreeMap<String, String>,
+    ) -> Result<(), Error> {
+        let path = layout::of_text(layout::ITEMS, &loaded.id, "item");
+        let entry = Record::of_item(&loaded.id, "item", "", path);
+        self.press.text(entry, pretty(&record(loaded, yaml)?)).await
     }
 
     async fn item(&mut self, loaded: &Loaded) -> Result<(), Error> {
@@ -69,11 +96,7 @@ impl<'a> Packing<'a> {
         }
         let kind = Kind::find(&id.kind);
         let written = self.yaml(kind, loaded).await?;
-        let path = layout::of_text(layout::ITEMS, id, "item");
-        let entry = Record::of_item(id, "item", "", path);
-        self.press
-            .text(entry, pretty(&record(loaded, &written)?))
-            .await?;
+        self.noted(loaded, &written).await?;
         for file in &loaded.item.files {
             self.file(kind, id, file).await?;
         }
@@ -203,9 +226,9 @@ impl<'a> Packing<'a> {
         &mut self,
         kind: Option<&'static Kind>,
         loaded: &Loaded,
-    ) -> Result<std::collections::BTreeMap<String, String>, Error> {
+    ) -> Result<BTreeMap<String, String>, Error> {
         let id = &loaded.id;
-        let mut written = std::collections::BTreeMap::new();
+        let mut written = BTreeMap::new();
         let sheet = match self.sheets.sheet(kind, loaded).await? {
             Made::Sheet(sheet) => sheet,
             Made::Nothing => return Ok(written),
@@ -232,11 +255,7 @@ impl<'a> Packing<'a> {
     /// What the snapshot does not have of an item, and what no bag has.
     async fn left_out(&mut self, loaded: &Loaded) -> Result<(), Error> {
         let id = &loaded.id;
-        for gap in &loaded.item.gaps {
-            let sort = if gap.known { "known gap" } else { "gap" };
-            let what = gap.file.as_deref().unwrap_or("all of it");
-            self.exclude(sort, id, what, &gap.reason).await?;
-        }
+        self.gaps(id, &loaded.item.gaps, "all of it").await?;
         for secret in &loaded.item.secrets {
             self.exclude(
                 "credential",
@@ -245,6 +264,15 @@ impl<'a> Packing<'a> {
                 "credentials are never in a bag; the repository keeps this one",
             )
             .await?;
+        }
+        Ok(())
+    }
+
+    async fn gaps(&mut self, id: &ItemId, gaps: &[GapEntry], whole: &str) -> Result<(), Error> {
+        for gap in gaps {
+            let sort = if gap.known { "known gap" } else { "gap" };
+            let what = gap.file.as_deref().unwrap_or(whole);
+            self.exclude(sort, id, what, &gap.reason).await?;
         }
         Ok(())
     }

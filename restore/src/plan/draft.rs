@@ -90,6 +90,9 @@ impl<'a> Draft<'a> {
         candidates: Vec<Candidate>,
         observer: &dyn Observer,
     ) -> Result<(), Error> {
+        for (kind, gap) in self.names.of_kinds() {
+            self.losses.push(Loss::of_kind(kind, gap));
+        }
         self.search_runs(&candidates).await?;
         let mut pulled: BTreeMap<ItemId, Option<String>> = BTreeMap::new();
         let mut nodes = Vec::with_capacity(candidates.len());

@@ -15,7 +15,7 @@ use super::{Plan, Request};
 use crate::files::{Standing, standing};
 use crate::lost;
 use crate::origin::Origin;
-use crate::snapshot::{Source, bundles, id_of, id_of_key, items};
+use crate::snapshot::{Source, bundles, id_of, id_of_key, items, may_select};
 use crate::{Action, Error, Event, Loss, Observer, Step, Work};
 
 /// Items that are compared with the folder at once.
@@ -44,7 +44,11 @@ pub(super) async fn plan_folder(
         ..empty(source.id(), identity, request)
     };
     let selected = source.lines().try_filter(move |line| {
-        let left_out = selection.matches_item(&id_of(line), &()) == Selected::No;
+        // Further parts belong to the item before them.
+        let left_out = match line.part {
+            0 => !may_select(&selection, line),
+            _ => selection.matches_item(&id_of(line), &()) == Selected::No,
+        };
         std::future::ready(!left_out)
     });
     let mut judged = bundles(items(selected))
@@ -55,6 +59,11 @@ pub(super) async fn plan_folder(
         .try_buffered(ITEMS_AT_ONCE)
         .boxed();
     while let Some((id, item, verdict)) = judged.try_next().await? {
+        if item.is_of_kind() {
+            let gaps = item.gaps.iter();
+            plan.losses.extend(gaps.map(|gap| Loss::of_kind(&id, gap)));
+            continue;
+        }
         step(&mut plan, &id, &item, verdict);
         observer.event(Event::Planning {
             done: plan.steps.len() as u64,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use archive_format::Line;
+use archive_format::{GapEntry, Line};
 use futures::TryStreamExt;
 use jiff::Timestamp;
 use workspace::kind::{Origin, Restore};
@@ -12,7 +12,7 @@ use workspace::{Content, ItemId, Kind};
 use super::listing::Listing;
 use super::order::Node;
 use crate::run::read_time;
-use crate::snapshot::{Loaded, id_of};
+use crate::snapshot::{Loaded, id_of, may_select};
 use crate::world::World;
 use crate::{Error, Event, Observer};
 
@@ -36,6 +36,8 @@ pub(crate) struct Names {
     items: BTreeSet<ItemId>,
     below: BTreeMap<String, Vec<ItemId>>,
     selected: BTreeSet<ItemId>,
+    /// What kept kinds as a whole from being taken as they should be, where the selection asks for something of them.
+    of_kinds: Vec<(ItemId, GapEntry)>,
     /// The names, by kind, that were read; `None` where all were.
     read: Option<BTreeSet<(String, String)>>,
 }
@@ -92,10 +94,17 @@ impl Names {
 
     /// Adds an item by its line.
     async fn add(&mut self, world: &World<'_>, line: &Line, may_take: bool) -> Result<(), Error> {
+        let id = id_of(line);
+        if line.is_of_kind() {
+            if may_take && may_select(&world.selection, line) {
+                let gaps = line.gaps.iter().cloned();
+                self.of_kinds.extend(gaps.map(|gap| (id.clone(), gap)));
+            }
+            return Ok(());
+        }
         if line.part != 0 {
             return Ok(());
         }
-        let id = id_of(line);
         if let Some(root) = line.more.get(BELOW).and_then(serde_json::Value::as_str) {
             let below = self.below.entry(root.to_owned()).or_default();
             if !below.contains(&id) {
@@ -148,6 +157,11 @@ impl Names {
     /// Those that are selected.
     pub(crate) fn selected(&self) -> &BTreeSet<ItemId> {
         &self.selected
+    }
+
+    /// What the snapshot says of kinds as a whole that it could not take as it should.
+    pub(crate) fn of_kinds(&self) -> &[(ItemId, GapEntry)] {
+        &self.of_kinds
     }
 
     /// How many are selected of a kind.

@@ -3,13 +3,13 @@
 use futures::TryStreamExt;
 use workspace::folder::Folder;
 use workspace::kind::Restore;
-use workspace::{Kind, Selection, Verdict, Workspace};
+use workspace::{Kind, Selection, Workspace};
 
 use super::{Standing, Sum};
 use crate::files::sha256;
 use crate::origin::Origin;
 use crate::plan::path_in_folder;
-use crate::snapshot::{Source, id_of};
+use crate::snapshot::{Source, id_of, may_select};
 use crate::{Error, Event, Observer, Request};
 
 /// Compares every selected entry; items that no folder can hold count as expected.
@@ -25,7 +25,7 @@ pub(super) async fn verify_folder(
     let mut lines = source.lines();
     while let Some(line) = lines.try_next().await? {
         let id = id_of(&line);
-        if line.part != 0 || selection.matches_item(&id, &()) == Verdict::No {
+        if line.is_of_kind() || !may_select(&selection, &line) {
             continue;
         }
         let Some(loaded) = source.load(&id).await? else {
