@@ -1,14 +1,14 @@
 //! What items refer to and no list showed: it is asked for by its name, so that every reference inside the workspace
 //! leads to something in the snapshot. What cannot be had is a gap of its own.
 //!
-//! Computes are not asked for: they come and go, jobs that ran name them for ever, and none is ever restored.
+//! Computes are not asked for: they come and go, jobs that ran name them for ever, and none is restored unasked.
 
 use std::sync::atomic::Ordering;
 
 use archive_format::Line;
 use futures::{StreamExt, TryStreamExt};
 use serde_json::Value;
-use workspace::kind::Restore;
+use workspace::kind::{Asked, Restore};
 use workspace::reference::references;
 use workspace::select::Verdict;
 use workspace::{Content, Form, ItemId, Kind};
@@ -183,10 +183,12 @@ impl Run<'_> {
     }
 }
 
-/// Whether a reference to it has to lead somewhere: computes are never restored, and what every workspace has by the
-/// same name is not the workspace's own.
+/// Whether a reference to it has to lead somewhere: computes that are gone are named for ever, and what every workspace
+/// has by the same name is not the workspace's own.
 fn needs_to_be_there(kind: &Kind, id: &ItemId) -> bool {
-    kind.restore != Restore::Never && (kind.mapped_by_name)(id, &Value::Null).is_none()
+    kind.restore != Restore::Never
+        && kind.asked != Asked::Compute
+        && (kind.mapped_by_name)(id, &Value::Null).is_none()
 }
 
 pub(super) fn id_of(line: &Line) -> ItemId {

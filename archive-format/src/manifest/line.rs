@@ -113,6 +113,11 @@ impl fmt::Display for LineKey {
     }
 }
 
+/// Whether gaps are those of a kind as a whole: there are some, and none is about a file.
+fn are_of_kind(gaps: &[GapEntry]) -> bool {
+    !gaps.is_empty() && gaps.iter().all(|gap| gap.file.is_none())
+}
+
 fn is_zero(part: &u32) -> bool {
     *part == 0
 }
@@ -190,11 +195,8 @@ impl Line {
     pub fn is_of_kind(&self) -> bool {
         let is_empty =
             self.documents.is_empty() && self.files.is_empty() && self.secrets.is_empty();
-        is_empty
-            && self.name == WHOLE_KIND
-            && self.version.is_none()
-            && !self.gaps.is_empty()
-            && self.gaps.iter().all(|gap| gap.file.is_none())
+        let is_named_so = self.name == WHOLE_KIND && self.version.is_none();
+        is_named_so && is_empty && are_of_kind(&self.gaps)
     }
 
     /// What it is sorted by, without a copy.
@@ -273,7 +275,9 @@ impl Item {
 
     /// Whether it is none, but stands for its kind as a whole ([`Line::is_of_kind`]).
     pub fn is_of_kind(&self) -> bool {
-        self.clone().into_line().is_of_kind()
+        let is_empty =
+            self.documents.is_empty() && self.files.is_empty() && self.secrets.is_empty();
+        self.key.is_of_kind() && is_empty && are_of_kind(&self.gaps)
     }
 
     /// Adds what a further line of the same item says.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mlark::capture::{Counted, Ending, Error};
+use serde_json::Value;
 use simulator::call::Service;
 use simulator::faults::{Fault, Rule};
 
@@ -117,6 +118,32 @@ async fn a_kind_whose_listing_fails_half_way_keeps_what_was_listed() {
     assert!(gap.is_some(), "{:?}", report.gaps);
     let first_page = report.items["jobs"].count(Counted::Saved);
     assert!(first_page >= 7, "{first_page}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_compute_that_is_gone_is_no_gap_though_jobs_that_ran_name_it() {
+    let cloud = Cloud::small().await;
+    let gone: Vec<String> = {
+        let mut state = cloud.simulator.state();
+        let documents = &mut state.workspace_mut(&cloud.key).unwrap().documents;
+        let computes = documents.list("computes");
+        let names: Vec<String> = computes.iter().map(|one| one.name.clone()).collect();
+        for name in &names {
+            documents.remove("computes", name).unwrap();
+        }
+        let jobs = documents.list("jobs");
+        let named = |name: &String| {
+            let end = Value::from(format!("/computes/{name}")).to_string();
+            let end = end.trim_start_matches('"').to_owned();
+            jobs.iter()
+                .any(|job| Value::from(job.body.clone()).to_string().contains(&end))
+        };
+        names.iter().filter(|name| named(name)).cloned().collect()
+    };
+    assert!(!gone.is_empty(), "a job names a compute");
+    let report = cloud.back_up().await;
+    assert!(!report.has_gaps(), "{:?}", report.gaps);
+    assert_eq!(report.items["computes"].listed(), 0);
 }
 
 #[tokio::test(start_paused = true)]
