@@ -521,6 +521,9 @@ pub struct Retention {
     /// Everything younger.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep_within: Option<Period>,
+    /// Those with one of these tags.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_tags: Option<Vec<String>>,
     /// How long forgotten content stays.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grace: Option<Period>,

@@ -29,7 +29,7 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The rules of a workspace's own table where it has them, those of `[retention]` elsewhere.
+    /// The rules of a workspace's own table where it has them, those of `[retention]` elsewhere; and more tags that keep.
     pub fn new(own: Option<&Retention>, general: &Retention, tags: &[String]) -> Self {
         let count = |every: Every| {
             let of = |table: &Retention| match every {
@@ -49,10 +49,18 @@ impl Rules {
             .and_then(|own| own.keep_within)
             .or(general.keep_within)
             .map(|period| period.duration());
+        let configured = own
+            .and_then(|own| own.keep_tags.as_ref())
+            .or(general.keep_tags.as_ref());
         Self {
             counts: counts.collect(),
             within,
-            tags: tags.to_vec(),
+            tags: configured
+                .into_iter()
+                .flatten()
+                .chain(tags)
+                .cloned()
+                .collect(),
         }
     }
 

@@ -239,6 +239,10 @@ pub const KEYS: &[Key] = &[
         "workspace.retention.keep_within",
         "overrides retention.keep_within",
     ),
+    key(
+        "workspace.retention.keep_tags",
+        "overrides retention.keep_tags",
+    ),
     key("workspace.retention.grace", "overrides retention.grace"),
     key(
         "workspace.export.schedule",
@@ -379,6 +383,10 @@ pub const KEYS: &[Key] = &[
     key(
         "retention.keep_within",
         "everything not older than this is kept, counted back from the newest",
+    ),
+    key(
+        "retention.keep_tags",
+        "snapshots with one of these tags are kept, whatever the rules say; no rule by itself",
     ),
     key(
         "retention.grace",

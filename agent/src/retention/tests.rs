@@ -256,3 +256,26 @@ fn a_table_of_the_workspace_goes_before_the_general_one_key_by_key() {
     assert_eq!(rules.within, Some(Period::from_days(2).duration()));
     assert!(Rules::new(None, &Retention::default(), &["x".to_owned()]).is_empty());
 }
+
+#[test]
+fn tags_of_the_configuration_keep_as_those_of_the_command_line_do() {
+    let tags = |tags: &[&str]| Some(tags.iter().map(|tag| (*tag).to_owned()).collect());
+    let general = Retention {
+        keep_last: Some(1),
+        keep_tags: tags(&["audit"]),
+        ..Retention::default()
+    };
+    let mut nights: Vec<Candidate> = (0..4).map(|day| candidate(at(day * 24 * HOUR))).collect();
+    nights[0].tags = vec!["audit".to_owned()];
+    nights[1].tags = vec!["release".to_owned()];
+    let kept = |own: Option<&Retention>, more: &[String]| {
+        kept(&nights, &Rules::new(own, &general, more), &TimeZone::UTC)
+    };
+    assert_eq!(kept(None, &[]), [0, 3]);
+    assert_eq!(kept(None, &["release".to_owned()]), [0, 1, 3]);
+    let own = Retention {
+        keep_tags: tags(&["release"]),
+        ..Retention::default()
+    };
+    assert_eq!(kept(Some(&own), &[]), [1, 3]);
+}
