@@ -27,6 +27,7 @@ use crate::command::status::healths;
 use crate::config::{self, read};
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
+use crate::gone;
 use crate::metrics::Metrics;
 use crate::session::Session;
 use crate::session::patterns::pattern;
@@ -84,12 +85,13 @@ enum Turn {
 /// Runs the schedule until it is told to stop.
 pub async fn run(session: &Session) -> Result<ExitStatus, Failure> {
     let stop = session.context.shutdown.clone();
+    // Before anything that may take long: unheard, the signal ends the process. One that comes meanwhile is heard after.
+    let mut hangups = signal(SignalKind::hangup())
+        .map_err(|error| Failure::failed("SIGHUP cannot be heard").why(error))?;
     let mut daemon = tokio::select! {
         daemon = Daemon::start(session.clone()) => daemon?,
         () = stop.wait() => return Ok(ExitStatus::Done),
     };
-    let mut hangups = signal(SignalKind::hangup())
-        .map_err(|error| Failure::failed("SIGHUP cannot be heard").why(error))?;
     let mut runs = JoinSet::new();
     let mut chore = None;
     daemon.notifier.ready();
@@ -182,6 +184,7 @@ impl Daemon {
             session,
         };
         daemon.roster = roster::known(&daemon.session, &repository).await?;
+        roster::note_gone(&daemon.session, &repository, &daemon.roster, &[]).await?;
         daemon.agenda = daemon
             .plan(&daemon.session, &daemon.roster, &repository)
             .await?;
@@ -431,14 +434,14 @@ impl Daemon {
             ));
         }
         for name in &went {
-            ui.warn(&format!(
-                "{name}: the workspace is not there any more; its snapshots stay"
-            ));
+            gone::tell(&self.session, name);
         }
         let repository = self.session.open_repository().await?;
+        roster::note_gone(&self.session, &repository, &found, &went).await?;
         self.agenda = self.plan(&self.session, &found, &repository).await?;
         self.chores = Chores::plan(&self.session, &found, &repository, &self.running).await?;
         self.roster = found;
+        self.show(Some(repository)).await;
         Ok(())
     }
 
@@ -478,6 +481,7 @@ impl Daemon {
         session.config = loaded.config;
         let repository = session.open_repository().await?;
         let roster = roster::known(&session, &repository).await?;
+        roster::note_gone(&session, &repository, &roster, &[]).await?;
         let agenda = self.plan(&session, &roster, &repository).await?;
         let chores = Chores::plan(&session, &roster, &repository, &self.running).await?;
         Ok((session, roster, agenda, chores, repository))

@@ -19,10 +19,12 @@ const LATE_MAX: Duration = Duration::from_secs(6 * 3_600);
 pub enum State {
     /// There is a good snapshot, no older than the schedule wants.
     Good,
-    /// The last good snapshot is older than the schedule wants.
-    Late,
-    /// Runs failed since the last good snapshot.
+    /// Nothing fits the pattern by this name any more, and nobody waits for a backup.
+    Gone,
+    /// Runs failed since the last good snapshot, which is no older than the schedule wants.
     Failing,
+    /// The last good snapshot is older than the schedule wants, whether runs failed or none was made.
+    Late,
     /// The newest snapshot is suspect and nobody accepted it.
     Suspect,
     /// There is no good snapshot.
@@ -31,13 +33,19 @@ pub enum State {
 
 impl State {
     /// All of them, the best first.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Good,
-        Self::Late,
+        Self::Gone,
         Self::Failing,
+        Self::Late,
         Self::Suspect,
         Self::Never,
     ];
+
+    /// Whether nothing is to be done.
+    pub fn is_well(self) -> bool {
+        matches!(self, Self::Good | Self::Gone)
+    }
 
     /// The word that JSON and metrics have.
     pub fn as_word(self) -> &'static str {
@@ -51,6 +59,7 @@ impl State {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Good => "good",
+            Self::Gone => "gone",
             Self::Late => "late",
             Self::Failing => "failing",
             Self::Suspect => "suspect",
@@ -72,6 +81,8 @@ pub struct Facts<'a> {
     pub runs: &'a [Run],
     /// Its schedule, where it has one.
     pub schedule: Option<&'a Schedule>,
+    /// Whether it is of a pattern that nothing of its name fits any more.
+    pub gone: bool,
     /// The time.
     pub now: Timestamp,
 }
@@ -137,6 +148,7 @@ impl Facts<'_> {
             running_since: self.running_since(),
             next_run: self
                 .schedule
+                .filter(|_| !self.gone)
                 .and_then(|schedule| schedule.next_after(self.now)),
             next: None,
         };
@@ -176,17 +188,20 @@ impl Facts<'_> {
         last: Option<&SnapshotRecord>,
         failed: bool,
     ) -> State {
+        let suspect =
+            last.is_some_and(|last| last.outcome == Outcome::Suspect && !self.is_good(last));
+        if self.gone && !suspect {
+            return State::Gone;
+        }
         let Some(good) = good else {
             return State::Never;
         };
-        let suspect =
-            last.is_some_and(|last| last.outcome == Outcome::Suspect && !self.is_good(last));
         if suspect {
             State::Suspect
-        } else if failed {
-            State::Failing
         } else if self.is_late(good.started) {
             State::Late
+        } else if failed {
+            State::Failing
         } else {
             State::Good
         }
@@ -247,7 +262,7 @@ fn advice(health: &Health) -> Option<String> {
                 amount::count(health.gaps)
             )
         }
-        State::Good => return None,
+        State::Good | State::Gone => return None,
     })
 }
 

@@ -19,6 +19,7 @@ pub mod daemon;
 pub mod exit;
 pub mod exports;
 pub mod failure;
+pub mod gone;
 pub mod health;
 pub mod held;
 pub mod keeping;

@@ -12,6 +12,7 @@ use crate::capture::{Ending, Report};
 use crate::config;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
+use crate::gone;
 use crate::keeping;
 use crate::session::Session;
 use crate::ui::journal::Field;
@@ -60,6 +61,12 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
     session.selection(&args.exclude)?;
     let entries = session.workspaces(&args.workspace).await?;
     let repository = session.open_repository().await?;
+    if args.workspace.is_empty() {
+        let there = entries.iter().map(|entry| entry.name.as_str()).collect();
+        for name in gone::note(session, &repository, &there).await? {
+            gone::tell(session, &name);
+        }
+    }
     let mut status = ExitStatus::Done;
     let mut rows = Vec::new();
     let mut last_failure = None;

@@ -9,6 +9,7 @@ use crate::command::drill::evidence;
 use crate::config::value::Schedule;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
+use crate::gone;
 use crate::health::{Facts, Health, State};
 use crate::keeping::Standing;
 use crate::part;
@@ -39,7 +40,7 @@ pub async fn run(session: &Session) -> Result<ExitStatus, Failure> {
     let locks = Standing::read(session, &repository).await;
     if session.ui.json() {
         session.ui.document(&json!({
-            "healthy": healths.iter().all(|health| health.state == State::Good),
+            "healthy": healths.iter().all(|health| health.state.is_well()),
             "repository": {
                 "id": repository.id().to_string(), "url": place, "bytes": stored, "head": head,
                 "encrypted": repository.record().encryption.is_some(), "part": part.part,
@@ -100,6 +101,7 @@ pub async fn healths(
         .map(|record| record.workspace.as_str())
         .filter(|name| !configured.contains(name))
         .collect();
+    let gone = gone::known(session, repository).await?;
     let mut healths = Vec::new();
     for workspace in configured.into_iter().chain(others) {
         let runs = repository
@@ -117,6 +119,7 @@ pub async fn healths(
             accepted: &accepted,
             runs: &runs,
             schedule: schedule.as_ref(),
+            gone: gone.contains(workspace),
             now,
         };
         healths.push(facts.judge());
@@ -174,9 +177,11 @@ fn show_workspaces(session: &Session, healths: &[Health]) {
             good.map_or_else(String::new, |good| amount::count(good.items)),
             amount::count(health.gaps),
             amount::count(health.failed_runs),
-            health
-                .next_run
-                .map_or_else(|| "no schedule".to_owned(), |next| amount::age(next, now)),
+            match (health.next_run, health.state) {
+                (Some(next), _) => amount::age(next, now),
+                (None, State::Gone) => "never".to_owned(),
+                (None, _) => "no schedule".to_owned(),
+            },
         ]);
     }
     if !table.is_empty() {

@@ -8,6 +8,7 @@ use archive_format::Repository;
 use crate::command::undelete::home;
 use crate::config;
 use crate::failure::Failure;
+use crate::gone;
 use crate::session::Session;
 
 /// Workspaces by name.
@@ -41,6 +42,22 @@ pub(super) fn changes(before: &Roster, now: &Roster) -> (Vec<String>, Vec<String
         names.cloned().collect()
     };
     (only(now, before), only(before, now))
+}
+
+/// Remembers which workspaces of patterns are not there any more, and tells of those that were not told of before.
+pub(super) async fn note_gone(
+    session: &Session,
+    repository: &Repository,
+    roster: &Roster,
+    told: &[String],
+) -> Result<(), Failure> {
+    let there = roster.keys().map(String::as_str).collect();
+    let mut went = gone::note(session, repository, &there).await?;
+    went.retain(|name| !told.contains(name));
+    for name in &went {
+        gone::tell(session, name);
+    }
+    Ok(())
 }
 
 fn by_name(all: Vec<config::Workspace>) -> Roster {

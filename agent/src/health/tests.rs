@@ -38,9 +38,38 @@ fn judge(snapshots: &[SnapshotRecord], accepted: &[SnapshotId], runs: &[Run], no
         accepted,
         runs,
         schedule: Some(&schedule),
+        gone: false,
         now: at(now),
     }
     .judge()
+}
+
+#[test]
+fn nobody_waits_for_a_workspace_that_is_gone_but_a_suspect_snapshot_is_still_told() {
+    let schedule = Schedule::new("0 2 * * *", None, at("2026-11-30T12:00:00Z")).unwrap();
+    let runs = [failed("2026-11-23T02:00:00Z")];
+    let judged = |outcome| {
+        let history = [
+            snapshot("2026-11-21T02:00:00Z", "complete"),
+            snapshot("2026-11-22T02:00:00Z", outcome),
+        ];
+        let facts = Facts {
+            workspace: "team.ws",
+            snapshots: history.iter().collect(),
+            accepted: &[],
+            runs: &runs,
+            schedule: Some(&schedule),
+            gone: true,
+            now: at("2026-11-30T12:00:00Z"),
+        };
+        facts.judge()
+    };
+    let gone = judged("complete");
+    assert_eq!(
+        (gone.state, gone.next_run, gone.next),
+        (State::Gone, None, None)
+    );
+    assert_eq!(judged("suspect").state, State::Suspect);
 }
 
 #[test]
@@ -58,6 +87,18 @@ fn last_nights_complete_snapshot_is_good_and_yesterdays_is_late_by_morning() {
         judge(&night, &[], &[], "2026-11-24T08:30:00Z").state,
         State::Late
     );
+}
+
+#[test]
+fn runs_that_fail_hide_no_lateness() {
+    let history = [snapshot("2026-11-22T02:00:00Z", "complete")];
+    let runs = [failed("2026-11-23T02:00:00Z")];
+    let state = |now| judge(&history, &[], &runs, now).state;
+    assert_eq!(state("2026-11-23T07:00:00Z"), State::Failing);
+    assert_eq!(state("2026-11-23T08:30:00Z"), State::Late);
+    let health = judge(&history, &[], &runs, "2026-11-30T12:00:00Z");
+    assert_eq!((health.state, health.failed_runs), (State::Late, 1));
+    assert!(health.last_failure.is_some(), "why is told all the same");
 }
 
 #[test]

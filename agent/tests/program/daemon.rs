@@ -10,6 +10,7 @@ mod beside;
 mod page;
 
 use std::fs;
+use std::net::TcpListener;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -158,6 +159,29 @@ impl Service {
             .unwrap();
         assert!(status.success());
     }
+}
+
+#[test]
+fn a_daemon_that_still_starts_survives_the_wish_to_read_its_configuration_again() {
+    let home = world();
+    // The start waits for a cloud that takes the connection and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let file = home.path().join("mlark.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let more = format!(
+        "[azure]\ncloud = \"https://127.0.0.1:{port}\"\ncredential = \"client-secret\"\ntenant_id = \"t\"\n\
+         client_id = \"c\"\nclient_secret_file = {:?}\n[[workspace]]\nname = \"team\"\n\
+         url = \"azureml://subscriptions/a0000000-0000-4000-8000-00000000000a/resourceGroups/rg/workspaces/ws-*\"\n",
+        home.path().join("secret"),
+    );
+    fs::write(home.path().join("secret"), "secret").unwrap();
+    fs::write(&file, format!("{text}{more}")).unwrap();
+    let mut service = Service::start(home.path());
+    let _held = silent.accept().unwrap();
+    service.signal("-HUP");
+    service.signal("-TERM");
+    assert_eq!(service.child.wait().unwrap().code(), Some(0));
 }
 
 #[test]

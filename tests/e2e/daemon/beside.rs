@@ -115,7 +115,7 @@ async fn workspaces_of_a_pattern_come_and_go_and_both_is_said() {
         assert!(
             site.said
                 .text()
-                .contains("team.ws-first: the workspace is not there any more; its snapshots stay"),
+                .contains("team.ws-first: the workspace is not there any more, or"),
             "{}",
             site.said.text()
         );
@@ -148,4 +148,14 @@ async fn workspaces_of_a_pattern_come_and_go_and_both_is_said() {
     let said = site.said.text();
     assert_eq!(said.matches("fits the pattern").count(), 1, "{said}");
     assert_eq!(said.matches("is not there any more").count(), 1, "{said}");
+
+    // A new start does not tell it again, and days later nobody waits for it.
+    site.daemon_until(hours_after(start, 120), &[]).await;
+    let said = site.said.text();
+    assert_eq!(said.matches("is not there any more").count(), 1, "{said}");
+    let status = site.json(&["status"]).await;
+    assert_eq!(status["healthy"], true, "{status}");
+    let first = &status["workspaces"][0];
+    assert_eq!(first["workspace"], "team.ws-first", "{status}");
+    assert_eq!(first["state"], "gone", "{status}");
 }

@@ -84,7 +84,7 @@ impl Overview<'_> {
         let bad = self
             .healths
             .iter()
-            .filter(|health| health.state != State::Good)
+            .filter(|health| !health.state.is_well())
             .count();
         let worst = State::ALL
             .into_iter()
@@ -215,8 +215,8 @@ impl Overview<'_> {
 
 fn banner(state: State) -> &'static str {
     match state {
-        State::Good => "banner good",
-        State::Late | State::Suspect => "banner late",
-        State::Failing | State::Never => "banner bad",
+        State::Good | State::Gone => "banner good",
+        State::Failing | State::Suspect => "banner late",
+        State::Late | State::Never => "banner bad",
     }
 }

@@ -21,7 +21,7 @@ use super::lock;
 use super::view::{Plans, Source, View};
 use super::{item, overview, snapshot, tree};
 use crate::failure::Failure;
-use crate::health::{Health, State as Standing};
+use crate::health::Health;
 use crate::metrics::Metrics;
 
 /// How many pages are made at once; more wait, so that memory has a bound.
@@ -232,7 +232,7 @@ fn health(shared: &Shared, whole: bool) -> Response {
     let healths = lock(&shared.healths);
     let mut document = serde_json::json!({
         "alive": true,
-        "healthy": healths.iter().all(|health| health.state == Standing::Good),
+        "healthy": healths.iter().all(|health| health.state.is_well()),
     });
     if whole {
         document["workspaces"] = serde_json::json!(*healths);

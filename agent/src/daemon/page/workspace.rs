@@ -199,13 +199,15 @@ impl Section {
 pub(super) fn badge(html: &mut Html, state: State) {
     let class = match state {
         State::Good => "badge good",
-        State::Late | State::Suspect => "badge late",
-        State::Failing | State::Never => "badge bad",
+        State::Gone => "badge",
+        State::Failing | State::Suspect => "badge late",
+        State::Late | State::Never => "badge bad",
     };
     let sign = match state {
         State::Good => "✓ ",
-        State::Late | State::Suspect => "! ",
-        State::Failing | State::Never => "✕ ",
+        State::Gone => "– ",
+        State::Failing | State::Suspect => "! ",
+        State::Late | State::Never => "✕ ",
     };
     html.element("span", &[("class", class)], |html| {
         html.text(sign);
@@ -222,9 +224,9 @@ fn meter(html: &mut Html, age: Duration, interval: Duration, state: State) {
         amount::span(interval)
     );
     let class = match state {
-        State::Good => "level good",
-        State::Late | State::Suspect => "level late",
-        State::Failing | State::Never => "level bad",
+        State::Good | State::Gone => "level good",
+        State::Failing | State::Suspect => "level late",
+        State::Late | State::Never => "level bad",
     };
     html.element(
         "svg",
