@@ -125,8 +125,10 @@ async fn begin<'a>(
     let started = policy.began.unwrap_or_else(|| policy.clock.now());
     let identity = source.identity().clone();
     let named = serde_json::to_value(&identity).map_err(|source| Error::Remember { source })?;
-    if let Err(error) = source.discover().await {
-        observer.event(&Event::Undiscovered(&reason::of(&error)));
+    let undiscovered = source.discover().await.err();
+    let undiscovered = undiscovered.map(|error| reason::of(&error));
+    if let Some(why) = &undiscovered {
+        observer.event(&Event::Undiscovered(why));
     }
     let staging = Staging::new().await?;
     let previous = Previous::open(repository, &policy.name, &named, started, staging.clone());
@@ -151,6 +153,7 @@ async fn begin<'a>(
         counts: Counts::new(&source.kinds()),
         identity,
         started,
+        undiscovered,
         first_failure: Mutex::new(None),
         keeping: AtomicBool::new(false),
         kept: Mutex::new(None),
@@ -247,6 +250,8 @@ impl Run<'_> {
             requests: self.source.requests(),
             gaps,
             gaps_left_out,
+            undiscovered: self.undiscovered.clone(),
+            unfamiliar: self.counts.all_unfamiliar(),
             locks: None,
         })
     }

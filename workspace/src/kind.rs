@@ -97,6 +97,15 @@ const ALL_VIEWS: &[(&str, &str)] = &[("listViewType", "All")];
 /// What a restore cannot bring back: what, reason, substitute.
 pub type Loss = (&'static str, &'static str, &'static str);
 
+/// The sorts of items of a kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Sorts {
+    /// JSON pointer of the field that tells them apart.
+    pub field: &'static str,
+    /// Those that are known.
+    pub known: &'static [&'static str],
+}
+
 /// One row of the table of kinds.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
@@ -154,6 +163,8 @@ pub struct Kind {
     pub mapped_by_name: fn(&ItemId, &Value) -> Option<&'static str>,
     /// Whether an item may have children that no list shows, by a document of it in any form.
     pub has_children: fn(&Value) -> bool,
+    /// The sorts of items that are known, where a field tells them apart.
+    pub sorts: Option<Sorts>,
     /// Values of `status` after which nothing changes by itself; empty for kinds without one.
     pub terminal: &'static [&'static str],
     /// A selector's attribute, read from the documents at hand; `None` where they do not tell.
@@ -212,6 +223,7 @@ const PLAIN: Kind = Kind {
     hides: false,
     mapped_by_name: always_restored,
     has_children: no_children,
+    sorts: None,
     terminal: &[],
     attribute: attribute::of_resource,
     held_back: &[],
@@ -253,6 +265,13 @@ impl Kind {
     /// The digest of an item's content, where its document says one.
     pub fn content_of<'d>(&self, document: &'d Value) -> Option<&'d str> {
         document.pointer(self.content_digest?)?.as_str()
+    }
+
+    /// The sort of an item by its document, where it is none that the row knows.
+    pub fn unfamiliar_sort<'d>(&self, document: &'d Value) -> Option<&'d str> {
+        let sorts = self.sorts?;
+        let sort = document.pointer(sorts.field)?.as_str()?;
+        (!sorts.known.contains(&sort)).then_some(sort)
     }
 
     /// Whether documents of the kind are searched for credentials.

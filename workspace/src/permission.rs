@@ -10,6 +10,8 @@ use std::fmt;
 pub(crate) const PROVIDER: &str = "Microsoft.MachineLearningServices";
 /// The provider that assigns roles, on resources of every other.
 pub(crate) const AUTHORIZATION: &str = "Microsoft.Authorization";
+/// The type of resource providers, which a subscription tells of.
+pub(crate) const PROVIDERS: &str = "Microsoft.Resources/subscriptions/providers";
 /// The type of resource groups.
 pub(crate) const GROUPS: &str = "Microsoft.Resources/subscriptions/resourceGroups";
 const BLOBS: &str = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs";
@@ -185,9 +187,10 @@ fn of_registry(method: &str, verb: &str, parts: &[&str]) -> Option<Action> {
     })
 }
 
-/// A resource group, or a resource of another provider that lies right in one.
+/// A resource provider, a resource group, or a resource of another provider that lies right in one.
 fn of_other(verb: &str, parts: &[&str]) -> Option<Action> {
     match parts {
+        ["subscriptions", _, "providers", _] => Some(Action::of_type(PROVIDERS, verb)),
         ["subscriptions", _, _, _] => Some(Action::of_type(GROUPS, verb)),
         [
             "subscriptions",
@@ -276,6 +279,12 @@ mod tests {
         assert_eq!(
             of("GET https://management.x/subscriptions/s/resourceGroups/g"),
             ["Microsoft.Resources/subscriptions/resourceGroups/read"]
+        );
+        assert_eq!(
+            of(&format!(
+                "GET https://management.x/subscriptions/s/providers/{PROVIDER}"
+            )),
+            ["Microsoft.Resources/subscriptions/providers/read"]
         );
         let vault = "subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v";
         assert_eq!(

@@ -5,7 +5,8 @@
 //! what a configuration may ask for besides:
 //! [`Role::secrets`] (`secrets`, `datastore_access = "datastore"`), [`Role::rehydration`] (`archived = "rehydrate"`) and
 //! [`Role::share_snapshot`] (`share_snapshot = true`). [`Role::keeping`] is for `[repository] lock`, `export lock` and `export hold`, on
-//! the account of the repository or the destination. Registries have two of their own. The last two change the storage account, which a backup by default
+//! the account of the repository or the destination. [`Role::discovery`] asks a subscription which kinds there are, which no role
+//! on a workspace allows. Registries have two of their own. The last two change the storage account, which a backup by default
 //! never does.
 
 use std::collections::BTreeSet;
@@ -13,7 +14,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::kind::{ASSOCIATED, KINDS, Restore};
-use crate::permission::{Action, GROUPS, Plane};
+use crate::permission::{Action, GROUPS, PROVIDERS, Plane};
 
 /// Containers of blobs, as Resource Manager names their type.
 const CONTAINERS: &str = "Microsoft.Storage/storageAccounts/blobServices/containers";
@@ -165,6 +166,21 @@ impl Role {
         }
     }
 
+    /// Asks which types of resource the service has, so that kinds that this version does not know are found. Only a
+    /// subscription tells it.
+    pub fn discovery() -> Self {
+        Self {
+            name: "mlark discovery",
+            description: "Asks a subscription which types of resource Azure Machine Learning has, so that mlark keeps kinds that it does not know.",
+            actions: BTreeSet::from([Action::of_type(PROVIDERS, "read")]),
+        }
+    }
+
+    /// Whether it is assigned on the subscription.
+    pub fn is_for_subscriptions(&self) -> bool {
+        *self == Self::discovery()
+    }
+
     /// Whether it changes a storage account whose workspace is backed up, which nothing needs unless it is asked for.
     pub fn changes_storage(&self) -> bool {
         [Self::rehydration(), Self::share_snapshot()].contains(self)
@@ -249,6 +265,7 @@ mod tests {
             ("mlark-rehydration.json", Role::rehydration()),
             ("mlark-share-snapshot.json", Role::share_snapshot()),
             ("mlark-lock.json", Role::keeping()),
+            ("mlark-discovery.json", Role::discovery()),
         ] {
             let made = format!("{:#}\n", role.resource(&[ANYWHERE]));
             let kept = std::fs::read_to_string(folder.join(file)).unwrap_or_default();
@@ -274,6 +291,7 @@ mod tests {
             Role::rehydration(),
             Role::share_snapshot(),
             Role::keeping(),
+            Role::discovery(),
         ] {
             for action in role.actions {
                 assert!(!action.name().contains('*'), "{action}");

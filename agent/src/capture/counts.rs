@@ -82,6 +82,8 @@ impl KindCounts {
     }
 }
 
+/// How many sorts of items that are not known are told apart.
+const UNFAMILIAR_MAX: usize = 64;
 /// How many gaps of a kind as a whole are kept: they must fit into one line.
 const OWN_GAPS_MAX: usize = 16;
 
@@ -93,6 +95,7 @@ pub(super) struct Counts {
     bytes_done: AtomicU64,
     bytes_read: AtomicU64,
     gaps: Mutex<Gaps>,
+    unfamiliar: Mutex<BTreeMap<String, u64>>,
 }
 
 #[derive(Debug, Default)]
@@ -111,6 +114,7 @@ impl Counts {
             bytes_done: AtomicU64::new(0),
             bytes_read: AtomicU64::new(0),
             gaps: Mutex::default(),
+            unfamiliar: Mutex::default(),
         }
     }
 
@@ -176,6 +180,23 @@ impl Counts {
         let mut kept = gaps.kept.clone();
         kept.sort_by(|one, two| (&one.item, &one.file).cmp(&(&two.item, &two.file)));
         (kept, gaps.left_out)
+    }
+
+    /// Counts an item that is kept whole without being known for what it is.
+    pub(super) fn unfamiliar(&self, what: String) {
+        let mut counts = self
+            .unfamiliar
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if counts.len() < UNFAMILIAR_MAX || counts.contains_key(&what) {
+            *counts.entry(what).or_default() += 1;
+        }
+    }
+
+    /// How many there are of each sort of them.
+    pub(super) fn all_unfamiliar(&self) -> BTreeMap<String, u64> {
+        let counts = self.unfamiliar.lock();
+        counts.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How far the run is.

@@ -10,7 +10,7 @@ use futures::{FutureExt, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use workspace::select::{AttributeName, AttributeValue, Known, Verdict};
-use workspace::{Content, Details, Document, FilePath, ItemId, Kind, Listed};
+use workspace::{Content, Details, Document, FilePath, Form, ItemId, Kind, Listed};
 
 use super::counts::KindCounts;
 use super::observer::Event;
@@ -94,6 +94,9 @@ const EXPERIMENT: &str = "experiment";
 /// The field of a line that says where the bytes of an item lie which its document names by way of another item.
 const PLACE: &str = "place";
 
+/// How much is told of a type that nobody knows.
+const SORT_CHARS_MAX: usize = 80;
+
 /// An item on its way into the snapshot.
 pub(super) struct Draft {
     pub(super) kind: &'static Kind,
@@ -136,6 +139,18 @@ impl Draft {
             size,
             written: self.written,
         }
+    }
+
+    /// What it is called where its row, or all of the table, does not know what it is.
+    fn unfamiliar(&self) -> Option<String> {
+        if self.kind.is_unknown() {
+            return Some(self.kind.name.to_owned());
+        }
+        let mut documents = self.documents.iter();
+        let of_arm = documents.find(|document| document.form == Form::Arm)?;
+        let sort = self.kind.unfamiliar_sort(&of_arm.value)?;
+        let sort: String = sort.chars().take(SORT_CHARS_MAX).collect();
+        Some(format!("{} of type {sort}", self.kind.name))
     }
 
     /// Whether there may be items below it that no list shows.
@@ -201,6 +216,9 @@ impl Run<'_> {
         }
         if self.is_refused(&draft) {
             return self.exclude(&draft, counts);
+        }
+        if let Some(what) = draft.unfamiliar() {
+            self.counts.unfamiliar(what);
         }
         if let Some(before) = before.as_ref().filter(|before| self.rests(&draft, before)) {
             self.remember_targets(&draft).await?;

@@ -108,8 +108,7 @@ impl Run<'_> {
 
     /// A kind's listing ended in an error. Where nothing was ever listed and nothing can be, the run ends.
     fn listing_failed(&self, kind: &'static Kind, error: SourceError) -> Result<(), Error> {
-        if kind.is_unknown() && !is_out_of_reach(&error) {
-            // The role has no action for it, or it is no collection: nobody can say that something is missing.
+        if kind.is_unknown() && is_no_collection(&error) {
             let why = reason::of(&error);
             self.observer.event(&Event::NotOffered(kind, &why));
             return Ok(());
@@ -152,4 +151,11 @@ impl Run<'_> {
             source: Box::new(source),
         }
     }
+}
+
+/// Whether an error says that a type that the table does not have holds no items: it is acted on, and nothing lists it.
+/// Whatever else keeps such a kind from being listed may keep something from being saved.
+fn is_no_collection(error: &SourceError) -> bool {
+    let status = error.refusal().map(|refusal| refusal.status);
+    matches!(status, Some(405 | 501))
 }

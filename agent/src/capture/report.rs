@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::tally::{Outcome, Tally};
 use crate::keeping::{self, Kept};
+use crate::ui::amount;
 
 /// Something that was listed and not saved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +99,10 @@ pub struct Report {
     pub gaps: Vec<Gap>,
     /// How many gaps there are beyond those in `gaps`; all of them stand in the snapshot.
     pub gaps_left_out: u64,
+    /// Why kinds that this version does not know could not be looked for, where that was so.
+    pub undiscovered: Option<String>,
+    /// Items that are kept whole without being known for what they are: how many by kind, or by kind and type.
+    pub unfamiliar: BTreeMap<String, u64>,
     /// What became of the locks of what the snapshot refers to; none where the repository has no lock period. Filled in by
     /// whoever knows the configuration.
     pub locks: Option<Kept>,
@@ -120,6 +125,20 @@ impl Report {
     /// Whether anything was listed and not saved, and nobody accepted that.
     pub fn has_gaps(&self) -> bool {
         self.gaps_left_out > 0 || self.gaps.iter().any(|gap| gap.known.is_none())
+    }
+
+    /// What a person should know of the run besides its gaps, a line each.
+    pub fn remarks(&self) -> Vec<String> {
+        let unfamiliar = self.unfamiliar.iter().map(|(what, count)| {
+            format!(
+                "{} {what}: kept whole, though this version does not know what they are",
+                amount::count(*count)
+            )
+        });
+        let undiscovered = self.undiscovered.iter().map(|why| {
+            format!("Kinds that this version does not know could not be looked for: {why}; `mlark doctor --grant` prints the commands that allow it")
+        });
+        unfamiliar.chain(undiscovered).collect()
     }
 
     /// Why what the snapshot refers to is not locked as it should be, where it is not.
@@ -154,6 +173,12 @@ impl Report {
         });
         if self.gaps_left_out > 0 {
             document["gaps_left_out"] = json!(self.gaps_left_out);
+        }
+        if let Some(why) = &self.undiscovered {
+            document["undiscovered"] = json!(why);
+        }
+        if !self.unfamiliar.is_empty() {
+            document["unfamiliar"] = json!(self.unfamiliar);
         }
         if let Some(kept) = &self.locks {
             document["locks"] = keeping::value(kept);

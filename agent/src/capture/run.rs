@@ -50,6 +50,8 @@ pub(super) struct Run<'a> {
     pub(super) started: Timestamp,
     /// Items of the last accepted snapshot: what a progress bar can go by before the listings are through.
     pub(super) expected_items: u64,
+    /// Why kinds that the table does not have could not be looked for, where that was so.
+    pub(super) undiscovered: Option<String>,
     /// The first failure of a kind's listing.
     pub(super) first_failure: Mutex<Option<workspace::Error>>,
     /// Whether a partial snapshot is being made.

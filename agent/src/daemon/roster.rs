@@ -72,8 +72,12 @@ async fn seen_of(
 ) -> Result<Roster, Failure> {
     let history = repository.history().await;
     let history = history.map_err(|error| Failure::of_archive(&error))?;
+    let gone = gone::known(session, repository).await?;
     let mut seen = Roster::new();
-    for record in &history {
+    for record in history
+        .iter()
+        .filter(|record| !gone.contains(&record.workspace))
+    {
         let own = session.entry_of(&record.workspace);
         if own.is_some_and(|own| own.name == entry.name)
             && let Ok(url) = home(session, record)

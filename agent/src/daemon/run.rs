@@ -216,6 +216,9 @@ impl Run {
             amount::size(report.bytes.new),
             amount::counted(gaps, "gap"),
         ));
+        for remark in report.remarks() {
+            ui.note(&format!("{name}: {remark}"));
+        }
         keeping::warn(&self.session, report);
         for gap in unknown.take(GAPS_TOLD) {
             let file = gap.file.as_deref();

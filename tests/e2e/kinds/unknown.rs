@@ -1,9 +1,13 @@
 //! What a newer service has and the table has not is kept whole, told, and never restored.
 
+use std::collections::BTreeMap;
+
 use ::restore::{Action, OnConflict};
+use mlark::capture::Counted;
 use serde_json::{Map, Value, json};
 use simulator::Simulator;
 use simulator::documents::Resource;
+use simulator::faults::{Fault, Rule};
 use simulator::workspace::WorkspaceKey;
 use workspace::Role;
 
@@ -39,6 +43,10 @@ async fn kinds_that_nobody_knows_are_kept_whole_without_credentials() {
     newer(&cloud.simulator, &cloud.key);
     let report = cloud.back_up().await;
     assert!(!report.has_gaps(), "{:?}", report.gaps);
+    let told = [("quanta", 2), ("quantumJobs", 1)];
+    let told = told.map(|(kind, count)| (kind.to_owned(), count));
+    assert_eq!(report.unfamiliar, BTreeMap::from(told));
+    assert_eq!(report.undiscovered, None);
     let shown = cloud.simulator.dump(&cloud.key).unwrap();
     let newest = cloud.bench.newest().await;
     for (kind, name, version, id) in [
@@ -57,16 +65,82 @@ async fn kinds_that_nobody_knows_are_kept_whole_without_credentials() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_role_that_does_not_have_them_makes_no_gap_of_kinds_that_nobody_knows() {
+async fn that_kinds_could_not_be_looked_for_is_told_and_no_gap() {
     let cloud = Cloud::small().await;
     newer(&cloud.simulator, &cloud.key);
     give(&cloud.simulator, &Role::backup(), None);
     let report = cloud.back_up().await;
     assert!(!report.has_gaps(), "{:?}", report.gaps);
-    let seen = cloud.bench.seen.take();
-    for kind in ["quantumJobs", "quanta"] {
-        assert!(seen.contains(&format!("no {kind}")), "{kind}");
+    let why = report.undiscovered.clone().unwrap();
+    assert!(
+        why.contains("Microsoft.Resources/subscriptions/providers/read"),
+        "{why}"
+    );
+    assert_eq!(report.to_json()["undiscovered"], why);
+    let remarks = report.remarks();
+    assert!(
+        remarks.iter().any(|line| line.contains("doctor --grant")),
+        "{remarks:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_is_there_and_cannot_be_listed_is_a_gap_though_nobody_knows_it() {
+    for (status, code) in [(403, "AuthorizationFailed"), (500, "InternalServerError")] {
+        let cloud = Cloud::small().await;
+        newer(&cloud.simulator, &cloud.key);
+        refuse(&cloud, status, code);
+        let report = cloud.back_up().await;
+        let gaps: Vec<&str> = report.gaps.iter().map(|gap| gap.item.as_str()).collect();
+        assert_eq!(gaps, ["quantumJobs"], "{status}");
+        assert_eq!(report.items["quantumJobs"].count(Counted::Failed), 1);
     }
+    // What is no collection holds nothing.
+    let cloud = Cloud::small().await;
+    newer(&cloud.simulator, &cloud.key);
+    refuse(&cloud, 405, "MethodNotAllowed");
+    let report = cloud.back_up().await;
+    assert!(!report.has_gaps(), "{:?}", report.gaps);
+    let seen = cloud.bench.seen.take();
+    assert!(seen.contains(&"no quantumJobs".to_owned()));
+}
+
+fn refuse(cloud: &Cloud, status: u16, code: &str) {
+    let fault = Fault::Status {
+        status,
+        code: Some(code.to_owned()),
+    };
+    let rule = Rule {
+        contains: Some("/quantumJobs?".to_owned()),
+        ..Rule::always(fault)
+    };
+    cloud.simulator.set_faults(1, vec![rule]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_of_a_type_that_nobody_knows_is_kept_whole_and_told_by_each_backup() {
+    let cloud = Cloud::small().await;
+    let name = {
+        let mut state = cloud.simulator.state();
+        let documents = &mut state.workspace_mut(&cloud.key).unwrap().documents;
+        let name = documents.list("jobs")[0].name.clone();
+        let job = documents.get_mut("jobs", &name).unwrap();
+        job.set_property("jobType", "Quantum".into());
+        job.set_property("qubits", json!({"count": 7, "apart": [1, null]}));
+        name
+    };
+    for _ in 0..2 {
+        let report = cloud.back_up().await;
+        assert!(!report.has_gaps(), "{:?}", report.gaps);
+        let told = ("jobs of type Quantum".to_owned(), 1);
+        assert_eq!(report.unfamiliar, BTreeMap::from([told]));
+    }
+    let item = cloud.bench.item("jobs", &name, None).await.unwrap();
+    let newest = cloud.bench.newest().await;
+    let of_arm = item.documents.iter().find(|one| one.form == "arm").unwrap();
+    let saved = newest.document(of_arm).await.unwrap();
+    assert_eq!(saved["properties"]["jobType"], "Quantum");
+    assert_eq!(saved["properties"]["qubits"]["apart"], json!([1, null]));
 }
 
 #[tokio::test(start_paused = true)]

@@ -144,6 +144,25 @@ async fn doctor_says_who_mlark_is_and_what_each_permission_answered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn doctor_says_whether_kinds_that_it_does_not_know_can_be_looked_for() {
+    let cloud = Cloud::small().await;
+    let machine = Machine::new(&cloud).await;
+    let state = |report: &Value| -> Value {
+        let mut checks = report["checks"].as_array().unwrap().iter();
+        let action = "Microsoft.Resources/subscriptions/providers/read";
+        checks.find(|check| check["what"] == action).unwrap()["state"].clone()
+    };
+    give(&cloud.simulator, &Role::backup(), None);
+    let (code, report) = machine.doctor().await;
+    assert_eq!((code, state(&report)), (0, "unknown".into()), "{report:#}");
+    let mut both = Role::backup();
+    both.actions.extend(Role::discovery().actions);
+    give(&cloud.simulator, &both, None);
+    let (code, report) = machine.doctor().await;
+    assert_eq!((code, state(&report)), (0, "good".into()), "{report:#}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn doctor_names_whichever_one_action_of_the_role_is_missing() {
     let role = Role::backup();
     for action in &role.actions {
@@ -309,13 +328,20 @@ async fn grant_prints_the_commands_for_roles_and_assignments() {
     let of = |start: &str| lines.iter().filter(|line| line.starts_with(start)).count();
     assert_eq!(
         of("az role definition create --role-definition '{"),
-        2,
+        3,
         "{text}"
     );
-    assert_eq!(of("az role assignment create "), 4, "{text}");
-    assert_eq!(lines.len(), 6, "{text}");
+    assert_eq!(of("az role assignment create "), 5, "{text}");
+    assert_eq!(lines.len(), 8, "{text}");
     let object = object(&cloud);
-    assert_eq!(text.matches(&object).count(), 4, "{text}");
+    assert_eq!(text.matches(&object).count(), 5, "{text}");
+    let subscription = format!("/subscriptions/{}'", cloud.name.subscription);
+    let of_discovery: Vec<&&str> = lines
+        .iter()
+        .filter(|line| line.contains("--role 'mlark discovery'"))
+        .collect();
+    assert_eq!(of_discovery.len(), 1, "{text}");
+    assert!(of_discovery[0].ends_with(&subscription), "{text}");
     let account = cloud
         .simulator
         .state()

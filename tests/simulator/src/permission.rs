@@ -161,6 +161,9 @@ pub(crate) fn above_workspace(call: &Call, parts: &[&str]) -> Option<String> {
     };
     let provider = PROVIDER.to_lowercase();
     let type_of = match parts {
+        ["subscriptions", _, "providers", _] => {
+            "Microsoft.Resources/subscriptions/providers".to_owned()
+        }
         ["subscriptions", _, "resourcegroups"] | ["subscriptions", _, "resourcegroups", _] => {
             "Microsoft.Resources/subscriptions/resourceGroups".to_owned()
         }

@@ -17,6 +17,7 @@ use super::name::{Root, WorkspaceName};
 use super::place::{Place, Store};
 use super::settings::ReadOptions;
 use super::share;
+use super::types;
 use super::workspace::AzureWorkspace;
 use crate::kind::{KINDS, Origin};
 use crate::permission::Action;
@@ -78,6 +79,19 @@ impl Connection {
         complete(&mut probes);
         probes.sort_by(|one, other| (&one.actions, &one.act).cmp(&(&other.actions, &other.act)));
         probes
+    }
+
+    /// Asks what [`Role::discovery`] allows.
+    pub async fn probe_discovery(&self, name: &WorkspaceName) -> Probe {
+        let arm = Arm::new(self.clone(), name.clone());
+        let actions = Role::discovery().actions.into_iter().collect();
+        match types::address(&arm) {
+            Ok(url) => {
+                let answer = self.get(url.clone()).await;
+                asked(actions, &url, answer.map(|answer| answer.status))
+            }
+            Err(error) => unasked(actions, error),
+        }
     }
 
     /// Asks what [`Role::rehydration`] and [`Role::share_snapshot`] allow, as far as they are among these. Nothing changes,

@@ -1,6 +1,7 @@
 //! Which types of resource the service has below a workspace, as Resource Manager tells of it.
 
 use serde_json::Value;
+use url::Url;
 
 use super::arm::{self, Arm};
 use crate::Error;
@@ -16,18 +17,22 @@ const VERSIONS: &str = "/versions";
 
 /// The types right below a workspace.
 pub(crate) async fn below_workspaces(arm: &Arm) -> Result<Vec<ServiceType>, Error> {
+    let answer = arm.connection.get(address(arm)?).await?;
+    let document = answer.json()?;
+    let types = document.get("resourceTypes").and_then(Value::as_array);
+    let types = types.ok_or_else(|| answer.unusable("it has no `resourceTypes`"))?;
+    Ok(read(types))
+}
+
+/// Where a subscription tells of them.
+pub(crate) fn address(arm: &Arm) -> Result<Url, Error> {
     let parts = [
         "subscriptions",
         &arm.name.subscription,
         "providers",
         PROVIDER,
     ];
-    let url = arm::url(&arm.connection, parts, &[], API_VERSION)?;
-    let answer = arm.connection.get(url).await?;
-    let document = answer.json()?;
-    let types = document.get("resourceTypes").and_then(Value::as_array);
-    let types = types.ok_or_else(|| answer.unusable("it has no `resourceTypes`"))?;
-    Ok(read(types))
+    arm::url(&arm.connection, parts, &[], API_VERSION)
 }
 
 fn read(types: &[Value]) -> Vec<ServiceType> {

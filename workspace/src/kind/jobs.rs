@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::{ALL_VIEWS, Content, Kind, Origin, PLAIN, Restore, attribute, definition};
+use super::{ALL_VIEWS, Content, Kind, Origin, PLAIN, Restore, Sorts, attribute, definition};
 
 pub(super) static ROW: Kind = Kind {
     name: "jobs",
@@ -53,6 +53,21 @@ pub(super) static ROW: Kind = Kind {
     // A run under way counts its own time.
     volatile: &["/properties/services", "/currentComputeTime"],
     has_children,
+    // Of all api-versions; a run without a specification is of the type `Base`.
+    sorts: Some(Sorts {
+        field: "/properties/jobType",
+        known: &[
+            "AutoML",
+            "Base",
+            "Command",
+            "Distillation",
+            "FineTuning",
+            "Labeling",
+            "Pipeline",
+            "Spark",
+            "Sweep",
+        ],
+    }),
     terminal: &["Completed", "Failed", "Canceled"],
     attribute: attribute::of_job,
     restore: Restore::Run,

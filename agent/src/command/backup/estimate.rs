@@ -111,6 +111,8 @@ mod tests {
             requests,
             gaps: Vec::new(),
             gaps_left_out: 0,
+            undiscovered: None,
+            unfamiliar: BTreeMap::new(),
             locks: None,
         }
     }

@@ -68,6 +68,9 @@ pub(super) fn show(session: &Session, report: &Report, estimate: Option<&Estimat
     }
     show_suspicions(session, report);
     show_gaps(session, report);
+    for remark in report.remarks() {
+        ui.line(&format!("  note: {remark}"));
+    }
 }
 
 /// What the backup itself would take.

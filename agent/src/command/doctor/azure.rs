@@ -14,6 +14,9 @@ use crate::session::Session;
 /// Azure gives and takes tokens and signatures of machines whose clock is wrong by at most this much.
 const WRONG_SECONDS_MAX: u64 = 5 * 60;
 
+/// What to do where a permission is missing.
+const GRANT: &str = "`mlark doctor --grant` prints the az commands that give what is missing; a new role may take an hour to count";
+
 /// Looks at one workspace of the configuration.
 pub(super) async fn workspace(session: &Session, entry: &config::Workspace, found: &mut Findings) {
     let from = found.checks.len();
@@ -85,11 +88,32 @@ async fn of_azure(
         // Neither secrets nor storage of its owner's belong to a registry.
         return;
     }
+    found
+        .checks
+        .push(discovery(&connection.probe_discovery(name).await));
     let more = more_roles(entry);
     for probe in connection.probe_changes(name, &more).await {
         permission(&entry.name, &probe, found);
     }
     found.checks.extend(not_asked(&more));
+}
+
+/// Whether kinds that this version does not know can be looked for. A backup is good without, as far as anybody knows.
+fn discovery(probe: &Probe) -> Check {
+    let actions: Vec<&str> = probe.actions.iter().map(workspace::Action::name).collect();
+    let what = actions.join(" and ");
+    let why = match &probe.verdict {
+        Verdict::Allowed(status) => {
+            return Check::good("permissions", what, format!("{status} {}", probe.act));
+        }
+        Verdict::Missing(error) => error.to_string(),
+        Verdict::Unknown(reason) => reason.clone(),
+    };
+    let says = format!(
+        "kinds that this version does not know cannot be looked for: {why}; the role `{}` on the subscription has it",
+        Role::discovery().name
+    );
+    Check::unknown("permissions", what, says).next(GRANT)
 }
 
 /// The actions of roles that were not asked about, with the reason: those that the configuration does not need, and those
@@ -197,12 +221,11 @@ fn permission(workspace: &str, probe: &Probe, found: &mut Findings) {
                 },
                 ..Check::good("permissions", what, says)
             };
-            let next = "`mlark doctor --grant` prints the az commands that give what is missing; a new role may take an hour to count";
             (
                 "missing",
                 refusal.map(|refusal| refusal.status),
                 refusal.map(|refusal| refusal.code.clone()),
-                check.next(next),
+                check.next(GRANT),
             )
         }
         Verdict::Unknown(reason) => (

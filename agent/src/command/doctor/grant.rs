@@ -40,16 +40,20 @@ pub(super) async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Fa
         Role::registry_restore(),
         Role::creation(),
         Role::resubmission(),
+        Role::discovery(),
     ] {
-        let groups: BTreeSet<String> = wanted
+        let scopes: BTreeSet<String> = wanted
             .iter()
             .filter(|one| one.role == role)
-            .map(|one| group(&one.name))
+            .map(|one| match role.is_for_subscriptions() {
+                true => subscription(&one.name),
+                false => group(&one.name),
+            })
             .collect();
-        if groups.is_empty() {
+        if scopes.is_empty() {
             continue;
         }
-        let scopes: Vec<&str> = groups.iter().map(String::as_str).collect();
+        let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
         let definition = role.definition(&scopes).to_string();
         lines.push(format!(
             "az role definition create --role-definition {}",
@@ -57,7 +61,12 @@ pub(super) async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Fa
         ));
     }
     for one in &wanted {
-        lines.extend(assignments(session, one).await);
+        for line in assignments(session, one).await {
+            // Workspaces of one subscription share what is assigned there.
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
     }
     if args.workspaces.is_empty() {
         lines.extend(keeping(session).await);
@@ -128,6 +137,7 @@ async fn wanted(args: &Args, session: &Session) -> Result<Vec<Wanted>, Failure> 
         for role in more_roles(&entry) {
             add(role, &entry.url, azure.clone())?;
         }
+        add(Role::discovery(), &entry.url, azure)?;
     }
     if named.is_empty() {
         for target in &session.config.target {
@@ -144,13 +154,17 @@ async fn wanted(args: &Args, session: &Session) -> Result<Vec<Wanted>, Failure> 
     Ok(wanted)
 }
 
+fn subscription(name: &WorkspaceName) -> String {
+    format!("/subscriptions/{}", name.subscription)
+}
+
 fn group(name: &WorkspaceName) -> String {
     let id = name.arm_id();
     let end = id.find("/providers/").unwrap_or(id.len());
     id.get(..end).unwrap_or(&id).to_owned()
 }
 
-/// On the workspace, and on its storage account; on its resource group where that account is not known, or the workspace
+/// On the workspace, and on its storage account, or on the subscription; on its resource group where that account is not known, or the workspace
 /// itself may not be there.
 async fn assignments(session: &Session, one: &Wanted) -> Vec<String> {
     let connection = connect(session, &one.azure).await.ok();
@@ -164,6 +178,7 @@ async fn assignments(session: &Session, one: &Wanted) -> Vec<String> {
     let storage = || account.unwrap_or_else(|| group(&one.name));
     let storage = role.is_for_storage().then(storage);
     let scopes: Vec<String> = match role.is_for_groups() {
+        _ if role.is_for_subscriptions() => vec![subscription(&one.name)],
         true => vec![group(&one.name)],
         false => workspace.into_iter().chain(storage).collect(),
     };
