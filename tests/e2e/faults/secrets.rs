@@ -1,28 +1,28 @@
 //! No token, signature or key is found in anything that mlark leaves or says: log lines, errors, metrics, journals, files.
 //!
-//! The transport notes every secret that goes over the wire; what mlark wrote is searched for each of them afterwards,
-//! compressed files in their plain form. A repository without encryption stores no credential, and nothing hides in it; one
+//! The transport notes every secret that goes over the wire; what mlark wrote and what its daemon serves is searched for
+//! each of them afterwards, compressed files in their plain form. A repository without encryption stores no credential, and nothing hides in it; one
 //! with encryption stores them where the configuration asks, and then they are nowhere in the clear.
 
 use std::collections::BTreeSet;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use azure_core::http::headers::AUTHORIZATION;
 use azure_core::http::{AsyncRawResponse, HttpClient, Request};
 use mlark::config::environment::Environment;
 use mlark::context::Sink;
-use mlark::metrics::Metrics;
+use mlark::shutdown::Shutdown;
 use mlark::{Context, ExitStatus};
 use simulator::clock::RuntimeClock;
 use simulator::state::{CLIENT_ID, CLIENT_SECRET, TENANT};
 use simulator::world::{self, World};
 use simulator::{Settings, Simulator, SimulatorTransport};
 use workspace::Clock;
-use workspace::azure::credential::ClientSecret;
-use workspace::azure::{CloudName, Connection, CredentialSource};
 
 use super::storm::mix;
 
@@ -47,6 +47,10 @@ impl HttpClient for Listens {
                 .filter(|(name, _)| name == "sig")
                 .map(|(_, sig)| sig.into_owned()),
         );
+        // An address that leaks has it as it was sent, which is another text than the signature itself.
+        let sent = request.url().query().unwrap_or_default().split('&');
+        let sent = sent.filter_map(|pair| pair.strip_prefix("sig="));
+        heard.extend(sent.map(str::to_owned));
         self.heard.lock().unwrap().extend(heard);
         self.inner.execute_request(request).await
     }
@@ -108,9 +112,10 @@ impl Scene {
             false => String::new(),
         };
         let text = format!(
-            "[repository]\nurl = \"{at}/repository\"\ncache = \"{at}/cache\"\nkey_file = \"{at}/agent.key\"\n{owner}\
+            "[daemon]\nlisten = \"127.0.0.1:0\"\n\
+             [repository]\nurl = \"{at}/repository\"\ncache = \"{at}/cache\"\nkey_file = \"{at}/agent.key\"\n{owner}\
              [azure]\ncloud = \"{arm}\"\ncredential = \"client-secret\"\n\
-             [[workspace]]\nname = \"prod\"\ndata = \"all\"\nsecrets = {encrypted}\ndatastore_access = \"datastore\"\n\
+             [[workspace]]\nname = \"prod\"\nschedule = \"0 2 * * *\"\ndata = \"all\"\nsecrets = {encrypted}\ndatastore_access = \"datastore\"\n\
              url = \"azureml://subscriptions/{source}/resourceGroups/{group}/workspaces/{workspace}\"\n\
              [[target]]\nname = \"other\"\n\
              url = \"azureml://subscriptions/{target}/resourceGroups/rg-recovery/workspaces/ws-recovery\"\n"
@@ -126,6 +131,10 @@ impl Scene {
     }
 
     async fn mlark(&self, arguments: &[&str]) -> ExitStatus {
+        self.until(Shutdown::default(), arguments).await
+    }
+
+    async fn until(&self, shutdown: Shutdown, arguments: &[&str]) -> ExitStatus {
         let variables = [
             ("AZURE_TENANT_ID", TENANT),
             ("AZURE_CLIENT_ID", CLIENT_ID),
@@ -138,6 +147,7 @@ impl Scene {
             clock: self.clock.clone(),
             stdout: Sink::new(self.said.clone()),
             stderr: Sink::new(self.said.clone()),
+            shutdown,
             ..Context::of_process()
         };
         let config = self.folder.path().join("mlark.toml");
@@ -146,25 +156,27 @@ impl Scene {
         mlark::run(all, context).await
     }
 
-    /// Metrics of a connection that asks for what there is and what there is not.
-    async fn metrics(&self) -> String {
-        let metrics = Metrics::default();
-        let arm = self.simulator.state().cloud.arm_url();
-        let settings = workspace::azure::Settings {
-            cloud: CloudName::At(arm.parse().unwrap()),
-            credential: CredentialSource::ClientSecret(ClientSecret {
-                tenant_id: TENANT.to_owned(),
-                client_id: CLIENT_ID.to_owned(),
-                secret: CLIENT_SECRET.to_owned().into(),
-            }),
-            transport: Some(self.transport()),
-            observer: Some(metrics.wire()),
-            clock: self.clock.clone(),
-            ..workspace::azure::Settings::default()
+    /// What the daemon serves after a day of work: the numbers for Prometheus, and the page for people.
+    async fn served(&self) -> Vec<u8> {
+        let stop = Shutdown::default();
+        let asks = async {
+            tokio::time::sleep(Duration::from_hours(36)).await;
+            let said = String::from_utf8(self.said.0.lock().unwrap().clone()).unwrap();
+            let (_, address) = said.rsplit_once("The status page is http://").unwrap();
+            let (address, _) = address.split_once('/').unwrap();
+            let mut served = Vec::new();
+            for page in ["/metrics", "/"] {
+                let address = address.to_owned();
+                let got = tokio::task::spawn_blocking(move || get(&address, page));
+                served.extend(got.await.unwrap());
+            }
+            stop.request();
+            served
         };
-        let connection = Connection::open(settings).await.unwrap();
-        connection.storage_token().await.unwrap();
-        metrics.text()
+        let (ended, served) =
+            tokio::join!(self.until(stop.clone(), &["daemon", "--no-progress"]), asks);
+        assert_eq!(ended, ExitStatus::Done);
+        served
     }
 
     /// Every secret there is: those that went over the wire, and those that the cloud keeps.
@@ -180,6 +192,17 @@ impl Scene {
         );
         secrets
     }
+}
+
+/// A page as it goes over the wire.
+fn get(address: &str, page: &str) -> Vec<u8> {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!("GET {page} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200"), "{page}");
+    answer
 }
 
 /// The bytes of a file in its plain form: a pack is zstd, whose frames come one after the other. A catalogue that is
@@ -244,11 +267,19 @@ async fn search(scene: &Scene, init: &[&str], restore: &[&str]) {
     principal("*/read");
     assert_ne!(scene.mlark(&["--json", "backup"]).await, ExitStatus::Done);
     principal("nothing/read");
-    let metrics = scene.metrics().await;
+    let served = scene.served().await;
+    assert!(
+        String::from_utf8_lossy(&served).contains("mlark_requests_total{"),
+        "the daemon asked for nothing"
+    );
     drop(guard);
 
     let secrets = scene.secrets();
     assert!(secrets.len() > 20, "{}", secrets.len());
+    assert!(
+        secrets.iter().any(|secret| secret.contains('%')),
+        "no signature went over the wire as addresses have it"
+    );
     let said = scene.said.0.lock().unwrap().clone();
     let logged = log.0.lock().unwrap().clone();
     assert!(
@@ -260,7 +291,7 @@ async fn search(scene: &Scene, init: &[&str], restore: &[&str]) {
     let mut places = vec![
         ("what mlark said".to_owned(), said),
         ("log lines".to_owned(), logged),
-        ("metrics".to_owned(), metrics.into_bytes()),
+        ("what the daemon serves".to_owned(), served),
     ];
     let left = files(scene.folder.path());
     assert!(
