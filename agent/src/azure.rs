@@ -37,7 +37,9 @@ pub fn settings(
         observer,
         clock: context.clock.clone(),
         quota: context.quota.clone(),
-        ..Settings::default()
+        concurrency: context.limits.concurrency.most(),
+        bandwidth: context.bandwidth.clone(),
+        ranges_ahead: Some(context.limits.ranges_ahead()),
     })
 }
 

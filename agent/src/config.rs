@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use daemon::{Daemon, Hooks, Housekeeping};
 pub use drill::Drill;
 pub use scheduled::{Keep, ScheduledExport};
-use value::Percent;
+use value::{ByteRate, Concurrency, Percent};
 use workspace::{ByteSize, Period};
 
 /// The whole file.
@@ -530,26 +530,38 @@ pub struct Retention {
 }
 
 /// `[limits]`
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Resident memory of the process.
+    /// Resident memory of the process, at least [`MEMORY_LEAST`].
     pub memory: ByteSize,
-    /// `unlimited`.
-    pub upload: String,
-    /// `unlimited`.
-    pub download: String,
-    /// `auto`.
-    pub concurrency: String,
+    /// What goes out over the network.
+    pub upload: ByteRate,
+    /// What comes in.
+    pub download: ByteRate,
+    /// Requests at once to one service.
+    pub concurrency: Concurrency,
+}
+
+/// The memory that mlark needs whatever it does: its buffers are made for it.
+pub const MEMORY_LEAST: u64 = 256 << 20;
+
+impl Limits {
+    /// How many ranges of large files are read ahead: six in the least memory, and one more for every 16 MiB above, since
+    /// each holds 4 MiB and what is made of them further on takes about three times as much.
+    pub fn ranges_ahead(&self) -> usize {
+        let more = self.memory.bytes().saturating_sub(MEMORY_LEAST) / (16 << 20);
+        6 + usize::try_from(more.min(26)).unwrap_or_default()
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            memory: ByteSize::from_bytes(256 << 20),
-            upload: "unlimited".to_owned(),
-            download: "unlimited".to_owned(),
-            concurrency: "auto".to_owned(),
+            memory: ByteSize::from_bytes(MEMORY_LEAST),
+            upload: ByteRate::default(),
+            download: ByteRate::default(),
+            concurrency: Concurrency::default(),
         }
     }
 }

@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use azure_core::http::HttpClient;
 
-use crate::config::Network;
 use crate::config::environment::Environment;
+use crate::config::{Limits, Network};
 use crate::shutdown::Shutdown;
 use crate::ui::journal::Journal;
 use workspace::Clock;
-use workspace::azure::Quota;
+use workspace::azure::{Bandwidth, Quota};
 
 /// Where output goes, shared by everyone who writes.
 #[derive(Clone)]
@@ -63,6 +63,10 @@ pub struct Context {
     pub network: Network,
     /// What Resource Manager allows all workspaces of this process together.
     pub quota: Quota,
+    /// What the configuration allows of concurrency and memory.
+    pub limits: Limits,
+    /// How many bytes a second go out and come in, for all of this process.
+    pub bandwidth: Bandwidth,
     /// Standard output.
     pub stdout: Sink,
     /// Standard error.
@@ -86,6 +90,8 @@ impl Context {
             transport: None,
             network: Network::default(),
             quota: Quota::default(),
+            limits: Limits::default(),
+            bandwidth: Bandwidth::default(),
             stdout: Sink::new(io::stdout()),
             stderr: Sink::new(io::stderr()),
             terminals: Terminals {

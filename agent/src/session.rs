@@ -14,8 +14,8 @@ mod snapshot;
 use std::path::PathBuf;
 
 use crate::cli::Global;
-use crate::config::Config;
 use crate::config::read::{self, Loaded};
+use crate::config::{Config, Limits};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::store::Address;
@@ -46,8 +46,13 @@ impl Session {
         )?;
         let context = Context {
             network: config.network.clone(),
+            limits: config.limits,
             ..context
         };
+        let Limits {
+            upload, download, ..
+        } = config.limits;
+        context.bandwidth.set(upload.rate(), download.rate());
         Ok(Self {
             config,
             config_file: file,

@@ -1,14 +1,5 @@
-//! Every key that the configuration may hold, as one table: unknown keys, keys that are not served, and the page that
-//! documents them all run from it. The types in `config` hold the values; a test compares the two both ways.
-
-/// Whether a key has its effect today.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Served {
-    /// It has.
-    Yes,
-    /// Only these values; any other is refused, with what to do instead.
-    Only(&'static [&'static str], &'static str),
-}
+//! Every key that the configuration may hold, as one table: unknown keys and the page that documents them all run from
+//! it. The types in `config` hold the values; a test compares the two both ways.
 
 /// One key.
 #[derive(Clone, Copy, Debug)]
@@ -17,29 +8,10 @@ pub struct Key {
     pub path: &'static str,
     /// What it says, for the documentation.
     pub says: &'static str,
-    /// Whether it is served.
-    pub served: Served,
 }
 
 const fn key(path: &'static str, says: &'static str) -> Key {
-    Key {
-        path,
-        says,
-        served: Served::Yes,
-    }
-}
-
-const fn only(
-    path: &'static str,
-    says: &'static str,
-    values: &'static [&'static str],
-    instead: &'static str,
-) -> Key {
-    Key {
-        path,
-        says,
-        served: Served::Only(values, instead),
-    }
+    Key { path, says }
 }
 
 /// The table, by section, in the order of the documentation.
@@ -392,29 +364,21 @@ pub const KEYS: &[Key] = &[
         "retention.grace",
         "how long forgotten content stays; default 7d",
     ),
-    only(
+    key(
         "limits.memory",
-        "resident memory of the process",
-        &["256 MiB"],
-        "the buffers are made for 256 MiB so far; set MemoryMax= in the unit, or leave the key out",
+        "resident memory of the process, at least 256 MiB; with more, more of large files is read ahead",
     ),
-    only(
+    key(
         "limits.upload",
-        "bytes a second towards the repository",
-        &["unlimited"],
-        "limit the unit instead (systemd's IPAccounting and tc), or leave the key out",
+        "bytes a second that go out over the network, such as 10 MiB/s, at least 256 KiB/s; default unlimited",
     ),
-    only(
+    key(
         "limits.download",
-        "bytes a second from the workspace",
-        &["unlimited"],
-        "limit the machine's network instead, or leave the key out",
+        "bytes a second that come in over the network, likewise; default unlimited",
     ),
-    only(
+    key(
         "limits.concurrency",
-        "requests at once",
-        &["auto"],
-        "mlark steers the pace by what the service says; leave the key out",
+        "most requests at once to one service, 1 to 32; default auto, which follows what the service says",
     ),
     key(
         "network.proxy",

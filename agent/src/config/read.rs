@@ -15,9 +15,11 @@ use url::Url;
 use workspace::Selection;
 
 use crate::config::environment::Environment;
-use crate::config::keys::{self, Place, Served};
+use crate::config::keys::{self, Place};
 use crate::config::value::Schedule;
-use crate::config::{Config, Destination, Drill, KnownGap, ScheduledExport, Workspace};
+use crate::config::{
+    Config, Destination, Drill, KnownGap, MEMORY_LEAST, ScheduledExport, Workspace,
+};
 use crate::failure::{Failure, chain};
 use crate::session::patterns::pattern;
 use crate::store::Address;
@@ -140,10 +142,7 @@ impl Page<'_> {
             match keys::at(&own) {
                 None => return Err(self.unknown(path, name)),
                 Some(Place::Table) => self.check_below(&own, value)?,
-                Some(Place::Key(key)) => {
-                    let at = self.place(name.span().start);
-                    check_served(key, value.get_ref(), &at)?;
-                }
+                Some(Place::Key(_)) => {}
             }
         }
         Ok(())
@@ -221,6 +220,11 @@ impl Page<'_> {
             // The address is not repeated: it may hold a password.
             let why = "it is no http:// or https:// address";
             return Err(self.bad("network.proxy", "(hidden)", why));
+        }
+        let memory = config.limits.memory;
+        if memory.bytes() < MEMORY_LEAST {
+            let why = "mlark's buffers are made for 256 MiB, and it does not run in less";
+            return Err(self.bad("limits.memory", &String::from(memory), why));
         }
         let at_once = config.daemon.at_once.get();
         if at_once > AT_ONCE_MAX {
@@ -353,23 +357,6 @@ pub fn proxy_address(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let good = matches!(url.scheme(), "http" | "https") && url.host_str().is_some();
     good.then_some(url)
-}
-
-fn check_served(key: &keys::Key, value: &DeValue<'_>, at: &str) -> Result<(), Failure> {
-    match (key.served, value) {
-        (Served::Only(values, instead), DeValue::String(text))
-            if !values.contains(&text.as_ref()) =>
-        {
-            Err(Failure::usage(format!(
-                "The value `{text}` of `{}` is not served so far",
-                key.path
-            ))
-            .on(at)
-            .why("mlark would read it and do nothing, so it refuses it")
-            .next(instead))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// The moment from which a known gap counts again: the end of its day in UTC.

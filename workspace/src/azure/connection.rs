@@ -15,6 +15,7 @@ use url::Url;
 use super::answer::{Answer, act_of, from_core};
 use super::arm;
 use super::authorization::Authorization;
+use super::bandwidth::Bandwidth;
 use super::channel::Channel;
 use super::cloud::Cloud;
 use super::credential::claims::PassClaims;
@@ -77,8 +78,8 @@ impl Base {
     pub(super) async fn open(settings: &Settings) -> Result<Self, Error> {
         let clients = Clients::new(settings).await?;
         Ok(Self {
-            wire: Arc::new(Wire::new(clients.outside)),
-            direct: Arc::new(Wire::new(clients.direct)),
+            wire: Arc::new(Wire::new(clients.outside, settings.bandwidth.clone())),
+            direct: Arc::new(Wire::new(clients.direct, Bandwidth::default())),
             shared: Arc::new(Shared::new(
                 Counter::new(settings.observer.clone()),
                 Pace::new(settings.concurrency),
@@ -162,7 +163,9 @@ impl Connection {
                 cloud,
                 ahead_of_us,
                 base,
-                ahead: Arc::new(Semaphore::new(AHEAD_OF_ALL)),
+                ahead: Arc::new(Semaphore::new(
+                    settings.ranges_ahead.unwrap_or(AHEAD_OF_ALL),
+                )),
             }),
             door: None,
         })

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use azure_core::http::HttpClient;
 use url::Url;
 
+use super::bandwidth::Bandwidth;
 use super::cloud::CloudName;
 use super::credential::CredentialSource;
 use super::quota::Quota;
@@ -36,6 +37,10 @@ pub struct Settings {
     pub quota: Quota,
     /// Most requests to one service at once; `None`: as many as the service bears, at most 32.
     pub concurrency: Option<usize>,
+    /// How many bytes a second go out and come in, shared by all connections whose settings hold clones of one.
+    pub bandwidth: Bandwidth,
+    /// How many ranges of 4 MiB all files of the connection together may be read ahead, besides the first of each; `None`: 6.
+    pub ranges_ahead: Option<usize>,
 }
 
 /// A proxy for everything but this machine (loopback, names below `.localhost`) and the service that gives the machine's

@@ -1,4 +1,4 @@
-//! The last policy of the pipeline: sends a request and reads its whole answer, within limits.
+//! The last policy of the pipeline: sends a request and reads its whole answer, within limits of length and of bandwidth.
 //!
 //! The body is read here, inside the try, so that a connection that breaks half-way is tried again like any other. What
 //! a connection says when it breaks loses its address, which may carry a signature.
@@ -15,6 +15,7 @@ use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 
 use super::answer::act_of;
+use super::bandwidth::Bandwidth;
 use crate::Error;
 
 /// The longest answer that is read where a request does not say less.
@@ -35,6 +36,7 @@ pub(crate) struct PlainHttp;
 /// Sends and reads.
 pub(crate) struct Wire {
     client: Arc<dyn HttpClient>,
+    bandwidth: Bandwidth,
 }
 
 /// Says nothing of the client, which may hold whatever it was made with.
@@ -45,8 +47,8 @@ impl fmt::Debug for Wire {
 }
 
 impl Wire {
-    pub(crate) fn new(client: Arc<dyn HttpClient>) -> Self {
-        Self { client }
+    pub(crate) fn new(client: Arc<dyn HttpClient>, bandwidth: Bandwidth) -> Self {
+        Self { client, bandwidth }
     }
 }
 
@@ -68,6 +70,10 @@ impl Policy for Wire {
         if empty && matches!(request.method(), Method::Patch | Method::Post | Method::Put) {
             request.insert_header(CONTENT_LENGTH, "0");
         }
+        let bytes = request.body().len().unwrap_or_default();
+        self.bandwidth
+            .send(usize::try_from(bytes).unwrap_or(usize::MAX))
+            .await;
         let response = self
             .client
             .execute_request(request)
@@ -76,7 +82,8 @@ impl Policy for Wire {
         let limit = ctx
             .value::<BodyLimit>()
             .map_or(BODY_BYTES_MAX, |limit| limit.0);
-        read(response, request, limit, ctx.value::<Partial>().is_some()).await
+        let partial = ctx.value::<Partial>().is_some();
+        read(response, request, limit, partial, &self.bandwidth).await
     }
 }
 
@@ -85,6 +92,7 @@ async fn read(
     request: &Request,
     limit: u64,
     partial: bool,
+    bandwidth: &Bandwidth,
 ) -> PolicyResult {
     let (status, headers, mut stream) = response.deconstruct();
     let stated: Option<u64> = headers.get_optional_as(&CONTENT_LENGTH).ok().flatten();
@@ -111,6 +119,7 @@ async fn read(
         if (held + piece.len()) as u64 > limit {
             return Err(too_long());
         }
+        bandwidth.receive(piece.len()).await;
         if held == 0 {
             only = Some(piece);
             continue;

@@ -37,11 +37,14 @@ fn an_unknown_key_is_refused_with_its_line_and_the_nearest_known_one() {
 }
 
 #[test]
-fn a_key_that_is_not_served_is_refused_by_name_with_what_to_do_instead() {
+fn a_value_that_is_not_served_is_refused_with_what_to_do_instead() {
     for (text, names) in [
         ("[repository]\nurl = \"ftp://account/container\"", "ftp://"),
         ("[network]\nproxy = \"ftp://u:pw@x\"", "network.proxy"),
-        ("[limits]\nupload = \"1 MiB\"", "limits.upload"),
+        ("[limits]\nupload = \"1 MiB\"", "\"10 MiB/s\""),
+        ("[limits]\ndownload = \"1 KiB/s\"", "below 256 KiB/s"),
+        ("[limits]\nconcurrency = 0", "from 1 to 32"),
+        ("[limits]\nmemory = \"128 MiB\"", "limits.memory"),
         (
             "[daemon.hooks]\non_success = [\"x\"]",
             "daemon.hooks.on_success",
