@@ -5,6 +5,7 @@ mod azure;
 mod grant;
 mod here;
 mod keeping;
+mod target;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -39,6 +40,9 @@ pub struct Args {
     resubmit: bool,
 }
 
+/// What to do about a missing permission.
+const NEXT_GRANT: &str = "`mlark doctor --grant` prints the az commands that give what is missing; a new role may take an hour to count";
+
 /// How one thing stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -66,7 +70,7 @@ impl State {
 struct Check {
     /// `configuration`, `clock`, `identity`, `permissions`, `endpoints`, `storage`, `keys`.
     area: &'static str,
-    /// Whose: a workspace's name, or nothing.
+    /// Whose: the name of a workspace or target, or nothing.
     on: Option<String>,
     /// What: an action, an address, a file.
     what: String,
@@ -139,6 +143,11 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
     };
     for entry in &entries {
         azure::workspace(session, entry, &mut found).await;
+    }
+    if args.workspaces.is_empty() {
+        for entry in &session.config.target {
+            target::target(session, entry, &mut found).await;
+        }
     }
     here::repository(session, &mut found).await;
     keeping::checks(session, &mut found).await;

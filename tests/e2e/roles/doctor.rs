@@ -33,6 +33,10 @@ struct Machine<'a> {
     home: tempfile::TempDir,
     /// Keys of the workspace besides its name and address.
     more: &'static str,
+    /// Keys of the repository besides its cache.
+    repository: String,
+    /// What the address of the target ends in besides the workspace's own.
+    target: &'static str,
 }
 
 impl<'a> Machine<'a> {
@@ -42,7 +46,14 @@ impl<'a> Machine<'a> {
 
     async fn with(cloud: &'a Cloud, more: &'static str) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let machine = Self { cloud, home, more };
+        let repository = format!("url = \"{}/repository\"\n", home.path().display());
+        let machine = Self {
+            cloud,
+            home,
+            more,
+            repository,
+            target: "-rescue",
+        };
         let (code, text) = machine.run(&["init", "--unencrypted"]).await;
         assert_eq!(code, 0, "{text}");
         machine
@@ -74,11 +85,13 @@ impl<'a> Machine<'a> {
         context.transport = Some(Arc::new(SimulatorTransport::new(&self.cloud.simulator)));
         let config = home.join("mlark.toml");
         let text = format!(
-            "[repository]\nurl = \"{0}/repository\"\ncache = \"{0}/cache\"\n[[workspace]]\nname = \"prod\"\nurl = \"{1}\"\n{2}\
-             [[target]]\nname = \"rescue\"\nurl = \"{1}-rescue\"\n",
+            "[repository]\n{3}cache = \"{0}/cache\"\n[[workspace]]\nname = \"prod\"\nurl = \"{1}\"\n{2}\
+             [[target]]\nname = \"rescue\"\nurl = \"{1}{4}\"\n",
             home.display(),
             self.cloud.name.arm_id(),
-            self.more
+            self.more,
+            self.repository,
+            self.target,
         );
         std::fs::write(&config, text).unwrap();
         let config = config.to_str().unwrap();
@@ -186,6 +199,104 @@ async fn doctor_names_whichever_one_action_of_the_role_is_missing() {
         let (_, text) = machine.run(&["doctor"]).await;
         assert!(text.contains("doctor --grant"), "{text}");
     }
+}
+
+/// What the report says of the actions on targets.
+fn of_target(report: &Value, answer: &str) -> Vec<String> {
+    let found = answers(report, answer).into_iter();
+    let found = found.filter(|one| one["target"] == "rescue");
+    found
+        .map(|one| one["actions"][0].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn doctor_names_whichever_one_action_of_the_restore_role_is_missing_on_a_target() {
+    let role = Role::restore();
+    let cloud = Cloud::small().await;
+    let machine = Machine {
+        target: "",
+        ..Machine::new(&cloud).await
+    };
+    for missing in role.actions.iter().map(Some).chain([None]) {
+        give(&cloud.simulator, &role, missing);
+        cloud.take_requests();
+        let (_, report) = machine.doctor().await;
+        let expected: Vec<&str> = missing.into_iter().map(Action::name).collect();
+        assert_eq!(of_target(&report, "missing"), expected, "{report:#}");
+        let allowed = of_target(&report, "allowed").len();
+        let account_is_known =
+            missing.is_none_or(|action| !action.name().ends_with("/workspaces/read"));
+        if account_is_known {
+            assert_eq!(allowed + expected.len(), role.actions.len(), "{report:#}");
+        }
+        let checks = report["checks"].as_array().unwrap().iter();
+        let mut of_target = checks.filter(|check| check["on"] == "rescue");
+        let bad = of_target.find(|check| check["state"] == "bad");
+        assert_eq!(
+            bad.map(|check| check["what"].as_str().unwrap()),
+            missing.map(Action::name)
+        );
+        if let Some(bad) = bad {
+            assert!(bad["next"].as_str().unwrap().contains("--grant"), "{bad}");
+        }
+        let requests = cloud.take_requests();
+        let writes = requests.keys().filter(|name| name.contains(" PUT "));
+        assert_eq!(writes.count(), 0, "{requests:#?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_without_a_permission_ends_in_3_and_one_that_is_not_there_is_not_judged() {
+    let cloud = Cloud::small().await;
+    give(&cloud.simulator, &Role::backup(), None);
+    let mut machine = Machine::new(&cloud).await;
+    let (code, report) = machine.doctor().await;
+    assert_eq!(code, 0, "{report:#}");
+    assert_eq!(of_target(&report, "missing"), [""; 0]);
+    machine.target = "";
+    let (code, report) = machine.doctor().await;
+    assert_eq!(code, 3, "{report:#}");
+    assert!(of_target(&report, "missing").len() > 10, "{report:#}");
+    // What is said of the workspace that is backed up stays as it is.
+    let missing = answers(&report, "missing").into_iter();
+    assert_eq!(missing.filter(|one| one["target"].is_null()).count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn doctor_says_who_mlark_is_on_each_workspace_and_target_and_at_the_repositorys_store() {
+    let cloud = Cloud::small().await;
+    let mut machine = Machine::new(&cloud).await;
+    machine.target = "";
+    let account = {
+        let state = cloud.simulator.state();
+        state.workspace(&cloud.key).unwrap().account.clone()
+    };
+    let store = format!("az://{account}/mlark");
+    machine.repository = format!("url = \"{store}\"\n");
+    let (_, report) = machine.doctor().await;
+    let of = |member: &str, name: &str| {
+        let mut identities = report["identities"].as_array().unwrap().iter();
+        let found = identities.find(|identity| identity[member] == name);
+        found.map(|identity| identity["client"].clone())
+    };
+    for (member, name) in [
+        ("workspace", "prod"),
+        ("target", "rescue"),
+        ("repository", store.as_str()),
+    ] {
+        assert_eq!(of(member, name), Some(CLIENT_ID.into()), "{report:#}");
+    }
+    let file = machine.home.path().join("signature");
+    std::fs::write(&file, "sv=1&sig=s3cret").unwrap();
+    machine.repository += &format!("sas_file = {file:?}\n");
+    let (_, report) = machine.doctor().await;
+    let said = report.to_string();
+    assert!(
+        said.contains("a shared access signature, read from"),
+        "{said}"
+    );
+    assert!(!said.contains("s3cret"), "{said}");
 }
 
 #[tokio::test(start_paused = true)]

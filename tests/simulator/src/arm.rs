@@ -7,6 +7,7 @@ mod collection;
 mod delete;
 mod endpoint;
 mod group;
+mod held;
 mod job;
 mod operation;
 mod page;
@@ -48,6 +49,9 @@ pub use workspaces::{WorkspaceSpec, create as create_workspace};
 pub(crate) fn handle(call: &Call, state: &mut State) -> Answer {
     if call.parts() == ["metadata", "endpoints"] {
         return crate::metadata::endpoints(call, state);
+    }
+    if held::is_meant(call) {
+        return held::handle(call, state);
     }
     let below = WorkspaceKey::of_segments(&call.segments);
     if let Some((key, rest)) = below

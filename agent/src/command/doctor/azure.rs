@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use workspace::Role;
 use workspace::azure::{Connection, Probe, Root, Verdict, WhoAmI, WorkspaceName};
 
-use super::{Check, Findings, State, more_roles};
+use super::{Check, Findings, NEXT_GRANT, State, more_roles};
 use crate::config;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
@@ -51,18 +51,41 @@ pub(super) async fn connect(
     opened.map_err(|error| Failure::of_workspace(&error))
 }
 
-async fn of_azure(
+/// Whose connection it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Whose<'a> {
+    /// A workspace's, by its name.
+    Workspace(&'a str),
+    /// A target's, by its name.
+    Target(&'a str),
+    /// The repository's, by its address.
+    Repository(&'a str),
+}
+
+impl<'a> Whose<'a> {
+    /// As a member of the report.
+    fn member(self) -> (&'static str, &'a str) {
+        match self {
+            Self::Workspace(name) => ("workspace", name),
+            Self::Target(name) => ("target", name),
+            Self::Repository(address) => ("repository", address),
+        }
+    }
+}
+
+/// A connection, with what it tells of the cloud, of the time there and of who mlark is; none where it tells nothing.
+pub(super) async fn known(
     session: &Session,
-    entry: &config::Workspace,
-    name: &WorkspaceName,
+    azure: &config::Azure,
+    whose: Whose<'_>,
     found: &mut Findings,
-) {
-    let azure = entry.azure.over(&session.config.azure);
-    let connection = match connect(session, &azure).await {
+) -> Option<Connection> {
+    let connection = match connect(session, azure).await {
         Ok(connection) => connection,
         Err(failure) => {
             let check = Check::failed("endpoints", "Resource Manager", &failure);
-            return found.checks.push(check);
+            found.checks.push(check);
+            return None;
         }
     };
     let cloud = connection.cloud();
@@ -73,14 +96,29 @@ async fn of_azure(
     ));
     found.checks.push(clock(&connection));
     match connection.who_am_i().await {
-        Ok(who) => identity(&entry.name, &who, found),
+        Ok(who) => identity(whose, &who, found),
         Err(error) => {
             let failure = Failure::of_workspace(&error);
-            return found
+            found
                 .checks
                 .push(Check::failed("identity", "token", &failure));
+            return None;
         }
     }
+    Some(connection)
+}
+
+async fn of_azure(
+    session: &Session,
+    entry: &config::Workspace,
+    name: &WorkspaceName,
+    found: &mut Findings,
+) {
+    let azure = entry.azure.over(&session.config.azure);
+    let whose = Whose::Workspace(&entry.name);
+    let Some(connection) = known(session, &azure, whose, found).await else {
+        return;
+    };
     for probe in connection.probe(name).await {
         permission(&entry.name, &probe, found);
     }
@@ -160,7 +198,7 @@ fn clock(connection: &Connection) -> Check {
     Check::failed("clock", "the cloud's", &failure)
 }
 
-fn identity(workspace: &str, who: &WhoAmI, found: &mut Findings) {
+fn identity(whose: Whose<'_>, who: &WhoAmI, found: &mut Findings) {
     let source = who
         .origin
         .as_ref()
@@ -191,8 +229,9 @@ fn identity(workspace: &str, who: &WhoAmI, found: &mut Findings) {
     let passed_over: Vec<Value> = passed_over
         .map(|(credential, reason)| json!({"credential": credential, "reason": reason}))
         .collect();
+    let (member, name) = whose.member();
     found.identities.push(json!({
-        "workspace": workspace, "credential": source, "passed_over": passed_over,
+        member: name, "credential": source, "passed_over": passed_over,
         "tenant": who.tenant, "client": who.client, "object": who.object, "user": who.user,
     }));
 }

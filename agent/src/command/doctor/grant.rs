@@ -217,7 +217,7 @@ fn assignment(assignee: &Assignee, role: &Role, scope: &str) -> String {
 }
 
 /// The storage account of a workspace, as its document names it.
-async fn account(connection: &Connection, name: &WorkspaceName) -> Option<String> {
+pub(super) async fn account(connection: &Connection, name: &WorkspaceName) -> Option<String> {
     let opened = AzureWorkspace::open(connection, name, ReadOptions::default()).await;
     let document = opened.ok()?;
     let account = document

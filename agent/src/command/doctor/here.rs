@@ -1,12 +1,14 @@
-//! What can be looked at without Azure: the configuration, the repository and its keys.
+//! What can be looked at without a workspace: the configuration, the repository, who opens it, and its keys.
 
 use archive_format::Repository;
 
+use super::azure::{Whose, known};
 use super::{Check, Findings};
 use crate::command::drill;
 use crate::part;
 use crate::runbook::{self, Facts};
 use crate::session::Session;
+use crate::store::Address;
 
 /// The configuration, which was read before anything else.
 pub(super) fn configuration(session: &Session, found: &mut Findings) {
@@ -30,8 +32,47 @@ pub(super) fn configuration(session: &Session, found: &mut Findings) {
     found.checks.push(check);
 }
 
+/// Who opens the store of the repository, where that is not this machine's own disk.
+async fn identity(session: &Session, found: &mut Findings) {
+    let Ok(address) = session.repository_address() else {
+        return;
+    };
+    let own = &session.config.repository;
+    let by_file = [
+        ("a shared access signature", &own.sas_file),
+        ("the storage account's key", &own.account_key_file),
+    ];
+    let by_file = by_file
+        .into_iter()
+        .find_map(|(what, file)| Some((what, file.as_ref()?)));
+    let variables = |names: &str| {
+        Check::good(
+            "identity",
+            "repository",
+            format!("as the variables {names} say"),
+        )
+    };
+    match (&address, by_file) {
+        (Address::Azure { .. }, Some((what, file))) => {
+            let says = format!("{what}, read from {}", file.display());
+            found
+                .checks
+                .push(Check::good("identity", "repository", says));
+        }
+        (Address::Azure { .. }, None) => {
+            let azure = own.credential.over(&session.config.azure);
+            let place = address.to_string();
+            known(session, &azure, Whose::Repository(&place), found).await;
+        }
+        (Address::S3 { .. }, _) => found.checks.push(variables("AWS_…")),
+        (Address::Google { .. }, _) => found.checks.push(variables("GOOGLE_…")),
+        (Address::Folder(_), _) => {}
+    }
+}
+
 /// The repository: whether it opens, and which part its keys let this machine play.
 pub(super) async fn repository(session: &Session, found: &mut Findings) {
+    identity(session, found).await;
     match session.open_repository().await {
         Ok(repository) => {
             let place = repository.storage().describe();
