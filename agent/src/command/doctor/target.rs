@@ -46,12 +46,15 @@ async fn of_azure(
         Root::Workspace => Role::restore(),
         Root::Registry => Role::registry_restore(),
     };
-    if let Ok(false) = AzureWorkspace::is_there(&connection, name).await {
-        let says = "it is not there, so nothing is held on it yet";
-        found
-            .checks
-            .push(Check::unknown("permissions", name.arm_id(), says));
-        return;
+    match AzureWorkspace::is_there(&connection, name).await {
+        Ok(false) => {
+            let says = "it is not there, so nothing is held on it yet";
+            let check = Check::unknown("permissions", name.arm_id(), says);
+            return found.checks.push(check);
+        }
+        Err(error) if error.is_forbidden() => return unseen(entry, &error, found),
+        // Whether it is there or not, what is held can be asked for.
+        Ok(true) | Err(_) => {}
     }
     let (storage, own): (Vec<&Action>, Vec<&Action>) =
         (role.actions.iter()).partition(|action| action.is_of_storage());
@@ -68,6 +71,26 @@ async fn of_azure(
         Some(account) => asks.at(&account, &storage, found).await,
         None => asks.unknown(&storage, "its storage account is not known", found),
     }
+}
+
+/// A target that may not even be looked at: what it lacks first, as the refusal says.
+fn unseen(entry: &config::Target, error: &workspace::Error, found: &mut Findings) {
+    let refusal = error.refusal();
+    let actions = refusal.map(workspace::error::Refusal::actions);
+    let actions = actions.unwrap_or_default();
+    let actions: Vec<&str> = actions.iter().map(Action::name).collect();
+    let says = error.to_string();
+    found.permissions.push(json!({
+        "target": entry.name, "actions": actions, "asked": refusal.map(|refusal| &refusal.act),
+        "answer": "missing", "status": refusal.map(|refusal| refusal.status),
+        "code": refusal.map(|refusal| &refusal.code), "says": says,
+    }));
+    let check = Check {
+        state: State::Bad,
+        status: ExitStatus::Gaps,
+        ..Check::good("permissions", actions.join(" and "), says)
+    };
+    found.checks.push(check.next(NEXT_GRANT));
 }
 
 /// What is asked about one target.
