@@ -52,17 +52,20 @@ fn a_huge_blob_is_backed_up_and_restored_through_ten_cuts_within_the_memory_limi
     figures(&line).unwrap();
 }
 
-/// The size that the disk bears: the long form takes less where 20 GiB do not fit, and says so.
+/// The size of the blob, once it is known that the disk bears it.
 fn size() -> u64 {
     let wanted = short_or_long(SHORT_BYTES, LONG_BYTES);
-    let free = free_bytes(&std::env::temp_dir()).saturating_sub(SPARE_BYTES);
-    let size = if free < wanted {
-        ((free / 2) >> 30) << 30
-    } else {
-        wanted
-    };
-    assert!(size >= SHORT_BYTES, "{free} bytes of disk are not enough");
-    size
+    let folder = std::env::temp_dir();
+    let (needs, has) = (wanted + SPARE_BYTES, free_bytes(&folder));
+    assert!(
+        has >= needs,
+        "a blob of {} GiB needs {} GiB of disk, and {} has {}: name another folder with TMPDIR",
+        wanted >> 30,
+        needs >> 30,
+        folder.display(),
+        has >> 30,
+    );
+    wanted
 }
 
 fn free_bytes(folder: &std::path::Path) -> u64 {
