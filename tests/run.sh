@@ -65,7 +65,7 @@ area_python() {
 }
 
 area_rust() {
-  cargo build --workspace --all-targets --locked && cargo test --workspace --locked
+  cargo build --workspace --all-targets --locked && cargo test --workspace --locked --no-fail-fast
 }
 
 # What the corpora of the fuzz targets reach, by the compiler's counters. Long: ten million executions besides, where nightly

@@ -5,6 +5,7 @@ mod cold;
 mod conformance;
 mod erasure;
 mod exports;
+mod limits;
 
 use std::path::Path;
 use std::sync::Arc;

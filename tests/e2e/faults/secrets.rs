@@ -160,7 +160,7 @@ impl Scene {
     async fn served(&self) -> Vec<u8> {
         let stop = Shutdown::default();
         let asks = async {
-            tokio::time::sleep(Duration::from_hours(36)).await;
+            tokio::time::sleep(Duration::from_secs(36 * 3600)).await;
             let said = String::from_utf8(self.said.0.lock().unwrap().clone()).unwrap();
             let (_, address) = said.rsplit_once("The status page is http://").unwrap();
             let (address, _) = address.split_once('/').unwrap();

@@ -14,9 +14,6 @@ use crate::session::Session;
 /// Azure gives and takes tokens and signatures of machines whose clock is wrong by at most this much.
 const WRONG_SECONDS_MAX: u64 = 5 * 60;
 
-/// What to do where a permission is missing.
-const GRANT: &str = "`mlark doctor --grant` prints the az commands that give what is missing; a new role may take an hour to count";
-
 /// Looks at one workspace of the configuration.
 pub(super) async fn workspace(session: &Session, entry: &config::Workspace, found: &mut Findings) {
     let from = found.checks.len();
@@ -151,7 +148,7 @@ fn discovery(probe: &Probe) -> Check {
         "kinds that this version does not know cannot be looked for: {why}; the role `{}` on the subscription has it",
         Role::discovery().name
     );
-    Check::unknown("permissions", what, says).next(GRANT)
+    Check::unknown("permissions", what, says).next(NEXT_GRANT)
 }
 
 /// The actions of roles that were not asked about, with the reason: those that the configuration does not need, and those
@@ -264,7 +261,7 @@ fn permission(workspace: &str, probe: &Probe, found: &mut Findings) {
                 "missing",
                 refusal.map(|refusal| refusal.status),
                 refusal.map(|refusal| refusal.code.clone()),
-                check.next(GRANT),
+                check.next(NEXT_GRANT),
             )
         }
         Verdict::Unknown(reason) => (
