@@ -65,8 +65,9 @@ pub async fn apply(
     let origin = &snapshot.into();
     check_snapshot(plan, origin)?;
     plan.may_start()?;
-    // A plan made just now says itself what is known to be lost.
-    let knows = session.fresh && lost::foretold(plan).is_empty();
+    // A plan for a folder that was made just now says itself what is known to be lost, and looked at no more than that.
+    let knows =
+        session.fresh && matches!(target, Target::Folder(_)) && lost::foretold(plan).is_empty();
     if !plan.options.partial && !knows {
         lost::refuse(plan, origin).await?;
     }

@@ -264,7 +264,7 @@ async fn a_target_without_a_permission_ends_in_3_and_one_that_is_not_there_is_no
 }
 
 #[tokio::test(start_paused = true)]
-async fn doctor_says_who_mlark_is_on_each_workspace_and_target_and_at_the_repositorys_store() {
+async fn doctor_says_who_mlark_is_on_each_workspace_and_target_and_where_the_repository_lies() {
     let cloud = Cloud::small().await;
     let mut machine = Machine::new(&cloud).await;
     machine.target = "";

@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 
 use super::answer::{act, from_core};
 use super::blob::BlobReader;
-use super::place::{FileMeta, Place, Written};
+use super::place::{FileMeta, Place};
 use super::range;
 use super::upload;
 use super::workspace::AzureWorkspace;
@@ -182,8 +182,8 @@ impl AzureWorkspace {
         }))
     }
 
-    /// The blob that is leased must be there.
-    async fn ensure_mark(&self, mark: &Mark) -> Result<Written, Error> {
+    /// The blob that is leased must be there. Who holds it is found when the lease is asked for.
+    async fn ensure_mark(&self, mark: &Mark) -> Result<(), Error> {
         let bytes = mark.bytes();
         let meta = FileMeta {
             size: bytes.len() as u64,
@@ -192,8 +192,15 @@ impl AzureWorkspace {
         };
         let root = self.datastore_place(None, "").await?;
         let content = futures::stream::iter([Ok(bytes)]);
-        self.write_file(&root, &FilePath::new(MARK)?, &meta, Box::pin(content))
+        let path = FilePath::new(MARK)?;
+        match self
+            .write_file(&root, &path, &meta, Box::pin(content))
             .await
+        {
+            Ok(_) => Ok(()),
+            Err(Error::Conflict(refusal)) if refusal.code == "LeaseIdMissing" => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     async fn acquire(
