@@ -151,11 +151,14 @@ class Registries(unittest.TestCase):
         self.assertEqual(self.report["files"]["read"], len(files) + 2)
 
     def test_doctor_asks_for_the_actions_of_registries_and_says_how_to_grant_them(self):
-        asked = {name: row["answer"] for row in self.doctor["permissions"] for name in row["actions"]}
+        asked = {name: row["answer"] for row in self.doctor["permissions"] if "workspace" in row for name in row["actions"]}
         own = {name: answer for name, answer in asked.items() if "/registries/" in name}
         self.assertEqual({name.rsplit("/registries/")[1] for name in own}, {"read", "assets/read"})
         self.assertEqual(len(set(own.values())), 1, own)
         self.assertFalse([name for name in asked if "/workspaces/" in name or "Microsoft.Storage" in name], asked)
+        needed = {name: row["answer"] for row in self.doctor["permissions"] if row.get("target") == "recovery" for name in row["actions"]}
+        self.assertIn("Microsoft.MachineLearningServices/registries/assets/write", needed)
+        self.assertEqual(set(needed.values()), {"allowed"}, needed)
         for role, registry in (("mlark registry backup", SHELF), ("mlark registry restore", RESCUE)):
             lines = [line for line in self.grant if role in line]
             self.assertEqual(len(lines), 2, self.grant)
