@@ -5,6 +5,7 @@ mod line;
 mod path;
 pub(crate) mod piece;
 pub(crate) mod root;
+mod whole;
 
 pub use entry::{
     Attributes, DocumentEntry, EntryKind, FileEntry, GapEntry, SecretEntry, Validators,

@@ -10,9 +10,6 @@ use super::{DocumentEntry, FileEntry, GapEntry, SecretEntry};
 use crate::magic::LINE_BYTES_MAX;
 use crate::{Address, Error, json};
 
-/// The name of the line that stands for its kind as a whole.
-const WHOLE_KIND: &str = "*";
-
 /// What a line is sorted by: kind, name, version (none before all), part, each by its UTF-8 bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LineKey {
@@ -41,16 +38,6 @@ impl LineKey {
             version: version.map(Into::into),
             part: 0,
         }
-    }
-
-    /// The line that stands for a kind as a whole: what keeps it from being taken as it should be is a gap there.
-    pub fn of_kind(kind: impl Into<String>) -> Self {
-        Self::new(kind, WHOLE_KIND, None::<String>)
-    }
-
-    /// Whether it may stand for its kind as a whole; an entry of a folder can have that name too.
-    pub(crate) fn is_of_kind(&self) -> bool {
-        self.name == WHOLE_KIND && self.version.is_none()
     }
 
     /// Whether both name the same item.
@@ -111,11 +98,6 @@ impl fmt::Display for LineKey {
             None => Ok(()),
         }
     }
-}
-
-/// Whether gaps are those of a kind as a whole: there are some, and none is about a file.
-fn are_of_kind(gaps: &[GapEntry]) -> bool {
-    !gaps.is_empty() && gaps.iter().all(|gap| gap.file.is_none())
 }
 
 fn is_zero(part: &u32) -> bool {
@@ -190,15 +172,6 @@ impl Line {
         }
     }
 
-    /// Whether it stands for its kind as a whole and for no item of it: its gaps are about no file, and there is nothing
-    /// else in it.
-    pub fn is_of_kind(&self) -> bool {
-        let is_empty =
-            self.documents.is_empty() && self.files.is_empty() && self.secrets.is_empty();
-        let is_named_so = self.name == WHOLE_KIND && self.version.is_none();
-        is_named_so && is_empty && are_of_kind(&self.gaps)
-    }
-
     /// What it is sorted by, without a copy.
     pub(crate) fn sort_key(&self) -> SortKey<'_> {
         (&self.kind, &self.name, self.version.as_deref(), self.part)
@@ -271,13 +244,6 @@ impl Item {
             settled: line.settled,
             more: line.more,
         }
-    }
-
-    /// Whether it is none, but stands for its kind as a whole ([`Line::is_of_kind`]).
-    pub fn is_of_kind(&self) -> bool {
-        let is_empty =
-            self.documents.is_empty() && self.files.is_empty() && self.secrets.is_empty();
-        self.key.is_of_kind() && is_empty && are_of_kind(&self.gaps)
     }
 
     /// Adds what a further line of the same item says.
