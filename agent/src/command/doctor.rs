@@ -129,6 +129,15 @@ struct Findings {
     permissions: Vec<Value>,
 }
 
+impl Findings {
+    /// Says what the checks from a place on are about.
+    fn are_on(&mut self, name: &str, from: usize) {
+        let own = self.checks.split_off(from);
+        let named = own.into_iter().map(|check| check.on(name));
+        self.checks.extend(named);
+    }
+}
+
 /// Looks.
 pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
     if args.grant {

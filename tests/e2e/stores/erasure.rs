@@ -28,6 +28,20 @@ async fn refused(site: &Site, words: &[&str], why: &str) {
     assert!(said.contains(why), "{words:?}: {said}");
 }
 
+/// Writes an export's key once more, so that an account that keeps versions by now has one of it.
+fn write_key_again(site: &Site, export: &str, retention: Option<Retention>) {
+    let name = format!("team/keys/export-{export}.age");
+    let at = site.store.simulator.now();
+    let mut state = site.store.simulator.state();
+    let blobs = &mut state.accounts.get_mut(&site.store.account).unwrap().blobs;
+    let content = blobs.blob("mlark", &name).unwrap().content.clone();
+    let written = Written {
+        retention,
+        ..Written::default()
+    };
+    blobs.put("mlark", &name, content, written, at).unwrap();
+}
+
 /// Versions of an export's key in the repository's container: current and past.
 fn versions(site: &Site, export: &str) -> (usize, usize) {
     let state = site.store.simulator.state();
@@ -45,17 +59,7 @@ fn versions(site: &Site, export: &str) -> (usize, usize) {
 async fn an_erased_key_leaves_no_earlier_version_and_its_custody_says_so() {
     let (site, export) = exported("cold").await;
     keep_by_file(&site.store);
-    // Written again now that the account keeps versions.
-    let name = format!("team/keys/export-{export}.age");
-    {
-        let at = site.store.simulator.now();
-        let mut state = site.store.simulator.state();
-        let blobs = &mut state.accounts.get_mut(&site.store.account).unwrap().blobs;
-        let content = blobs.blob("mlark", &name).unwrap().content.clone();
-        blobs
-            .put("mlark", &name, content, Written::default(), at)
-            .unwrap();
-    }
+    write_key_again(&site, &export, None);
     assert_eq!(versions(&site, &export).0, 1);
     let erased = site.json(&ERASE, ExitStatus::Done).await;
     assert_eq!(erased["versions"], 0, "{erased}");
@@ -76,21 +80,11 @@ async fn an_erased_key_leaves_no_earlier_version_and_its_custody_says_so() {
 async fn a_key_whose_version_is_locked_is_told_and_is_gone_once_it_may_be() {
     let (site, export) = exported("cold").await;
     keep_by_file(&site.store);
-    let name = format!("team/keys/export-{export}.age");
-    {
-        let at = site.store.simulator.now();
-        let mut state = site.store.simulator.state();
-        let blobs = &mut state.accounts.get_mut(&site.store.account).unwrap().blobs;
-        let content = blobs.blob("mlark", &name).unwrap().content.clone();
-        let written = Written {
-            retention: Some(Retention {
-                until: at + jiff::SignedDuration::from_hours(24 * 10),
-                locked: true,
-            }),
-            ..Written::default()
-        };
-        blobs.put("mlark", &name, content, written, at).unwrap();
-    }
+    let retention = Retention {
+        until: site.store.simulator.now() + jiff::SignedDuration::from_hours(24 * 10),
+        locked: true,
+    };
+    write_key_again(&site, &export, Some(retention));
     let (status, said, _) = site.run(&ERASE).await;
     assert_eq!(status, ExitStatus::Gaps, "{said}");
     assert!(said.contains("1 earlier version"), "{said}");

@@ -24,10 +24,7 @@ pub(super) async fn workspace(session: &Session, entry: &config::Workspace, foun
             .checks
             .push(Check::failed("configuration", "url", &failure)),
     }
-    let own = found.checks.split_off(from);
-    found
-        .checks
-        .extend(own.into_iter().map(|check| check.on(&entry.name)));
+    found.are_on(&entry.name, from);
 }
 
 async fn folder(session: &Session, entry: &config::Workspace, path: &str, found: &mut Findings) {

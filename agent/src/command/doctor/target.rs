@@ -25,10 +25,7 @@ pub(super) async fn target(session: &Session, entry: &config::Target, found: &mu
             .checks
             .push(Check::failed("configuration", "url", &failure)),
     }
-    let own = found.checks.split_off(from);
-    found
-        .checks
-        .extend(own.into_iter().map(|check| check.on(&entry.name)));
+    found.are_on(&entry.name, from);
 }
 
 async fn of_azure(
