@@ -22,6 +22,7 @@ use simulator::clock::RuntimeClock;
 use simulator::state::{CLIENT_ID, CLIENT_SECRET, TENANT};
 use simulator::world::{self, World};
 use simulator::{Settings, Simulator, SimulatorTransport};
+use url::form_urlencoded::byte_serialize;
 use workspace::Clock;
 
 use super::storm::mix;
@@ -41,13 +42,12 @@ impl HttpClient for Listens {
             let secret = text.rsplit([' ', ':']).next().unwrap();
             heard.push(secret.to_owned());
         }
+        // An address that leaks may have its signature as it was made, as it was sent, or with every sign encoded that may be.
         let pairs = request.url().query_pairs();
-        heard.extend(
-            pairs
-                .filter(|(name, _)| name == "sig")
-                .map(|(_, sig)| sig.into_owned()),
-        );
-        // An address that leaks has it as it was sent, which is another text than the signature itself.
+        for (_, sig) in pairs.filter(|(name, _)| name == "sig") {
+            heard.push(byte_serialize(sig.as_bytes()).collect());
+            heard.push(sig.into_owned());
+        }
         let sent = request.url().query().unwrap_or_default().split('&');
         let sent = sent.filter_map(|pair| pair.strip_prefix("sig="));
         heard.extend(sent.map(str::to_owned));
@@ -277,8 +277,8 @@ async fn search(scene: &Scene, init: &[&str], restore: &[&str]) {
     let secrets = scene.secrets();
     assert!(secrets.len() > 20, "{}", secrets.len());
     assert!(
-        secrets.iter().any(|secret| secret.contains('%')),
-        "no signature went over the wire as addresses have it"
+        secrets.iter().any(|secret| secret.ends_with("%3D")),
+        "no signature went over the wire"
     );
     let said = scene.said.0.lock().unwrap().clone();
     let logged = log.0.lock().unwrap().clone();
