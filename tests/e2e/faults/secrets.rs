@@ -278,7 +278,8 @@ async fn search(scene: &Scene, init: &[&str], restore: &[&str]) {
     assert!(secrets.len() > 20, "{}", secrets.len());
     assert!(
         secrets.iter().any(|secret| secret.ends_with("%3D")),
-        "no signature went over the wire"
+        "no signature went over the wire: {}",
+        String::from_utf8_lossy(&scene.said.0.lock().unwrap())
     );
     let said = scene.said.0.lock().unwrap().clone();
     let logged = log.0.lock().unwrap().clone();

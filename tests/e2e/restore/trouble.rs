@@ -235,3 +235,28 @@ async fn a_mapping_renames_and_references_follow() {
             .any(|text| text.contains("computes/gpu-cluster"))
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_mark_that_waits_for_longer_than_its_lease_is_written_under_another() {
+    let bench = Bench::small().await;
+    let plan = bench.plan().await;
+    let wait = Fault::Throttle {
+        retry_after: 40,
+        date: false,
+    };
+    bench.simulator.set_faults(
+        1,
+        vec![Rule {
+            method: Some("PUT".to_owned()),
+            contains: Some("/mlark/restore.lock".to_owned()),
+            // The mark is written, leased, and written again under the lease.
+            skip: 2,
+            times: Some(1),
+            ..Rule::always(wait)
+        }],
+    );
+    bench.apply(&plan, &bench.target).await;
+    let state = bench.simulator.state();
+    let struck: u64 = state.faults.rules().map(|(_, struck)| struck).sum();
+    assert_eq!(struck, 1);
+}

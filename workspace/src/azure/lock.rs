@@ -34,6 +34,8 @@ const RENEW: Duration = Duration::from_secs(5);
 /// How often a mark that somebody else holds is looked at, over the time that a dead holder's lease lasts.
 const LOOKS: u32 = 9;
 const LOOK_PAUSE: Duration = Duration::from_secs(2);
+/// How often a lease is asked for, where it ran out before the mark was written under it.
+const TRIES: u32 = 5;
 const MARK_BYTES_MAX: usize = 4096;
 
 /// A mark in the target by which a second restore refuses. Lost by itself when its owner dies.
@@ -153,14 +155,27 @@ impl AzureWorkspace {
             process: Process::own().await,
         };
         self.ensure_mark(&mark).await?;
-        let lease = self.acquire(&client, &place, &act).await?;
-        let held = Held { client, lease, act };
-        held.write(&mark).await?;
-        let renewal = tokio::spawn(held.clone().renew());
-        Ok(TargetLock {
-            owner: mark.owner,
-            held: Some((held, renewal)),
-        })
+        let mut tries = 1..TRIES;
+        loop {
+            let lease = self.acquire(&client, &place, &act).await?;
+            let held = Held {
+                client: client.clone(),
+                lease,
+                act: act.clone(),
+            };
+            let renewal = tokio::spawn(held.clone().renew());
+            let lock = TargetLock {
+                owner: mark.owner.clone(),
+                held: Some((held.clone(), renewal)),
+            };
+            match held.write(&mark).await {
+                Ok(()) => return Ok(lock),
+                // The service let the mark wait for longer than the lease lasts.
+                Err(Error::Conflict(refusal))
+                    if refusal.code.starts_with("Lease") && tries.next().is_some() => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// The mark that is in the target, if any.
