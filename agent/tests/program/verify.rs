@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::journey::{done, json, mlark, world};
+use crate::program::binary;
 
 async fn exported(home: &Path, words: &[&str]) -> String {
     done(home, &["init"]).await;
@@ -96,6 +97,49 @@ async fn what_was_verified_goes_on_in_the_chain_of_custody() {
     fs::write(&first, text.replace("verified", "verifies")).unwrap();
     let (code, judged) = verified(home, &[&at]).await;
     assert_eq!((code, bad(&judged)), (4, vec!["custody"]));
+}
+
+#[tokio::test]
+async fn a_destination_that_is_a_relative_folder_is_found_from_every_folder() {
+    let home = world();
+    let home = home.path();
+    let config = home.join("mlark.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    let more = "[[destination]]\nname = \"shelf\"\nurl = \"box/cold\"\n";
+    fs::write(&config, format!("{text}{more}")).unwrap();
+    done(home, &["init"]).await;
+    done(home, &["backup"]).await;
+    // The binary runs in the home, the library elsewhere.
+    for (to, name, place) in [
+        ("shelf", "named", "box/cold"),
+        ("./attic", "typed", "attic"),
+    ] {
+        let words = ["export", "bag", "latest", "--to", to, "--name", name];
+        let ran = binary(home, &[&words[..], &["--config", "mlark.toml"]].concat());
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let place = fs::canonicalize(home.join(place)).unwrap();
+        assert!(place.join(format!("{name}.seal/seal.json")).exists());
+        let exports = json(home, &["export", "status"]).await;
+        let rows = exports["exports"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["name"] == name).unwrap();
+        let at = row["url"].as_str().unwrap();
+        let folder = Path::new(at).parent().unwrap();
+        assert_eq!(fs::canonicalize(folder).unwrap(), place);
+        assert_eq!(row["whole"], true, "{row}");
+        let (code, judged) = verified(home, &[name, "--read-data"]).await;
+        assert_eq!(code, 0, "{judged:#}");
+        let restored = home.join(format!("restored-{name}")).display().to_string();
+        done(
+            home,
+            &["restore", "apply", at, "--into", &restored, "--yes"],
+        )
+        .await;
+        // Where it is typed from, the same relative address is right.
+        let at = format!("{to}/{name}");
+        let words = ["export", "verify", &at, "--config", "mlark.toml"];
+        let ran = binary(home, &words);
+        assert_eq!(ran.code, 0, "{ran:?}");
+    }
 }
 
 #[tokio::test]
