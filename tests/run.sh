@@ -115,7 +115,7 @@ area_package() {
 }
 
 # Alerts and metrics, judged by Prometheus' own promtool.
-area_observe() { build_bins && bash agent/prometheus/check.sh "${CARGO_TARGET_DIR:-target}/debug/mlark"; }
+area_observe() { build_bins && bash agent/prometheus/check.sh "${CARGO_TARGET_DIR:-target}/debug/mlark" "${CARGO_TARGET_DIR:-target}/debug/simulator"; }
 
 # Clients in a process of their own: what the SDK leaves behind in one changes how MLflow's client downloads.
 area_interop() {
