@@ -1,10 +1,12 @@
 // Looks at the status page of a real daemon in Debian's Chromium: node look.mjs MLARK [FOLDER FOR SCREENSHOTS]
 //
-// A folder with hostile names is backed up a few times, well and badly. Then the pages are visited in both themes on a phone
-// and on a desk: axe-core finds no violation, nothing is asked of another host, nothing is wider than the screen, the
+// A folder with hostile names is backed up a few times, well and badly; a backup of another is stopped half-way; a workspace of
+// the simulator has documents with hostile values; and a restore is under way. Then the pages are visited in both themes on a
+// phone and on a desk: axe-core finds no violation, nothing is asked of another host, nothing is wider than the screen, the
 // browser has nothing to complain about, and no name does anything.
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { request } from "node:https";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -39,6 +41,8 @@ const hostile = [
   "\u2066\u200fмодел-名前-\u05d0\u05d1\u05d2.bin",
   `${"a-very-long-name-without-any-space-".repeat(6)}.pt`,
 ];
+// Where a restore goes.
+const into = "<b>restored<\u2044b> \u202eyrevocer";
 
 function run(codes, ...words) {
   const ran = spawnSync(mlark, [...words, "--config", "mlark.toml"], { cwd: home, env, encoding: "utf8" });
@@ -52,21 +56,78 @@ function file(name, text) {
   writeFileSync(path, text);
 }
 
-function history() {
+// A stand-in for Azure, whose one job somebody tagged with what a page must not take for markup.
+async function cloud() {
+  const process = spawn(join(dirname(mlark), "simulator"), ["serve", "--world", "small", "--dir", join(home, "azure")], { stdio: ["ignore", "pipe", "inherit"] });
+  await new Promise((ready, lost) => {
+    process.once("exit", (code) => lost(new Error(`The simulator ended with ${code}`)));
+    createInterface({ input: process.stdout }).once("line", ready);
+  });
+  const about = JSON.parse(readFileSync(join(home, "azure/simulator.json"), "utf8"));
+  const [{ subscription, group, name, url }] = about.workspaces;
+  const place = `/workspaces/${subscription}/${group}/${name}`;
+  const { hostname } = new URL(about.urls.control);
+  const call = (method, path, body) =>
+    new Promise((found, lost) => {
+      const asked = request(
+        { host: "127.0.0.1", servername: hostname, port: about.port, method, path, ca: readFileSync(about.ca_file), headers: { host: `${hostname}:${about.port}` } },
+        (answer) => {
+          let text = "";
+          answer.on("data", (piece) => (text += piece));
+          answer.on("end", () => (answer.statusCode < 300 ? found(text && JSON.parse(text)) : lost(new Error(`${method} ${path}: ${answer.statusCode} ${text}`))));
+        },
+      );
+      asked.on("error", lost);
+      asked.end(body && JSON.stringify(body));
+    });
+  const [job] = Object.keys((await call("GET", place)).runs);
+  await call("POST", `${place}/runs/${job}`, { tags: Object.fromEntries(hostile.map((text, number) => [`tag${number}`, text])) });
+  writeFileSync(join(home, "client-secret"), about.client_secret, { mode: 0o600 });
+  const configured =
+    `[azure]\ncloud = "${about.urls.management}"\nca_file = "${about.ca_file}"\ncredential = "client-secret"\ntenant_id = "${about.tenant_id}"\n` +
+    `client_id = "${about.client_id}"\nclient_secret_file = "${home}/client-secret"\n`;
+  return { process, url, job, configured };
+}
+
+// A backup that is told to stop while it reads a file without an end to be seen.
+async function halted() {
+  const folder = join(home, "halted");
+  mkdirSync(folder);
+  writeFileSync(join(folder, "a.txt"), "a");
+  writeFileSync(join(folder, "z.bin"), "");
+  truncateSync(join(folder, "z.bin"), 2 ** 38);
+  const backup = spawn(mlark, ["backup", "halted", "--json", "-v", "--config", "mlark.toml"], { cwd: home, env, stdio: ["ignore", "pipe", "ignore"] });
+  const ended = new Promise((found) => backup.on("exit", found));
+  createInterface({ input: backup.stdout }).on("line", (line) => {
+    if (line.includes('"files/a.txt"')) backup.kill("SIGINT");
+  });
+  const code = await ended;
+  if (code !== 130) throw new Error(`The backup that was to stop ended with ${code}`);
+}
+
+// A restore that waits for somebody to read what it says, until it is killed.
+function restoring() {
+  const words = ["restore", "apply", "latest:research", "--into", join(home, into), "--yes", "--json", "-v", "--config", "mlark.toml"];
+  return spawn(mlark, words, { cwd: home, env, stdio: ["ignore", "pipe", "ignore"] });
+}
+
+function history({ url, configured }) {
   mkdirSync(source);
   const workspace = (name, url) => `[[workspace]]\nname = "${name}"\nurl = "${url}"\nschedule = "0 2 * * *"\ntimezone = "Europe/Sofia"\n`;
   writeFileSync(
     join(home, "mlark.toml"),
-    `[repository]\nurl = "${home}/repository"\ncache = "${home}/cache"\n${workspace("prod", source)}${workspace("research", `${home}/research`)}` +
-      `${workspace("never", `${home}/nowhere`)}[daemon]\nlisten = "127.0.0.1:0"\n`,
+    `[repository]\nurl = "${home}/repository"\ncache = "${home}/cache"\n${configured}${workspace("prod", source)}` +
+      `${workspace("research", `${home}/research`)}${workspace("halted", `${home}/halted`)}${workspace("ml", url)}${workspace("never", `${home}/nowhere`)}[daemon]\nlisten = "127.0.0.1:0"\n`,
   );
   mkdirSync(join(home, "research"));
-  writeFileSync(join(home, "research/plan.md"), "# plan\n");
+  // So many that what a restore of them says does not fit into a pipe.
+  for (let number = 0; number < 4_000; number += 1) writeFileSync(join(home, `research/plan-${number}.md`), "# plan\n");
   run([0], "init", "--unencrypted");
   for (const name of hostile) file(name, name);
   for (let number = 0; number < 60; number += 1) file(`jobs/run-${number}/metrics.json`, JSON.stringify({ number }));
   run([0], "backup", "prod");
   run([0], "backup", "research");
+  run([0, 3], "backup", "ml");
   for (let round = 1; round < 6; round += 1) {
     file("models/churn/weights.bin", Buffer.alloc(300_000 * round, `round ${round}`));
     file(`notebooks/day-${round}.ipynb`, `{"round": ${round}}`);
@@ -149,18 +210,38 @@ async function look(browser, address, page, theme, width) {
   await context.close();
 }
 
+// The page once it shows some words.
+async function shows(address, words) {
+  for (;;) {
+    const text = await (await fetch(address)).text();
+    if (text.includes(words)) return;
+    if (restore.exitCode !== null) throw new Error(`The restore ended with ${restore.exitCode} before the page showed ${words}`);
+  }
+}
+
 let daemon;
 let browser;
+let azure;
+let restore;
 try {
-  history();
+  azure = await cloud();
+  history(azure);
+  await halted();
   const { snapshots } = JSON.parse(run([0], "snapshots", "--workspace", "prod", "--json"));
   const [whole, suspect] = [snapshots.at(-2).id, snapshots.at(-1).id];
+  const newest = (workspace) => JSON.parse(run([0], "snapshots", "--workspace", workspace, "--json")).snapshots.at(-1);
+  const [partial, documents] = [newest("halted"), newest("ml").id];
+  expect(partial.outcome === "partial", `the backup that was stopped left a snapshot that is ${partial.outcome}`);
+  restore = restoring();
   const served = await serve();
   daemon = served.daemon;
+  await shows(served.address, "under way, or cut off");
   browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
   const markup = encodeURIComponent(hostile[0]);
   const pages = [
-    { name: "overview", path: "/", shows: ["need you", "Next:", "missing", "failed", "suspect", "complete", "while it was read <script>", "mlark gaps --workspace prod"] },
+    { name: "overview", path: "/", shows: ["need you", "Next:", "missing", "failed", "suspect", "complete", "while it was read <script>", "mlark gaps --workspace prod", "partial", "under way, or cut off", "<b>restored"] },
+    { name: "partial", path: `/snapshots/${partial.id}`, shows: ["halted", "partial"] },
+    { name: "document", path: `/snapshots/${documents}/item?kind=jobs&name=${azure.job}`, shows: ["Document runhistory", "document.title='owned'</script>", "onerror=alert(1)"] },
     { name: "snapshot", path: `/snapshots/${suspect}`, shows: ["removed", "accept"] },
     { name: "tree", path: `/snapshots/${whole}/items?kind=files`, shows: ["<script>", "\\u{1b}[2J", "\\u{202e}", "jobs/"] },
     { name: "item", path: `/snapshots/${whole}/item?kind=files&name=${markup}`, shows: ["<script>", "mlark show"] },
@@ -178,6 +259,8 @@ try {
 } finally {
   await browser?.close();
   daemon?.kill();
+  restore?.kill("SIGKILL");
+  azure?.process.removeAllListeners("exit").kill();
   if (!failures.length || process.argv[3]) rmSync(home, { recursive: true, force: true });
 }
 process.exitCode = failures.length ? 1 : 0;
