@@ -4,10 +4,10 @@
 mod state;
 
 use archive_format::storage::{ColdStorage, Lock, LockMode, Tier};
-use archive_format::{Repository, StreamingStorage};
+use archive_format::{Repository, Storage, StreamingStorage};
 use futures::{TryStreamExt, stream};
-use restore::bag::Actor;
 use restore::bag::events::add_event;
+use restore::bag::{Actor, SealRecord};
 use serde_json::{Value, json};
 use workspace::azure::{Connection, ContainerPolicy, KeptContainer, WorkspaceName};
 
@@ -145,7 +145,7 @@ pub async fn change(
     if !matches!(change, Change::Tier(_)) {
         refuse_own_account(session, repository, sealed).await?;
     }
-    let files = Files::read(sealed, cold).await?;
+    let files = Files::read(sealed.storage.as_ref(), &sealed.record, cold).await?;
     if let Change::Tier(tier) = change {
         refuse_archived(sealed, &files, tier)?;
     }
@@ -169,15 +169,15 @@ pub async fn change(
     }
     let said = change.says(by);
     note(session, repository, sealed, change.word(), &said).await?;
-    keep_late(sealed).await
+    keep_late(sealed.storage.as_ref(), &sealed.record).await
 }
 
 /// What came after the seal, an event of custody or a time stamp, is kept as the export itself is, where single files are.
-pub async fn keep_late(sealed: &Sealed) -> Result<(), Failure> {
-    let Some(cold) = sealed.storage.cold() else {
+pub async fn keep_late(storage: &dyn Storage, record: &SealRecord) -> Result<(), Failure> {
+    let Some(cold) = storage.cold() else {
         return Ok(());
     };
-    let files = Files::read(sealed, cold).await?;
+    let files = Files::read(storage, record, cold).await?;
     let (lock, held) = (files.lock(), files.is_held());
     let is_as_it_was = |held_too: bool| lock.is_none() && held == held_too;
     let late = || files.there().filter(|(name, _)| is_late(name));

@@ -44,7 +44,7 @@ pub async fn tell(session: &Session, sealed: &Sealed, by: &Actor, silent: &mut S
         }
     };
     if stamped == Stamped::Now
-        && let Err(failure) = exports::keep_late(sealed).await
+        && let Err(failure) = exports::keep_late(sealed.storage.as_ref(), &sealed.record).await
     {
         let why = failure.sentence();
         session.ui.warn(&format!(

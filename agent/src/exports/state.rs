@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use archive_format::FileName;
 use archive_format::storage::{
     ColdState, ColdStorage, Keeping, Lock, LockMode, StorageFault, Tier,
 };
+use archive_format::{FileName, Storage};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
-use restore::bag::ANSWER;
+use restore::bag::{ANSWER, SealRecord};
 use workspace::azure::ContainerPolicy;
 
 use super::{AT_ONCE, by_container};
@@ -52,8 +52,12 @@ impl State {
 pub(super) struct Files(pub(super) Vec<(FileName, Option<ColdState>)>);
 
 impl Files {
-    pub(super) async fn read(sealed: &Sealed, cold: &dyn ColdStorage) -> Result<Self, Failure> {
-        let names = sealed.record.stored(sealed.storage.as_ref()).await;
+    pub(super) async fn read(
+        storage: &dyn Storage,
+        record: &SealRecord,
+        cold: &dyn ColdStorage,
+    ) -> Result<Self, Failure> {
+        let names = record.stored(storage).await;
         let names = names.map_err(|error| Failure::of_restore(&error))?;
         let states = stream::iter(names).map(|name| async move {
             let state = cold.state(&name).await?;
@@ -107,7 +111,7 @@ pub async fn state(session: &Session, sealed: &Sealed) -> Result<State, Failure>
             ..State::default()
         });
     };
-    let files = Files::read(sealed, cold).await?;
+    let files = Files::read(sealed.storage.as_ref(), &sealed.record, cold).await?;
     let mut state = of_parts(sealed, &files)?;
     state.held = files.there().any(|(_, state)| state.held);
     state.lock = files.lock();

@@ -214,6 +214,11 @@ async fn an_export_with_a_retention_is_locked_when_made_and_never_lies_in_a_work
         !all.is_empty() && all.iter().all(|(until, _)| until.is_some()),
         "{all:?}"
     );
+    // So is what comes later.
+    site.well(&["export", "verify", "kept/monthly"]).await;
+    let more = kept(&site, "vault", "kept/monthly");
+    assert_eq!(more.len(), all.len() + 1, "the event of custody");
+    assert!(more.iter().all(|(until, _)| until.is_some()), "{more:?}");
     let own = format!("az://{}/mlark/exports", site.store.account);
     let (status, _, why) = site.run(&["export", "bag", "latest", "--to", &own]).await;
     assert_eq!(status, ExitStatus::Usage, "{why}");

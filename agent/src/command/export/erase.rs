@@ -109,7 +109,7 @@ pub async fn erase(
             let sealed = session.open_sealed(&export.url, &export.name).await?;
             let says = json!({ "entry": erased.entry });
             note(session, repository, &sealed, "erase", &says).await?;
-            exports::keep_late(&sealed).await
+            exports::keep_late(sealed.storage.as_ref(), &sealed.record).await
         };
         if let Err(failure) = told.await {
             let (name, why) = (&export.name, failure.sentence());

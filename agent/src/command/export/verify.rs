@@ -22,7 +22,7 @@ use self::locate::{At, Export};
 use super::vouch::Vouch;
 use crate::command::restore::rehydrate;
 use crate::exit::ExitStatus;
-use crate::exports::actor;
+use crate::exports::{actor, keep_late};
 use crate::failure::Failure;
 use crate::session::Session;
 use crate::ui::progress::{Counters, Progress};
@@ -216,7 +216,7 @@ fn watch(session: &Session, progress: &Progress) -> Arc<dyn Fn(u64) -> bool + Se
     })
 }
 
-/// Writes an event of custody. A store that takes none is no reason to fail.
+/// Writes an event of custody, and keeps it as the export itself is. A store that takes none is no reason to fail.
 async fn record(
     session: &Session,
     storage: &Arc<dyn Storage>,
@@ -242,6 +242,13 @@ async fn record(
         session
             .ui
             .detail(&format!("The chain of custody stays as it was: {why}"));
+        return;
+    }
+    if let Err(failure) = keep_late(storage.as_ref(), seal).await {
+        let why = failure.sentence();
+        session.ui.warn(&format!(
+            "The event of custody is there, and is not kept as the export is: {why}"
+        ));
     }
 }
 
