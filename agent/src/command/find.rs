@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use archive_format::{Occurrence, Repository, SnapshotId};
 use restore::MadeOf;
 use serde_json::{Value, json};
+use tagged::Asked;
 
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
@@ -53,20 +54,22 @@ struct Restored {
 
 /// Looks.
 pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> {
+    let asked = tagged::asked(session, &args.pattern)?;
     let repository = session.open_repository().await?;
     let archive = |error| Failure::of_archive(&error);
     // Snapshots of other machines come with their lines only when they are asked for.
     repository.rebuild_catalogue().await.map_err(archive)?;
-    let condition = tagged::condition(session, &args.pattern);
-    let found = match &condition {
-        Some(selection) => tagged::find(&repository, selection, FOUND_MAX).await?,
-        None => {
+    let (found, pattern) = match &asked {
+        Asked::Condition(selection) => {
+            let found = tagged::find(&repository, selection, FOUND_MAX).await?;
+            (found, None)
+        }
+        Asked::Name | Asked::NameUnlike(_) => {
             let catalogue = repository.catalogue();
             let found = catalogue.find(&args.pattern, FOUND_MAX).await;
-            found.map_err(archive)?
+            (found.map_err(archive)?, Some(args.pattern.as_str()))
         }
     };
-    let pattern = condition.is_none().then_some(args.pattern.as_str());
     let mut restored = restored(session, &repository, pattern, &found).await?;
     let mut status = ExitStatus::Done;
     if args.targets {
@@ -75,6 +78,18 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
         if !told.whole {
             status = ExitStatus::Gaps;
         }
+    }
+    let is_nothing = found.is_empty() && restored.is_empty();
+    if let Asked::NameUnlike(refused) = asked
+        && is_nothing
+    {
+        let why = refused.sentence();
+        return Err(
+            Failure::usage("Nothing has that name, and it is no condition")
+                .on(format!("`{}`", args.pattern))
+                .why(why)
+                .next(refused.next.unwrap_or_default()),
+        );
     }
     if session.ui.json() {
         session.ui.document(&document(&found, &restored));
@@ -85,6 +100,10 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
 }
 
 impl Restored {
+    fn is_empty(&self) -> bool {
+        self.runs.is_empty() && self.renamed.is_empty()
+    }
+
     /// Adds runs that the journal of this machine does not know.
     fn add(&mut self, told: Vec<MadeOf>) {
         let known: BTreeSet<String> = self.runs.iter().map(|run| run.made.clone()).collect();
@@ -120,7 +139,7 @@ fn show(session: &Session, found: &[Occurrence], restored: &Restored) {
             item.source, item.target, item.made
         ));
     }
-    if found.is_empty() && restored.runs.is_empty() && restored.renamed.is_empty() {
+    if found.is_empty() && restored.is_empty() {
         session.ui.note("Nothing is found");
     }
     if found.len() >= FOUND_MAX {

@@ -68,11 +68,42 @@ async fn items_are_found_by_tag_in_every_snapshot_that_has_them() {
     }
     let nobody = json(&program, &["find", "tag.team=nobody"]).await;
     assert_eq!(nobody["found"], json!([]));
-    // What merely looks like a condition is a name.
-    assert_eq!(
-        json(&program, &["find", "year=2024"]).await["found"],
-        json!([])
-    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_neither_a_name_nor_a_condition_is_refused_with_what_is_allowed() {
+    let bench = Bench::small().await;
+    let program = backed_up(&bench, "").await;
+    let config = program.path("mlark.toml").display().to_string();
+    for (pattern, what) in [
+        ("jobs[experiments=x]", "`experiment`"),
+        ("experiments=x", "`experiment`"),
+        ("jobs[ended=yesterday]", "no fitting value"),
+        ("ended<yesterday", "no fitting value"),
+        ("status<Failed", "only times and sizes are more or less"),
+        ("year=2024", "`year`"),
+    ] {
+        let words = ["mlark", "--config", &config, "find", pattern];
+        let (status, out, err) = program.typed(&words).await;
+        assert_eq!(status, ExitStatus::Usage, "{pattern}: {err}");
+        assert_eq!(out, "", "{pattern}");
+        assert!(err.contains(what), "{pattern}: {err}");
+        assert!(err.contains("created, modified"), "{pattern}: {err}");
+    }
+}
+
+/// Names of files may have all that conditions have.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_whose_name_looks_like_a_condition_is_found_by_it() {
+    let bench = Bench::small().await;
+    let folder = bench.store.path().join("data");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("year=2024"), "a partition").unwrap();
+    let program = backed_up(&bench, "").await;
+    let source = folder.display().to_string();
+    assert_eq!(program.run(&["backup", &source]).await.0, ExitStatus::Done);
+    let found = json(&program, &["find", "year=2024"]).await;
+    assert_eq!(found["found"][0]["item"], "files/year=2024", "{found}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,15 +17,41 @@ const AT_ONCE: usize = 8;
 /// Answers that are remembered from one snapshot to the next.
 const KNOWN_MAX: usize = 500_000;
 
-/// The items that fit a pattern, where it is one of conditions: `tag.team=nlp` or `KIND[tag.team=nlp]`.
-pub(super) fn condition(session: &Session, pattern: &str) -> Option<Selection> {
-    let compares = pattern.contains(['=', '<', '>']);
-    let selector = match pattern.strip_suffix(']') {
-        _ if !compares => return None,
-        Some(open) if open.contains('[') => pattern.to_owned(),
-        _ => format!("*[{pattern}]"),
+/// What a pattern asks for.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// A name.
+    Name,
+    /// The items that fit conditions: `tag.team=nlp` or `KIND[tag.team=nlp]`.
+    Condition(Selection),
+    /// A name, since it is no condition, for this reason: files may be called `day=2026-11-23`.
+    NameUnlike(Failure),
+}
+
+/// What may stand in a condition.
+const ALLOWED: &str = "compare name, version, type, experiment, status, creator or tag.NAME by = and !=; created, modified, started, ended (90d, \
+                       2026-11-23) and size (5GiB) by <, <=, > and >=; archived and anonymous alone";
+
+/// Tells what a pattern asks for. One that compares inside brackets can be nothing but a condition, so that a wrong one is
+/// refused.
+pub(super) fn asked(session: &Session, pattern: &str) -> Result<Asked, Failure> {
+    let compares = |text: &str| text.contains(['=', '<', '>']);
+    if !compares(pattern) {
+        return Ok(Asked::Name);
+    }
+    let selection = |selector: &str| {
+        let selection = session.selection(&[selector]);
+        selection.map_err(|refused| refused.next(ALLOWED))
     };
-    session.selection(&[selector]).ok()
+    let open = pattern.strip_suffix(']');
+    let within = open.and_then(|open| open.split_once('['));
+    if within.is_some_and(|(_, within)| compares(within)) {
+        return selection(pattern).map(Asked::Condition);
+    }
+    Ok(match selection(&format!("*[{pattern}]")) {
+        Ok(selection) => Asked::Condition(selection),
+        Err(refused) => Asked::NameUnlike(refused),
+    })
 }
 
 /// An item as it was at a time, by its digests.
