@@ -7,5 +7,6 @@ mod chores;
 mod journal;
 mod killed;
 mod site;
+mod stamps;
 mod stop;
 mod year;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use archive_format::{KeyChain, LocalStorage, OpenOptions, Repository};
+use azure_core::http::HttpClient;
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use mlark::config::environment::Environment;
@@ -57,6 +58,8 @@ pub(super) struct Site<'a> {
     pub(super) said: Said,
     /// systemd's journal, where there is one.
     pub(super) journal: Option<Arc<Journal>>,
+    /// What carries requests: to the simulator, and wherever a test has somebody else.
+    pub(super) transport: Arc<dyn HttpClient>,
     since: Instant,
 }
 
@@ -64,9 +67,11 @@ impl<'a> Site<'a> {
     /// From a moment on. The time is the runtime's.
     pub(super) fn new(folder: &'a Path, start: Timestamp) -> Self {
         let clock = RuntimeClock::starting_at(start);
+        let simulator = Simulator::with_clock(Settings::default(), Arc::new(clock));
         Self {
             folder,
-            simulator: Simulator::with_clock(Settings::default(), Arc::new(clock)),
+            transport: Arc::new(SimulatorTransport::new(&simulator)),
+            simulator,
             start,
             said: Said::default(),
             journal: None,
@@ -90,7 +95,7 @@ impl<'a> Site<'a> {
         self.run(words, jumps, stop, silent).await
     }
 
-    /// What the program answers with `--json`.
+    /// What the program answers with `--json`, where all is well.
     pub(super) async fn json(&self, words: &[&str]) -> Value {
         let out = Said::default();
         let mut words = words.to_vec();
@@ -109,7 +114,7 @@ impl<'a> Site<'a> {
     ) -> ExitStatus {
         let context = Context {
             environment: Environment::from_iter(BTreeMap::<String, String>::new()),
-            transport: Some(Arc::new(SimulatorTransport::new(&self.simulator))),
+            transport: Some(Arc::clone(&self.transport)),
             clock: self.clock(jumps.to_vec()),
             stdout,
             stderr: Sink::new(self.said.clone()),
