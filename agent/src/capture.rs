@@ -51,7 +51,7 @@ pub use unlisted::unlisted;
 
 use counts::Counts;
 use previous::Previous;
-use run::{ITEMS_AT_ONCE, Run};
+use run::{FILES_AT_ONCE, ITEMS_AT_ONCE, Run};
 use sink::Sink;
 use staging::Staging;
 
@@ -163,6 +163,7 @@ async fn begin<'a>(
         touched: AtomicBool::new(false),
         laying: tokio::sync::RwLock::new(()),
         questions: Semaphore::new(ITEMS_AT_ONCE),
+        large_files: Semaphore::new(FILES_AT_ONCE),
     })
 }
 

@@ -30,7 +30,11 @@ pub fn parse(bytes: &[u8], limit: usize, what: &str) -> Result<Value, Error> {
 
 /// The canonical text of a value.
 pub fn canonical(value: &Value) -> Vec<u8> {
-    let mut out = Vec::new();
+    canonical_of_about(value, 512)
+}
+
+fn canonical_of_about(value: &Value, bytes: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes);
     write::write(value, &mut out);
     out
 }
@@ -56,7 +60,7 @@ pub(crate) fn from_canonical<T: DeserializeOwned>(
 /// Reads a value that was written canonically, and refuses any other spelling of it.
 pub(crate) fn parse_canonical(bytes: &[u8], limit: usize, what: &str) -> Result<Value, Error> {
     let value = parse(bytes, limit, what)?;
-    if canonical(&value) == bytes {
+    if canonical_of_about(&value, bytes.len()) == bytes {
         return Ok(value);
     }
     Err(Error::Json {

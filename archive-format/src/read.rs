@@ -11,6 +11,8 @@ pub(crate) mod tail;
 mod together;
 pub(crate) mod walk;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
@@ -33,7 +35,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct SnapshotReader {
     repository: Repository,
-    record: SnapshotRecord,
+    record: Arc<SnapshotRecord>,
     passed_over: Option<PassedOver>,
 }
 
@@ -41,7 +43,7 @@ impl SnapshotReader {
     pub(crate) fn new(repository: Repository, record: SnapshotRecord) -> Self {
         Self {
             repository,
-            record,
+            record: Arc::new(record),
             passed_over: None,
         }
     }
@@ -93,7 +95,7 @@ impl SnapshotReader {
             ..key.clone()
         };
         let key = from.clone();
-        self.lines_while(Some(from), move |line| line.key().same_item(&key))
+        self.lines_while(Some(from), move |line| line.is_of(&key))
     }
 
     /// One item, all its lines together.

@@ -82,7 +82,7 @@ impl Run<'_> {
         if self.policy.dry_run {
             counts.files.settle(files.reading, Outcome::Saved);
         } else if !refused && files.staged.is_none() {
-            self.read_small(draft, &mut files, counts).await?;
+            self.read_local(draft, &mut files, counts).await?;
         }
         Ok((!refused).then_some(files))
     }

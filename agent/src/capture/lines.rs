@@ -121,13 +121,15 @@ impl Run<'_> {
         before: Option<Before>,
         staged: Option<StagedItem>,
     ) -> Result<(), Error> {
-        let lines = match &before {
-            Some(before) if !head.changed => self.previous.lines(before).await?,
-            _ => Vec::new(),
+        let lines = match before {
+            Some(before) if !head.changed => self.lines_before(before).await?,
+            before => {
+                self.previous.done(before).await?;
+                Vec::new()
+            }
         };
         let mut line = head.line;
         line.settled = head.settles;
-        self.previous.done(before).await?;
         if lines.is_empty() {
             return self.write_anew(line, staged).await;
         }
@@ -141,6 +143,18 @@ impl Run<'_> {
             first = false;
         }
         Ok(())
+    }
+
+    /// The lines of an item as they were; what was kept about it is given up.
+    async fn lines_before(&self, before: Before) -> Result<Vec<Line>, Error> {
+        match before.into_only_line() {
+            Ok(line) => Ok(vec![line]),
+            Err(before) => {
+                let lines = self.previous.lines(&before).await?;
+                self.previous.done(Some(*before)).await?;
+                Ok(lines)
+            }
+        }
     }
 
     /// Writes a line and the entries of its files, some at a time. The first of them go into the item's own line, so

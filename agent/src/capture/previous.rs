@@ -59,6 +59,23 @@ pub(super) struct Before {
     /// Whether the last accepted snapshot has it.
     pub(super) is_accepted: bool,
     reader: usize,
+    /// How many lines it was made from.
+    lines: usize,
+}
+
+impl Before {
+    /// The line that it was made from, where that is a single one.
+    pub(super) fn into_only_line(self) -> Result<Line, Box<Self>> {
+        match self.files {
+            FilesBefore::Held(files) if self.lines == 1 => {
+                let mut line = self.item.into_line();
+                line.files.extend(files.into_values());
+                line.files.sort_by(|one, two| one.path.cmp(&two.path));
+                Ok(line)
+            }
+            files => Err(Box::new(Self { files, ..self })),
+        }
+    }
 }
 
 /// Files of an item from before, by path.
@@ -193,6 +210,7 @@ impl Previous {
                 accepted: Vec::new(),
                 is_accepted: false,
                 reader,
+                lines: 0,
             }),
             Some(before) if before.reader == reader => {
                 before.item.append(line);
@@ -205,6 +223,7 @@ impl Previous {
                 before
             }
         };
+        before.lines += 1;
         self.add_files(before, files).await
     }
 

@@ -40,25 +40,26 @@ impl Run<'_> {
         .await
     }
 
-    /// Reads the small files of this machine where they are found: to put one down and to take it up again would take longer
-    /// than to read it. One that cannot be read now stays to be read with the others.
-    pub(super) async fn read_small(
+    /// Reads the files of this machine where they are found: nothing is to be asked for before, and to put one down and to
+    /// take it up again would take longer than to read it. One that cannot be read now stays to be read with the others.
+    pub(super) async fn read_local(
         &self,
         draft: &Draft,
         files: &mut Files,
         counts: &KindCounts,
     ) -> Result<(), Error> {
         for (file, before) in std::mem::take(&mut files.to_read) {
-            let read = match is_small(&file) {
-                true => {
-                    self.observer.event(&Event::File(&draft.id, &file.path));
-                    self.read_once(draft.kind.name, &file).await?
-                }
-                false => {
-                    files.to_read.push((file, before));
-                    continue;
-                }
+            if !matches!(file.location, Location::Local(_)) {
+                files.to_read.push((file, before));
+                continue;
+            }
+            let turn = match is_small(&file) {
+                true => None,
+                false => self.large_files.acquire().await.ok(),
             };
+            self.observer.event(&Event::File(&draft.id, &file.path));
+            let read = self.read_once(draft.kind.name, &file).await?;
+            drop(turn);
             let Ok(content) = read else {
                 files.to_read.push((file, before));
                 continue;
@@ -229,10 +230,9 @@ impl Run<'_> {
     }
 }
 
-/// Whether a file lies on this machine and is read in no time: no connection is taken up by it, and little memory.
+/// Whether a file of this machine is read in no time and takes little memory.
 fn is_small(file: &SourceFile) -> bool {
-    let lies_here = matches!(file.location, Location::Local(_));
-    lies_here && file.size.is_some_and(|size| size <= SMALL_BYTES)
+    file.size.is_some_and(|size| size <= SMALL_BYTES)
 }
 
 /// The stored bytes must be as many as the listing said.

@@ -31,8 +31,8 @@ use crate::shutdown::Shutdown;
 pub(super) const ITEMS_AT_ONCE: usize = 16;
 /// How many files are read at once. A piece of a stream has at most 4 MiB, so that this bounds the bytes in flight.
 pub(super) const FILES_AT_ONCE: usize = 8;
-/// How many files of a folder of this machine are taken at once, and read where they are small: that is over so soon that
-/// handing them from thread to thread takes longest, which many at once share.
+/// How many files of a folder of this machine are taken at once. A small one is over so soon that handing it from thread to
+/// thread takes longest, which many at once share; of the large ones [`FILES_AT_ONCE`] are read.
 pub(super) const LOCAL_ITEMS_AT_ONCE: usize = 64;
 
 /// One backup under way.
@@ -71,6 +71,8 @@ pub(super) struct Run<'a> {
     pub(super) laying: tokio::sync::RwLock<()>,
     /// Bounds the questions about items, children of items included.
     pub(super) questions: Semaphore,
+    /// Bounds the large files of this machine that are read where they are found.
+    pub(super) large_files: Semaphore,
 }
 
 impl Run<'_> {

@@ -24,13 +24,32 @@ use crate::session::Session;
 use crate::ui::amount;
 use crate::ui::journal::Field;
 
-/// How often space is freed at most.
+/// How often space is freed, as backups come.
 const PRUNE_EVERY: Duration = Duration::from_secs(24 * 3_600);
+/// How often at most, where something that was spared need not be any more.
+const PRUNE_SOONEST: Duration = Duration::from_secs(3_600);
 /// How many gaps are named.
 const GAPS_TOLD: usize = 10;
 
 /// When this process freed space last; held while it does.
-pub(super) type Pruned = Arc<Mutex<Option<Timestamp>>>;
+pub(super) type Pruned = Arc<Mutex<Option<Freed>>>;
+
+/// Space that was freed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Freed {
+    at: Timestamp,
+    /// When the first of what was spared need not be spared any more, where that is known.
+    more: Option<Timestamp>,
+}
+
+impl Freed {
+    /// Whether it is time again.
+    fn is_long_ago(self, now: Timestamp) -> bool {
+        let ago = now.duration_since(self.at).unsigned_abs();
+        let more = self.more.is_some_and(|more| now >= more);
+        ago >= PRUNE_EVERY || (more && ago >= PRUNE_SOONEST)
+    }
+}
 
 /// One backup and what is around it.
 #[derive(Clone, Debug)]
@@ -157,14 +176,13 @@ impl Run {
         }
     }
 
-    /// Frees space, once a day, and by one run at a time.
+    /// Frees space, once a day or when a grace period is over, and by one run at a time.
     async fn prune(&self, repository: &Repository) {
         let Ok(mut pruned) = self.pruned.try_lock() else {
             return;
         };
         let now = self.session.context.clock.now();
-        let recent = |last: Timestamp| now.duration_since(last).unsigned_abs() < PRUNE_EVERY;
-        if pruned.is_some_and(recent) {
+        if pruned.is_some_and(|last| !last.is_long_ago(now)) {
             return;
         }
         let ui = &self.session.ui;
@@ -174,7 +192,11 @@ impl Run {
             swept.map_err(|error| Failure::of_archive(&error))
         };
         let swept = swept.await;
-        *pruned = Some(now);
+        let spared = swept.iter().flat_map(|swept| &swept.garbage.spared);
+        *pruned = Some(Freed {
+            at: now,
+            more: spared.filter_map(|spared| spared.until).min(),
+        });
         match swept {
             Ok(swept) if swept.deleted > 0 || swept.undeleted > 0 => ui.note(&format!(
                 "Freed {} of {}{}",
@@ -283,5 +305,30 @@ async fn head_of(repository: &Repository) -> String {
     match repository.head().await {
         Ok((number, hash)) => format!("head {number}:{hash}"),
         Err(_) => String::new(),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed test says where")]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        format!("2026-11-{text}:00:00Z").parse().unwrap()
+    }
+
+    #[test]
+    fn space_is_freed_once_a_day_and_sooner_where_a_grace_period_is_over() {
+        let freed = |more: Option<&str>| Freed {
+            at: at("23T02"),
+            more: more.map(at),
+        };
+        assert!(!freed(None).is_long_ago(at("24T01")));
+        assert!(freed(None).is_long_ago(at("24T02")));
+        assert!(!freed(Some("23T14")).is_long_ago(at("23T13")));
+        assert!(freed(Some("23T14")).is_long_ago(at("23T14")));
+        let soon = freed(Some("23T03"));
+        assert!(!soon.is_long_ago(at("23T02")), "not after every run");
+        assert!(soon.is_long_ago(at("23T03")));
     }
 }

@@ -23,7 +23,12 @@ pub(super) fn write(value: &Value, out: &mut Vec<u8>) {
         Value::Object(members) => {
             let mut members: Vec<_> = members.iter().collect();
             // RFC 8785, 3.2.3: by UTF-16 code units, which differs from UTF-8's order above U+FFFF.
-            members.sort_by(|(left, _), (right, _)| left.encode_utf16().cmp(right.encode_utf16()));
+            members.sort_by(
+                |(left, _), (right, _)| match left.is_ascii() && right.is_ascii() {
+                    true => left.cmp(right),
+                    false => left.encode_utf16().cmp(right.encode_utf16()),
+                },
+            );
             out.push(b'{');
             for (index, (key, value)) in members.into_iter().enumerate() {
                 if index > 0 {

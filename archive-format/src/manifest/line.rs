@@ -63,27 +63,6 @@ impl LineKey {
     pub(crate) fn sort_key(&self) -> SortKey<'_> {
         (&self.kind, &self.name, self.version.as_deref(), self.part)
     }
-
-    fn check(&self) -> Result<(), Error> {
-        let refuse = |reason: &str| {
-            Err(Error::Line {
-                key: self.clone(),
-                reason: reason.to_owned(),
-            })
-        };
-        if self.kind.is_empty() || self.name.is_empty() || self.version.as_deref() == Some("") {
-            return refuse("a part of its key is empty");
-        }
-        let version = self.version.as_deref().unwrap_or_default();
-        if [&self.kind, &self.name]
-            .iter()
-            .any(|part| part.contains('\0'))
-            || version.contains('\0')
-        {
-            return refuse("its key holds a NUL");
-        }
-        Ok(())
-    }
 }
 
 /// A key that is borrowed. It compares as [`LineKey`] does.
@@ -177,6 +156,28 @@ impl Line {
         (&self.kind, &self.name, self.version.as_deref(), self.part)
     }
 
+    /// Whether it is of the item that a key names.
+    pub(crate) fn is_of(&self, key: &LineKey) -> bool {
+        self.kind == key.kind && self.name == key.name && self.version == key.version
+    }
+
+    /// Refuses a key that no item has.
+    fn check_key(&self) -> Result<(), Error> {
+        let version = self.version.as_deref();
+        let mut parts = [Some(&*self.kind), Some(&*self.name), version]
+            .into_iter()
+            .flatten();
+        let reason = match parts.clone().any(str::is_empty) {
+            true => "a part of its key is empty",
+            false if parts.any(|part| part.contains('\0')) => "its key holds a NUL",
+            false => return Ok(()),
+        };
+        Err(Error::Line {
+            key: self.key(),
+            reason: reason.to_owned(),
+        })
+    }
+
     /// Every object that it names, chunk lists themselves included (not what they list).
     pub fn addresses(&self) -> impl Iterator<Item = Address> + '_ {
         let contents = self.files.iter().filter_map(|file| file.content.as_ref());
@@ -193,7 +194,7 @@ impl Line {
 
     /// The line as canonical JSON with its line end.
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        self.key().check()?;
+        self.check_key()?;
         let mut bytes = json::to_canonical(self, "a manifest line")?;
         bytes.push(b'\n');
         Ok(bytes)
@@ -202,7 +203,7 @@ impl Line {
     /// Reads a line without its line end. The bytes must be canonical.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let line: Self = json::from_canonical(bytes, LINE_BYTES_MAX - 1, "a manifest line")?;
-        line.key().check()?;
+        line.check_key()?;
         Ok(line)
     }
 }

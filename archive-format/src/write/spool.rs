@@ -9,7 +9,7 @@ use crate::magic::LINE_BYTES_MAX;
 use crate::{Error, FileEntry, GapEntry, Line, LineKey, json};
 
 /// Lines that a page of the sorted walk holds.
-const PAGE_LINES: u32 = 64;
+const PAGE_LINES: u32 = 256;
 
 /// Files and gaps of a line that take no turn at a worker thread.
 const SPLIT_INLINE: usize = 16;
@@ -86,13 +86,12 @@ impl Spool {
                 };
                 let mut insert =
                     connection.prepare_cached("INSERT OR REPLACE INTO line VALUES (?1, ?2)")?;
-                for mut piece in pieces {
-                    piece.part = parts;
-                    parts += 1;
-                    let body = piece
-                        .to_bytes()
+                for piece in pieces {
+                    let (key, body) = piece
+                        .into_part(parts)
                         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-                    insert.execute(params![piece.key().sort_bytes(), body])?;
+                    parts += 1;
+                    insert.execute(params![key.sort_bytes(), body])?;
                 }
                 connection
                     .prepare_cached("INSERT OR REPLACE INTO item VALUES (?1, ?2)")?
@@ -212,10 +211,31 @@ fn key_of(item: &[u8]) -> Result<LineKey, Error> {
     ))
 }
 
+/// A line that fits.
+enum Piece {
+    /// As it is written where its number is the one that it has already.
+    Whole(LineKey, Vec<u8>, Box<Line>),
+    Cut(Line),
+}
+
+impl Piece {
+    /// Its key and its bytes as the part of that number.
+    fn into_part(self, number: u32) -> Result<(LineKey, Vec<u8>), Error> {
+        let mut line = match self {
+            Self::Whole(key, bytes, _) if key.part == number => return Ok((key, bytes)),
+            Self::Whole(_, _, line) => *line,
+            Self::Cut(line) => line,
+        };
+        line.part = number;
+        Ok((line.key(), line.to_bytes()?))
+    }
+}
+
 /// Cuts a line that is too long into several: documents, secrets and gaps first, then files as they fit.
-fn split(line: Line) -> Result<Vec<Line>, Error> {
-    if line.to_bytes()?.len() <= LINE_BYTES_MAX {
-        return Ok(vec![line]);
+fn split(line: Line) -> Result<Vec<Piece>, Error> {
+    let bytes = line.to_bytes()?;
+    if bytes.len() <= LINE_BYTES_MAX {
+        return Ok(vec![Piece::Whole(line.key(), bytes, Box::new(line))]);
     }
     let key = line.key();
     let empty = || Line {
@@ -251,7 +271,8 @@ fn split(line: Line) -> Result<Vec<Line>, Error> {
             return Err(too_long(length));
         }
         if bytes + length > budget {
-            lines.push(std::mem::replace(&mut current, empty()));
+            let full = std::mem::replace(&mut current, empty());
+            lines.push(Piece::Cut(full));
             bytes = base;
         }
         bytes += length;
@@ -260,7 +281,7 @@ fn split(line: Line) -> Result<Vec<Line>, Error> {
             Part::File(file) => current.files.push(*file),
         }
     }
-    lines.push(current);
+    lines.push(Piece::Cut(current));
     Ok(lines)
 }
 

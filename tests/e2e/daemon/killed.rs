@@ -31,8 +31,8 @@ const HOURS_MAX: u64 = 6;
 /// How far into a run it is killed: up to so many hundredths of what a run takes.
 const PERCENT_MAX: u64 = 110;
 const GRACE_HOURS: i64 = 12;
-/// A process frees space once a day, after a complete run.
-const FREED_WITHIN_HOURS: i64 = GRACE_HOURS + 24 + 2;
+/// A process frees space after a complete run, when the grace of something is over, at most once an hour.
+const FREED_WITHIN_HOURS: i64 = GRACE_HOURS + 1 + 2;
 /// One kill in so many comes as soon as a pack is stored, which is before the entry that names it.
 const AT_A_PACK: u64 = 4;
 /// How often it is looked whether the moment has come, in true time.
