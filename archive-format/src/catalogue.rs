@@ -5,10 +5,12 @@ pub(crate) mod database;
 pub(crate) mod entries;
 mod find;
 pub(crate) mod lines;
+pub(crate) mod marks;
 mod needs;
 pub(crate) mod objects;
 pub(crate) mod removal;
 pub(crate) mod repairs;
+mod replaced;
 mod runs;
 mod schema;
 

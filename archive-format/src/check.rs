@@ -220,7 +220,7 @@ impl<'a> Checking<'a> {
 }
 
 /// Whether the check can go on after an error: it is about bytes that were read, not about reading.
-fn is_finding(error: &Error) -> bool {
+pub(crate) fn is_finding(error: &Error) -> bool {
     match error {
         Error::Storage(storage) => storage.fault == StorageFault::NotFound || error.is_damage(),
         Error::Json { .. } | Error::Limit { .. } | Error::Line { .. } => true,

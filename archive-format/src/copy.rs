@@ -241,7 +241,7 @@ impl Work<'_> {
 
     /// An object of the source with the class of its pack, checked against its address.
     async fn fetch(&self, address: Address) -> Result<(Class, Bytes), Error> {
-        match self.source.inner.objects.fetch(address).await {
+        match self.source.inner.object(address).await {
             Ok((class, bytes)) => {
                 let read = bytes.len() as u64;
                 self.progress.objects.fetch_add(1, Ordering::Relaxed);

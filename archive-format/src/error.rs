@@ -79,7 +79,7 @@ pub enum Error {
         KeyLack::MachineOnly => "The machine's key does not open contents; an owner's key does",
         KeyLack::OwnerUnfit => "The given owner's key opens no contents of this repository",
         KeyLack::Removed => "The owners took the given key out of the repository",
-        KeyLack::OwnersSigning => "Changing keys needs an owner's key",
+        KeyLack::OwnersSigning => "Changing keys and repacking need an owner's key",
     })]
     NoKey(KeyLack),
     /// The text of a key cannot be used.

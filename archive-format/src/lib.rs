@@ -53,8 +53,8 @@ pub use manifest::{
 pub use read::{Lack, LostLines, SnapshotReader};
 pub use record::Record;
 pub use removal::{
-    Forgotten, Garbage, Grace, Held, LockPeriod, Locks, LocksSet, Spared, Sparing, SweepEvent,
-    Swept,
+    Forgotten, Garbage, Grace, Held, LockPeriod, Locks, LocksSet, RepackEvent, Repacked, Spared,
+    Sparing, Sparse, SparsePack, SweepEvent, Swept,
 };
 pub use repository::{
     Holder, InitOptions, Initialised, KeySet, KeysChanged, Notice, OpenOptions, Part, Repository,

@@ -10,6 +10,6 @@ pub(crate) mod line;
 
 pub use body::{
     Accept, Body, EntryBody, Erase, Export, Forget, Hold, HolderSort, KeyFile, KeyHolder, Keys,
-    Note, Protect, Repair, Revoked, Sweep,
+    Note, Protect, Repack, Repair, Replaced, Revoked, Sweep,
 };
 pub use drill::{Drill, DrillOutcome, LogHead};

@@ -7,6 +7,7 @@ pub(crate) mod lately;
 mod needs;
 pub(crate) mod objects;
 pub(crate) mod packs;
+mod repacked;
 pub(crate) mod tail;
 mod together;
 pub(crate) mod walk;
@@ -206,8 +207,8 @@ impl SnapshotReader {
     }
 
     async fn object(&self, address: Address) -> Result<Bytes, Error> {
-        match self.repository.inner.objects.get(address).await {
-            Ok(bytes) => Ok(bytes),
+        match self.repository.inner.object(address).await {
+            Ok((_, bytes)) => Ok(bytes),
             Err(error) => Err(self.explain(error).await),
         }
     }

@@ -12,6 +12,8 @@ mod hold;
 mod lists;
 mod lock;
 mod protect;
+mod repack;
+mod replacements;
 mod sweep;
 
 pub use forget::{Forgotten, Held};
@@ -19,4 +21,7 @@ pub use garbage::{Garbage, Grace, Spared, Sparing};
 pub use lock::{LockPeriod, Locks, LocksSet};
 pub use sweep::{SweepEvent, Swept};
 
+pub use repack::{RepackEvent, Repacked, Sparse, SparsePack};
+
 pub(crate) use lists::Lists;
+pub(crate) use replacements::Known as KnownReplacements;

@@ -25,6 +25,7 @@ use serde_json::Value;
 use crate::keys::ring::{Ring, RingCell};
 use crate::log::chain::Chain;
 use crate::read::objects::Objects;
+use crate::removal::KnownReplacements;
 use crate::{
     Catalogue, EntryHash, Error, KeyChain, KeyLack, MachineKey, Recipient, Record, RepositoryId,
     Resolved, Signer, SnapshotId, SnapshotReader, SnapshotRecord, SnapshotWriter, Storage,
@@ -144,6 +145,8 @@ pub(crate) struct Inner {
     pub(crate) folder: PathBuf,
     pub(crate) program: String,
     tolerate_damage: bool,
+    /// What is known of packs whose place others took.
+    pub(crate) repacked: KnownReplacements,
 }
 
 impl Inner {

@@ -130,6 +130,7 @@ impl SnapshotWriter {
         let inner = &repository.inner;
         // Another machine may have changed the keys since: packs are encrypted to those of now.
         inner.read_log(false, &mut Vec::new()).await?;
+        inner.learn_repacked().await?;
         {
             let chain = inner.chain.lock().await;
             if let Some(entry) = chain.damaged {

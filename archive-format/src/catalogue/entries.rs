@@ -268,7 +268,7 @@ impl Catalogue {
             .call("show the log", |connection| {
                 let mut text = String::new();
                 for table in [
-                    "log", "snapshot", "swept", "damaged", "tabled", "lost", "gap",
+                    "log", "snapshot", "swept", "replaced", "damaged", "tabled", "lost", "gap",
                 ] {
                     let mut query = connection
                         .prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2"))
@@ -365,6 +365,7 @@ fn apply_said(transaction: &Transaction<'_>, number: u64, body: &Body) -> rusqli
         Body::Accept(accept) => mark(transaction, "accepted", true, &accept.snapshots),
         Body::Protect(protect) => mark(transaction, "protected", protect.protected, &protect.snapshots),
         Body::Repair(repair) => super::repairs::apply(transaction, repair),
+        Body::Repack(repack) => super::replaced::apply(transaction, repack),
         Body::Sweep(_) | Body::Hold(_) | Body::Keys(_) | Body::Note(_) | Body::Drill(_) => Ok(()),
         Body::Export(_) | Body::Erase(_) => Ok(()),
     }

@@ -17,7 +17,8 @@ pub(crate) const USABLE: i64 = 0;
 /// Its file is gone or has another size.
 pub(crate) const GONE: i64 = 1;
 
-/// It is there and may be read; nothing new is named in it, since its index is missing or a repair found damage.
+/// It is there and may be read; nothing new is named in it, since its index is missing, a repair found damage, or others took
+/// its place.
 pub(crate) const READ_ONLY: i64 = 2;
 
 /// A sweep names it: nothing new is ever named in it. While it is there it may be read, since a sweep may name what a
@@ -34,6 +35,8 @@ pub(crate) struct PackRow {
     pub(crate) damaged: bool,
     /// A repair says that its own table counts.
     pub(crate) tabled: bool,
+    /// Others took its place.
+    pub(crate) replaced: bool,
 }
 
 /// Everything needed to read one object out of its pack.
@@ -65,7 +68,8 @@ impl Catalogue {
         self.add_pack_as(index, USABLE).await
     }
 
-    /// The same in a state; a pack that was swept or that a repair found damaged never becomes usable by it.
+    /// The same in a state; a pack that was swept, that a repair found damaged or whose place others took never becomes usable
+    /// by it.
     pub(crate) async fn add_pack_as(&self, index: Index, state: i64) -> Result<(), Error> {
         self.add_packs(vec![(index, state)]).await
     }
@@ -101,7 +105,8 @@ impl Catalogue {
                 let after = after.map_or(Vec::new(), |name| name.as_bytes().to_vec());
                 let mut query = connection.prepare_cached(
                     "SELECT name, state, stored_bytes, EXISTS (SELECT 1 FROM damaged WHERE damaged.name = pack.name),
-                     EXISTS (SELECT 1 FROM tabled WHERE tabled.name = pack.name)
+                     EXISTS (SELECT 1 FROM tabled WHERE tabled.name = pack.name),
+                     EXISTS (SELECT 1 FROM replaced WHERE replaced.name = pack.name)
                      FROM pack WHERE name > ?1 ORDER BY name LIMIT ?2",
                 )?;
                 query
@@ -112,6 +117,7 @@ impl Catalogue {
                             stored_bytes: unsigned(row.get(2)?),
                             damaged: row.get(3)?,
                             tabled: row.get(4)?,
+                            replaced: row.get(5)?,
                         })
                     })?
                     .collect()
@@ -343,8 +349,10 @@ fn add_pack(
     let swept: i64 = transaction
         .prepare_cached("SELECT count(*) FROM swept WHERE name = ?1")?
         .query_row([name], |row| row.get(0))?;
-    let damaged = state == USABLE && repairs::has(transaction, "damaged", &index.pack)?;
-    let state = match (swept > 0, damaged) {
+    let read_only = state == USABLE
+        && (repairs::has(transaction, "damaged", &index.pack)?
+            || repairs::has(transaction, "replaced", &index.pack)?);
+    let state = match (swept > 0, read_only) {
         (true, _) => SWEPT,
         (false, true) => READ_ONLY,
         (false, false) => state,

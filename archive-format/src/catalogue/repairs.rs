@@ -79,8 +79,9 @@ pub(super) fn apply(transaction: &Transaction<'_>, repair: &Repair) -> rusqlite:
     each(&to_read_only, &repair.packs)?;
     each("INSERT OR IGNORE INTO tabled VALUES (?1)", &repair.tables)?;
     each("DELETE FROM damaged WHERE name = ?1", &repair.mended)?;
-    let usable_again =
-        format!("UPDATE pack SET state = {USABLE} WHERE name = ?1 AND state = {READ_ONLY}");
+    let usable_again = format!(
+        "UPDATE pack SET state = {USABLE} WHERE name = ?1 AND state = {READ_ONLY} AND name NOT IN (SELECT name FROM replaced)"
+    );
     each(&usable_again, &repair.mended)?;
     let mut lost = transaction.prepare_cached("INSERT OR IGNORE INTO lost VALUES (?1)")?;
     for address in &repair.lost {

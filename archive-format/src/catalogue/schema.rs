@@ -67,13 +67,16 @@ pub(super) const STEPS: &[&str] = &["
     CREATE INDEX held_piece ON held (piece);
 ", "
     CREATE INDEX log_sort ON log (sort, number);
+", "
+    -- packs whose objects were repacked: nothing new is named in them
+    CREATE TABLE replaced (name BLOB PRIMARY KEY) WITHOUT ROWID;
 "];
 
 /// Forgets everything that the repository can give back; the history of runs and gaps stays.
 pub(super) const FORGET: &str = "
     DELETE FROM log; DELETE FROM snapshot; DELETE FROM swept; DELETE FROM pack; DELETE FROM frame; DELETE FROM object;
     DELETE FROM reach; DELETE FROM piece; DELETE FROM held; DELETE FROM line; DELETE FROM file;
-    DELETE FROM damaged; DELETE FROM tabled; DELETE FROM lost;
+    DELETE FROM damaged; DELETE FROM tabled; DELETE FROM lost; DELETE FROM replaced;
 ";
 
 /// Why a database cannot serve as the catalogue.

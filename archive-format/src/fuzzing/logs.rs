@@ -14,7 +14,7 @@ use crate::log::checkpoint::{self, Checkpoint};
 use crate::log::entry::{self, NOTHING_BEFORE};
 use crate::log::{
     Accept, Body, Drill, DrillOutcome, EntryBody, Erase, Export, Forget, Hold, Keys, LogHead, Note,
-    Protect, Repair, Revoked, Sweep,
+    Protect, Repack, Repair, Replaced, Revoked, Sweep,
 };
 use crate::magic::{CHECKPOINT_BYTES_MAX, CHECKPOINT_CONTEXT, ENTRY_BYTES_MAX, ENTRY_CONTEXT};
 use crate::{
@@ -294,6 +294,16 @@ fn bodies() -> Result<Vec<(&'static str, Body)>, Error> {
             }),
         ),
         ("sweep", Body::Sweep(sweep)),
+        (
+            "repack",
+            Body::Repack(Box::new(Repack {
+                packs: vec![Replaced {
+                    pack: PackName::from_bytes([4; 32]),
+                    by: vec![PackName::from_bytes([5; 32])],
+                }],
+                entries: vec![2],
+            })),
+        ),
         ("hold", Body::Hold(hold)),
         ("keys", Body::Keys(Box::new(SCENE.keys()))),
         (

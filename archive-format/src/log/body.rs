@@ -34,6 +34,8 @@ pub enum Body {
     Forget(Forget),
     /// Packs that no live snapshot needs: they may be deleted once this entry is stored, and never be named again.
     Sweep(Sweep),
+    /// Packs whose needed objects lie in other packs now.
+    Repack(Box<Repack>),
     /// Packs of a run under way that sweeps spare.
     Hold(Hold),
     /// Keys and signers.
@@ -56,10 +58,13 @@ pub enum Body {
 
 impl Body {
     /// All words that [`Body::sort`] knows.
-    pub const SORTS: [&'static str; 12] = [
-        "snapshot", "forget", "sweep", "hold", "keys", "accept", "protect", "repair", "note",
-        "drill", "export", "erase",
+    pub const SORTS: [&'static str; 13] = [
+        "snapshot", "forget", "sweep", "repack", "hold", "keys", "accept", "protect", "repair",
+        "note", "drill", "export", "erase",
     ];
+
+    /// The sorts that are believed of the owners alone: who may write, and which packs may go although snapshots name them.
+    pub const OF_OWNERS: [&'static str; 2] = ["keys", "repack"];
 
     /// The word for it in the log.
     pub fn sort(&self) -> &'static str {
@@ -67,6 +72,7 @@ impl Body {
             Self::Snapshot(_) => "snapshot",
             Self::Forget(_) => "forget",
             Self::Sweep(_) => "sweep",
+            Self::Repack(_) => "repack",
             Self::Hold(_) => "hold",
             Self::Keys(_) => "keys",
             Self::Accept(_) => "accept",
@@ -101,6 +107,25 @@ pub struct Sweep {
     /// The packs that hold `list`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub list_packs: Vec<PackName>,
+}
+
+/// Data packs that some snapshots need no more, since others hold what they need of them. Signed by the owners' signing key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repack {
+    /// The packs, each with those that take its place.
+    pub packs: Vec<Replaced>,
+    /// The numbers of the `snapshot` entries for which it holds: those whose objects were all looked at. Any other
+    /// snapshot that names one of the packs needs that pack itself.
+    pub entries: Vec<u64>,
+}
+
+/// One pack of a [`Repack`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replaced {
+    /// The pack.
+    pub pack: PackName,
+    /// The packs that together hold what those snapshots need of it; none where they need nothing of it.
+    pub by: Vec<PackName>,
 }
 
 /// Packs that sweeps spare until the run's snapshot is committed or the hold ends.

@@ -71,7 +71,8 @@ impl Objects {
         }
     }
 
-    async fn read(&self, location: Location) -> Result<Bytes, Error> {
+    /// The same from one place alone.
+    pub(crate) async fn read(&self, location: Location) -> Result<Bytes, Error> {
         let keys = self.keys(location.class)?;
         let row = location.row;
         if !location.is_kept() {

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::Lists;
 use crate::catalogue::removal::Forgetting;
+use crate::log::Body;
 use crate::repository::Inner;
 use crate::storage::{StorageFault, StoredFile};
 use crate::{Error, FileName, PackName, SnapshotId};
@@ -29,6 +30,9 @@ pub struct Grace {
 pub enum Sparing {
     /// This snapshot needs it, and was forgotten less than the grace period ago.
     Forgotten(SnapshotId),
+    /// The entry of this number says that others hold what snapshots need of it, and was put less than the grace period ago:
+    /// somebody may be reading it.
+    Replaced(u64),
     /// This run holds it, or may have written it since it put its hold.
     Held(SnapshotId),
     /// It is younger than the grace period.
@@ -81,8 +85,10 @@ pub(super) struct Stock(BTreeMap<PackName, Files>);
 
 /// The files of one pack.
 #[derive(Clone, Copy, Debug)]
-struct Files {
-    bytes: u64,
+pub(super) struct Files {
+    pub(super) bytes: u64,
+    /// Whether the pack itself is there, and not its index alone.
+    has_pack: bool,
     /// When the newest was written; none where the store does not say.
     modified: Option<Timestamp>,
     /// Until when the store keeps one of them at least.
@@ -139,10 +145,12 @@ impl Stock {
         if ![FileName::pack(&name), FileName::index(&name)].contains(&file.name) {
             return;
         }
+        let is_pack = file.name == FileName::pack(&name);
         self.0
             .entry(name)
             .and_modify(|files| {
                 files.bytes += file.size;
+                files.has_pack |= is_pack;
                 files.modified = match (files.modified, file.modified) {
                     (Some(one), Some(other)) => Some(one.max(other)),
                     _ => None,
@@ -150,6 +158,7 @@ impl Stock {
             })
             .or_insert(Files {
                 bytes: file.size,
+                has_pack: is_pack,
                 modified: file.modified,
                 locked: None,
                 held: false,
@@ -158,7 +167,16 @@ impl Stock {
 
     /// The bytes of a pack's files.
     pub(super) fn bytes(&self, name: &PackName) -> u64 {
-        self.0.get(name).map_or(0, |files| files.bytes)
+        self.files(name).map_or(0, |files| files.bytes)
+    }
+
+    /// The files of a pack, where there are any.
+    pub(super) fn files(&self, name: &PackName) -> Option<&Files> {
+        self.0.get(name)
+    }
+
+    fn has_pack(&self, name: &PackName) -> bool {
+        self.files(name).is_some_and(|files| files.has_pack)
     }
 }
 
@@ -191,14 +209,14 @@ pub(super) async fn garbage(
     now: Timestamp,
     lists: &Lists,
 ) -> Result<Garbage, Error> {
-    let needed = needed(inner, lists).await?;
+    let needed = needed(inner, Some(stock), lists).await?;
     let polite = Politeness::read(inner, grace, now, lists).await?;
     let swept = inner
         .catalogue
         .swept_of(stock.0.keys().copied().collect())
         .await?;
     let mut found = Garbage::default();
-    let mut spared: BTreeMap<Sparing, Spared> = BTreeMap::new();
+    let mut spared = SparedGroups::default();
     for (name, files) in &stock.0 {
         let was_swept = swept.binary_search(name).is_ok();
         if needed.contains(name) {
@@ -206,15 +224,7 @@ pub(super) async fn garbage(
             found.needed_bytes += files.bytes;
             found.contested.extend(was_swept.then_some(*name));
         } else if let Some((sparing, until)) = polite.spares(name, files) {
-            let group = spared.entry(sparing).or_insert(Spared {
-                sparing,
-                packs: 0,
-                bytes: 0,
-                until,
-            });
-            group.packs += 1;
-            group.bytes += files.bytes;
-            group.until = group.until.zip(until).map(|(one, other)| one.max(other));
+            spared.add(sparing, until, files.bytes);
         } else if was_swept {
             found.left.push(*name);
             found.left_bytes += files.bytes;
@@ -223,28 +233,61 @@ pub(super) async fn garbage(
             found.bytes += files.bytes;
         }
     }
-    found.spared = spared.into_values().collect();
+    found.spared = spared.into_list();
     Ok(found)
 }
 
 /// Packs that live snapshots need, and those that hold the lists of sweep entries, which readers need for ever. Where
-/// that cannot be found out nothing can be swept.
-pub(super) async fn needed(inner: &Inner, lists: &Lists) -> Result<BTreeSet<PackName>, Error> {
+/// that cannot be found out nothing can be swept. With the packs that are listed it is looked whether those are among them that
+/// took the place of others: as long as one is not, what they replaced is needed too.
+pub(super) async fn needed(
+    inner: &Inner,
+    stock: Option<&Stock>,
+    lists: &Lists,
+) -> Result<BTreeSet<PackName>, Error> {
     let mut needed = inner.sweep_lists().await?;
     for record in inner.catalogue.snapshots().await? {
-        needed.extend(lists.packs_of(inner, &record).await?);
+        let packs = lists.packs_of(inner, &record).await?;
+        if stock.is_some_and(|stock| !packs.iter().all(|pack| stock.has_pack(pack))) {
+            needed.extend(lists.named_by(inner, &record).await?);
+        }
+        needed.extend(packs);
     }
     Ok(needed)
 }
 
+/// What is spared, by the reasons.
+#[derive(Debug, Default)]
+pub(super) struct SparedGroups(BTreeMap<Sparing, Spared>);
+
+impl SparedGroups {
+    pub(super) fn add(&mut self, sparing: Sparing, until: Option<Timestamp>, bytes: u64) {
+        let group = self.0.entry(sparing).or_insert(Spared {
+            sparing,
+            packs: 0,
+            bytes: 0,
+            until,
+        });
+        group.packs += 1;
+        group.bytes += bytes;
+        group.until = group.until.zip(until).map(|(one, other)| one.max(other));
+    }
+
+    pub(super) fn into_list(self) -> Vec<Spared> {
+        self.0.into_values().collect()
+    }
+}
+
 /// Whom a sweep is polite to.
 #[derive(Debug)]
-struct Politeness {
+pub(super) struct Politeness {
     now: Timestamp,
     /// The usual grace period.
     grace: Duration,
     /// Packs of snapshots that were forgotten lately, until when.
     forgotten: BTreeMap<PackName, (SnapshotId, Timestamp)>,
+    /// Packs whose place others took lately, by the number of the entry, until when.
+    replaced: BTreeMap<PackName, (u64, Timestamp)>,
     /// Packs that runs hold.
     held: BTreeMap<PackName, (SnapshotId, Option<Timestamp>)>,
     /// A run that holds something: what it wrote since then is named nowhere, so it is taken to have written every pack
@@ -255,7 +298,7 @@ struct Politeness {
 }
 
 impl Politeness {
-    async fn read(
+    pub(super) async fn read(
         inner: &Inner,
         grace: &Grace,
         now: Timestamp,
@@ -265,6 +308,7 @@ impl Politeness {
             now,
             grace: grace.usual,
             forgotten: BTreeMap::new(),
+            replaced: replaced_lately(inner, grace.longest(), now, lists).await?,
             held: BTreeMap::new(),
             holder: None,
             were_needed: BTreeSet::new(),
@@ -320,7 +364,11 @@ impl Politeness {
         Ok(polite)
     }
 
-    fn spares(&self, name: &PackName, files: &Files) -> Option<(Sparing, Option<Timestamp>)> {
+    pub(super) fn spares(
+        &self,
+        name: &PackName,
+        files: &Files,
+    ) -> Option<(Sparing, Option<Timestamp>)> {
         if files.held {
             return Some((Sparing::OnHold, None));
         }
@@ -329,6 +377,9 @@ impl Politeness {
         }
         if let Some((snapshot, until)) = self.forgotten.get(name) {
             return Some((Sparing::Forgotten(*snapshot), Some(*until)));
+        }
+        if let Some((entry, until)) = self.replaced.get(name) {
+            return Some((Sparing::Replaced(*entry), Some(*until)));
         }
         if let Some((run, until)) = self.held.get(name) {
             return Some((Sparing::Held(*run), *until));
@@ -347,6 +398,31 @@ impl Politeness {
             Some(_) => None,
         }
     }
+}
+
+/// Packs whose place others took less than a grace period ago.
+async fn replaced_lately(
+    inner: &Inner,
+    grace: Duration,
+    now: Timestamp,
+    lists: &Lists,
+) -> Result<BTreeMap<PackName, (u64, Timestamp)>, Error> {
+    let mut lately = BTreeMap::new();
+    if grace.is_zero() {
+        return Ok(lately);
+    }
+    for (number, _, entry) in inner.catalogue.entries_of("repack").await? {
+        let stored = lists.entry_times(inner, number).await?;
+        let said = entry.time;
+        let until = end_of(stored.get(&number).map_or(said, |at| said.max(*at)), grace);
+        if let Body::Repack(repack) = entry.body
+            && until > now
+        {
+            let packs = repack.packs.into_iter();
+            lately.extend(packs.map(|replaced| (replaced.pack, (number, until))));
+        }
+    }
+    Ok(lately)
 }
 
 /// Whether the list of a forgotten snapshot was swept, or is damaged: then there is nothing to be polite about.

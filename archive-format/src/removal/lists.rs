@@ -35,6 +35,19 @@ impl Lists {
         inner: &Inner,
         record: &SnapshotRecord,
     ) -> Result<BTreeSet<PackName>, Error> {
+        let named = self.named_by(inner, record).await?;
+        let mut needed = inner.carried(record, named).await?;
+        // Its own list is read from where it was put.
+        needed.extend(&record.pack_list_packs);
+        Ok(needed)
+    }
+
+    /// The packs that a snapshot named when it was committed: some of them may have been repacked since.
+    pub(super) async fn named_by(
+        &self,
+        inner: &Inner,
+        record: &SnapshotRecord,
+    ) -> Result<BTreeSet<PackName>, Error> {
         let mut all: BTreeSet<PackName> = record.pack_list_packs.iter().copied().collect();
         let mut count = 0;
         for address in &record.pack_list {
@@ -128,7 +141,7 @@ impl Inner {
         for object in packs::cut_list(names) {
             objects.push(fresh.store(Class::Meta, object.into()).await?);
         }
-        let holders = fresh.finish().await?;
+        let (holders, _) = fresh.finish().await?;
         Ok(StoredList { objects, holders })
     }
 }

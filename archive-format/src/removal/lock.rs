@@ -97,7 +97,7 @@ impl Repository {
     pub async fn locks(&self, now: Timestamp) -> Result<Locks, Error> {
         let inner = &self.inner;
         let cold = self.locking().await?;
-        let needed = garbage::needed(inner, &Lists::default()).await?;
+        let needed = garbage::needed(inner, None, &Lists::default()).await?;
         let needed: BTreeSet<FileName> = needed.iter().map(FileName::pack).collect();
         let mut locks = Locks::default();
         let mut states = cold.states("packs/");

@@ -45,6 +45,7 @@ impl Inner {
         self.signing(author)?;
         loop {
             self.read_log(false, &mut Vec::new()).await?;
+            self.learn_repacked().await?;
             let signing = self.signing(author)?;
             let (number, previous, recipient) = {
                 let chain = self.chain.lock().await;

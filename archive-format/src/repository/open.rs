@@ -15,6 +15,7 @@ use crate::magic::{ENTRY_BYTES_MAX, RECORD_BYTES_MAX};
 use crate::pack::CodecPool;
 use crate::read::lately::ReadLately;
 use crate::read::objects::{FrameCache, Objects};
+use crate::removal::KnownReplacements;
 use crate::storage::StorageFault;
 use crate::{
     Catalogue, EntryHash, Error, FileName, KeyChain, KeyLack, Record, SnapshotId, Storage,
@@ -87,6 +88,7 @@ pub(super) async fn open(
         folder,
         program: options.program.clone(),
         tolerate_damage: options.tolerate_damage,
+        repacked: KnownReplacements::default(),
     };
     inner.read_log(fresh, &mut notices).await?;
     inner.expect_heads(&options).await?;

@@ -30,6 +30,7 @@ impl Inner {
     /// a pack only where both are listed with the right size. New index files are read; where one is missing or damaged
     /// the pack's own table serves, for reading.
     pub(crate) async fn sync_packs(&self, notices: &mut Vec<Notice>) -> Result<(), Error> {
+        self.will_list_packs().await?;
         let indexes = self.listed("index/").await?;
         let packs = self.listed("packs/").await?;
         let known = self.sync_known(&indexes, &packs, notices).await?;
@@ -233,7 +234,7 @@ fn state_of(row: &PackRow, indexes: &Listed, packs: &Listed) -> (i64, Option<&'s
     if size_in(packs, &row.name) != Some(row.stored_bytes) {
         return (GONE, Some("the pack is gone or has another size"));
     }
-    if row.damaged {
+    if row.damaged || row.replaced {
         return (READ_ONLY, None);
     }
     match size_in(indexes, &row.name) {

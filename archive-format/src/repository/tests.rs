@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed test says where")]
 
 mod hostile;
+mod repacked;
 mod said;
 
 use std::path::PathBuf;

@@ -36,9 +36,9 @@ impl FreshObjects {
         Ok(self.packer.store(class, bytes).await?.address)
     }
 
-    /// Brings everything into the repository; gives the packs.
-    pub(crate) async fn finish(self) -> Result<Vec<PackName>, Error> {
+    /// Brings everything into the repository; gives the packs, and what they take there with their index files.
+    pub(crate) async fn finish(self) -> Result<(Vec<PackName>, u64), Error> {
         self.packer.flush().await?;
-        Ok(self.packer.packs())
+        Ok((self.packer.packs(), self.packer.stored_bytes()))
     }
 }

@@ -193,7 +193,7 @@ async fn the_second_reader_finds_the_same_in_checkpoints() -> Tested {
             backup(&repository, &[model("a", noise(5_000, seed))]).await?;
             repository.write_checkpoint().await?;
         }
-        let told = second_reader(&world)?;
+        let told = second_reader(&world, &["log"])?;
         assert!(
             told.contains("checkpoint 0000000004 holds the entries from 1 on"),
             "{told}"
@@ -204,24 +204,25 @@ async fn the_second_reader_finds_the_same_in_checkpoints() -> Tested {
             let mut harmed = sound.clone();
             harmed[place] ^= 1;
             std::fs::write(&path, harmed)?;
-            let told = second_reader(&world)?;
+            let told = second_reader(&world, &["log"])?;
             assert!(told.contains("refused: "), "{place}: {told}");
         }
     }
     Ok(())
 }
 
-fn reads_zstd() -> Tested<bool> {
+pub(crate) fn reads_zstd() -> Tested<bool> {
     let mut python = Command::new("python3");
     let found = python.args(["-c", "import zstandard"]).output()?;
     Ok(found.status.success())
 }
 
-/// What `second_reader.py log` says.
-fn second_reader(world: &World) -> Tested<String> {
+/// What `second_reader.py` says to a command, which comes first, and what follows the repository behind it.
+pub(crate) fn second_reader(world: &World, words: &[&str]) -> Tested<String> {
     let mut command = Command::new("python3");
     let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/second_reader.py");
-    command.args([program, "log"]).arg(world.root());
+    let (name, rest) = words.split_first().ok_or("no command")?;
+    command.args([program, name]).arg(world.root()).args(rest);
     if let Some(owner) = &world.owner {
         let secret = owner.to_secret_text();
         let key = write(world.folder.path(), "owner.key", secret.expose_secret())?;

@@ -31,6 +31,7 @@ mod properties;
 mod race;
 mod rekey;
 mod removal;
+mod repack;
 mod repair;
 mod round_trip;
 mod seekable;

@@ -3,10 +3,11 @@
 import re
 import tempfile
 
-from second.canonical import Refused, check_signature, digits, each, need, number, parse, record_of, sha256, text
+from second.canonical import Number, Refused, check_signature, digits, each, need, number, parse, record_of, sha256, text
 from second.limits import ENTRY, SIGNED_LINE
 
-SORTS = {"snapshot", "keys", "forget", "sweep", "hold", "accept", "protect", "repair", "note", "drill", "export", "erase"}
+SORTS = {"snapshot", "keys", "forget", "sweep", "repack", "hold", "accept", "protect", "repair", "note", "drill", "export", "erase"}
+OF_OWNERS = {"keys", "repack"}  # believed of the owners alone
 
 
 class Log:
@@ -81,10 +82,10 @@ class Log:
             need(self.introduced.get(signer, place) < place, f"entry {place} is a forgery: nobody introduced its signer {signer}")
             if place > self.revoked.get(signer, place):
                 return "its signer was revoked"
-            need(entry["sort"] != "keys", f"entry {place} is a forgery: the owners did not sign these keys")
+            need(entry["sort"] not in OF_OWNERS, f"entry {place} is a forgery: the owners did not sign it, and it is of sort {entry['sort']}")
         if entry["refusal"]:
             raise entry["refusal"]
-        pinned = not self.pins or entry["sort"] == "keys" or self.pins & {signer, self.owners}
+        pinned = not self.pins or entry["sort"] in OF_OWNERS or self.pins & {signer, self.owners}
         need(pinned, f"entry {place} is a forgery: its signer {signer} is not pinned")
         return None
 
@@ -111,6 +112,15 @@ class Log:
                 for name in each(entry["what"], "snapshots", str):
                     found.pop(name, None)
         return found
+
+    def carried(self, name, packs):
+        """What a snapshot needs whose own list names these packs: what `repack` entries make of them that hold for it, one after the other."""
+        place = next(entry["entry"] for entry in self.counting("snapshot") if entry["what"].get("id") == name)
+        for entry in self.counting("repack"):
+            if str(place) in each(entry["what"], "entries", Number):
+                instead = {replaced["pack"]: each(replaced, "by", str) for replaced in each(entry["what"], "packs")}
+                packs = packs - instead.keys() | {pack for gone in packs & instead.keys() for pack in instead[gone]}
+        return packs
 
     def repaired(self, member):
         """What all repair entries name: packs that were hurt, packs whose index is, and so on."""

@@ -41,9 +41,10 @@ class Manifest:
 
     def __init__(self, repository, record):
         self.repository, self.record = repository, record
-        self.packs = pack_names(repository, record, "pack_list", "pack_list_packs")
-        need(len(self.packs) == number(record.get("packs"), "packs"), "a list of packs has another length than its snapshot says")
-        repository.use(self.packs)
+        named = pack_names(repository, record, "pack_list", "pack_list_packs")
+        need(len(named) == number(record.get("packs"), "packs"), "a list of packs has another length than its snapshot says")
+        self.packs = repository.log.carried(record.get("id"), set(named))
+        repository.use(sorted(self.packs))
 
     def lines(self):
         """Every line, in order, none twice."""
