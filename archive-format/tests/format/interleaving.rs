@@ -1,4 +1,4 @@
-//! Two writers, two sweepers and somebody who forgets, each cut into its requests and put together in random orders, with
+//! Two writers, two sweepers, somebody who forgets and somebody who repacks, each cut into its requests and put together in random orders, with
 //! deaths at any request: what is not forgotten is always there. The same seed gives the same order.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use serde_json::json;
 use tokio::sync::{Notify, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, LocalSet};
 
 use crate::memory::Memory;
 use crate::world::{Tested, Thing, World, backup, complete, model, noise, now, put, restore};
@@ -142,6 +142,9 @@ impl Dice {
     }
 }
 
+/// Who acts.
+const ACTORS: usize = 6;
+
 /// What was committed, with what it must restore to.
 type Committed = Arc<Mutex<Vec<(SnapshotRecord, Vec<Thing>)>>>;
 
@@ -195,13 +198,14 @@ impl Play {
             self.committed.clone(),
             self.director.clone(),
         );
-        tokio::spawn(async move {
+        tokio::task::spawn_local(async move {
             let _told = TellsEnd(director);
             let play = async {
                 let repository = world.open_at(storage, &format!("actor-{actor}")).await?;
                 match actor {
                     0 | 1 => write(&repository, actor as u64, &committed).await,
                     2 | 3 => sweep(&repository).await,
+                    5 => repack(&repository).await,
                     _ => forget(&repository).await,
                 }
             };
@@ -229,6 +233,7 @@ impl Play {
                     record.id
                 );
             }
+            repack(&fresh).await?;
             for _ in 0..2 {
                 sweep(&fresh).await?;
             }
@@ -278,6 +283,16 @@ async fn sweep(repository: &Repository) -> Tested {
     Ok(())
 }
 
+async fn repack(repository: &Repository) -> Tested {
+    for _ in 0..2 {
+        let done = repository
+            .repack(0, &Grace::default(), now(), &|| false, &mut |_| {})
+            .await?;
+        assert_eq!(done.damaged, []);
+    }
+    Ok(())
+}
+
 async fn forget(repository: &Repository) -> Tested {
     for _ in 0..3 {
         repository.refresh().await?;
@@ -293,7 +308,7 @@ async fn play(seed: u64) -> Tested {
     let play = Play::new().await?;
     let mut dice = Dice(seed);
     let mut actors: Vec<Option<JoinHandle<Tested>>> =
-        (0..5).map(|actor| Some(play.start(actor))).collect();
+        (0..ACTORS).map(|actor| Some(play.start(actor))).collect();
     let mut trace = Vec::new();
     loop {
         let ready = loop {
@@ -357,7 +372,7 @@ async fn play(seed: u64) -> Tested {
 
 /// Plays so many orders, on all cores.
 #[test]
-fn writers_sweepers_and_forgetting_in_any_order_lose_nothing() -> Tested {
+fn writers_sweepers_forgetting_and_repacking_in_any_order_lose_nothing() -> Tested {
     let orders = short_or_long(40, 4_000);
     let cores = std::thread::available_parallelism()?.get() as u64;
     std::thread::scope(|scope| {
@@ -368,7 +383,7 @@ fn writers_sweepers_and_forgetting_in_any_order_lose_nothing() -> Tested {
                         .enable_all()
                         .build()?;
                     for seed in (first..orders).step_by(cores as usize) {
-                        runtime.block_on(play(seed))?;
+                        runtime.block_on(LocalSet::new().run_until(play(seed)))?;
                     }
                     Ok(())
                 })

@@ -6,8 +6,9 @@ use std::process::Command;
 
 use crate::world::Tested;
 
-/// The mistakes for which a search through all interleavings of a model of commit and removal finds lost data.
-const MISTAKES: [&str; 11] = [
+/// The mistakes for which a search through all interleavings of a model of commit and removal finds lost data, and those of
+/// repacking, which that model does not have.
+const MISTAKES: [&str; 16] = [
     "CKDROP",
     "M_ABORTDEL",
     "M_DELFIRST",
@@ -15,6 +16,11 @@ const MISTAKES: [&str; 11] = [
     "M_NOREREAD",
     "M_ORPHNOHEAD",
     "M_ORPHNOSWEEP",
+    "M_REPACKALL",
+    "M_REPACKBLIND",
+    "M_REPACKDEL",
+    "M_REPACKFIRST",
+    "M_REPACKUNSEEN",
     "M_REUSE",
     "M_STALE",
     "M_SWEEPBLIND",
