@@ -138,3 +138,122 @@ async fn without_a_rule_nothing_is_forgotten_and_tags_keep() {
     assert_eq!(unknown.code, 2);
     assert!(unknown.err.contains("docs"), "{unknown:?}");
 }
+
+/// Bytes that do not compress.
+fn noise(bytes: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_u64;
+    let next = |_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[3]
+    };
+    (0..bytes).map(next).collect()
+}
+
+/// A repository whose newest snapshot needs little of the pack of the one before, which is forgotten on day 5.
+async fn sparse() -> TempDir {
+    let home = world("[retention]\nkeep_last = 1\ngrace = \"2d\"");
+    let at = home.path();
+    json(at, day(0), &["init"]).await;
+    fs::write(at.join("source/large.bin"), noise(400_000)).unwrap();
+    fs::write(at.join("source/kept.bin"), noise(90_000)).unwrap();
+    json(at, day(0), &["backup"]).await;
+    fs::remove_file(at.join("source/large.bin")).unwrap();
+    json(at, day(1), &["backup"]).await;
+    json(at, day(5), &["forget"]).await;
+    home
+}
+
+#[tokio::test]
+async fn repacking_shows_what_it_would_do_and_frees_after_the_grace() {
+    let home = sparse().await;
+    let home = home.path();
+    // What was forgotten lately may still be wanted back.
+    let early = json(home, day(6), &["prune", "--repack", "--dry-run"]).await;
+    assert_eq!(early["repack"]["packs"], serde_json::json!([]));
+    assert_eq!(early["repack"]["spared"][0]["reason"], "forgotten");
+    let shown = json(home, day(8), &["prune", "--repack", "--dry-run"]).await;
+    let packs = shown["repack"]["packs"].as_array().unwrap();
+    let unused = shown["repack"]["unused_bytes"].as_u64().unwrap();
+    assert_eq!(packs.len(), 1, "{shown}");
+    assert!((395_000..420_000).contains(&unused), "{shown}");
+    let ran = mlark(home, day(8), &["prune", "--repack", "--dry-run"]).await;
+    let name = packs[0]["pack"].as_str().unwrap();
+    let row = ran.out.lines().find(|line| line.starts_with(name));
+    assert!(row.is_some_and(|row| row.ends_with("81 %")), "{ran:?}");
+    let full = ["prune", "--repack", "--max-unused", "90", "--dry-run"];
+    let shown = json(home, day(8), &full).await;
+    assert_eq!(shown["repack"]["packs"], serde_json::json!([]));
+
+    let done = json(home, day(8), &["prune", "--repack"]).await;
+    let repack = &done["repack"];
+    assert_eq!(
+        (repack["replaced"].as_u64(), repack["written"].as_u64()),
+        (Some(1), Some(1))
+    );
+    assert_eq!(repack["stopped"], false);
+    assert!(
+        repack["written_bytes"].as_u64().unwrap() < 100_000,
+        "{done}"
+    );
+    let replaced = done["spared"].as_array().unwrap().iter();
+    let mut replaced = replaced.filter(|spared| spared["reason"] == "replaced");
+    let spared = replaced.next().unwrap();
+    assert_eq!(spared["bytes"], repack["replaced_bytes"]);
+    assert_eq!(spared["until"], day(10).to_string());
+    let ran = mlark(home, day(9), &["prune"]).await;
+    assert!(ran.out.contains("replaced them lately"), "{ran:?}");
+    let freed = json(home, day(10), &["prune", "--repack"]).await;
+    assert_eq!(freed["deleted"], 1, "{freed}");
+    assert!(freed["deleted_bytes"].as_u64().unwrap() > 490_000);
+    assert_eq!(freed["repack"]["replaced"], 0);
+    let check = json(home, day(10), &["check", "--read-data"]).await;
+    assert_eq!(check["outcome"], "sound");
+    let shown = mlark(home, day(10), &["ls", "latest"]).await;
+    assert_eq!(shown.code, 0);
+}
+
+#[tokio::test]
+async fn a_machine_without_an_owners_key_is_told_that_repacking_needs_one() {
+    let home = sparse().await;
+    let home = home.path();
+    let config = fs::read_to_string(home.join("mlark.toml")).unwrap();
+    let lines = config
+        .lines()
+        .filter(|line| !line.starts_with("identity_file"));
+    let without: Vec<&str> = lines.collect();
+    fs::write(home.join("mlark.toml"), without.join("\n")).unwrap();
+    let refused = mlark(home, day(8), &["prune", "--repack"]).await;
+    assert_eq!(refused.code, 12, "{refused:?}");
+    assert!(refused.err.contains("owner's key"), "{refused:?}");
+    assert!(refused.err.contains("next: "), "{refused:?}");
+    let shown = json(home, day(8), &["prune", "--repack", "--dry-run"]).await;
+    assert_eq!(shown["repack"]["packs"].as_array().unwrap().len(), 1);
+    let wrong = mlark(home, day(8), &["prune", "--max-unused", "5"]).await;
+    assert_eq!(wrong.code, 2, "{wrong:?}");
+}
+
+#[tokio::test]
+async fn a_repacking_that_is_asked_to_stop_deletes_nothing_and_goes_on_later() {
+    let home = sparse().await;
+    let home = home.path();
+    let config = home.join("mlark.toml");
+    let arguments = [
+        "prune",
+        "--repack",
+        "--json",
+        "--config",
+        config.to_str().unwrap(),
+    ];
+    let stopped = library(home, &arguments, |context| {
+        context.clock = Clock::new(|| day(8));
+        context.shutdown.request();
+    })
+    .await;
+    assert_eq!(stopped.code, 130, "{stopped:?}");
+    assert_eq!(stopped.json()["repack"]["stopped"], true);
+    assert_eq!(stopped.json()["repack"]["replaced"], 0);
+    let done = json(home, day(8), &["prune", "--repack"]).await;
+    assert_eq!(done["repack"]["replaced"], 1);
+}
