@@ -125,10 +125,16 @@ async fn begin<'a>(
     let started = policy.began.unwrap_or_else(|| policy.clock.now());
     let identity = source.identity().clone();
     let named = serde_json::to_value(&identity).map_err(|source| Error::Remember { source })?;
-    let undiscovered = source.discover().await.err();
-    let undiscovered = undiscovered.map(|error| reason::of(&error));
+    let discovered = source.discover().await;
+    let (unreached, undiscovered) = match discovered {
+        Ok(unreached) => (unreached, None),
+        Err(error) => (Vec::new(), Some(reason::of(&error))),
+    };
     if let Some(why) = &undiscovered {
         observer.event(&Event::Undiscovered(why));
+    }
+    for path in &unreached {
+        observer.event(&Event::Unreached(path));
     }
     let staging = Staging::new().await?;
     let previous = Previous::open(repository, &policy.name, &named, started, staging.clone());
@@ -154,6 +160,7 @@ async fn begin<'a>(
         identity,
         started,
         undiscovered,
+        unreached,
         first_failure: Mutex::new(None),
         keeping: AtomicBool::new(false),
         kept: Mutex::new(None),
@@ -252,6 +259,7 @@ impl Run<'_> {
             gaps,
             gaps_left_out,
             undiscovered: self.undiscovered.clone(),
+            unreached: self.unreached.clone(),
             unfamiliar: self.counts.all_unfamiliar(),
             locks: None,
         })

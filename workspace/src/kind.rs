@@ -47,7 +47,7 @@ pub use part::{
     Asked, BareName, Container, Content, HeldBack, Origin, Restore, Secrets, StoreFields, Until,
     Without,
 };
-pub use unknown::ServiceType;
+pub use unknown::{ServiceType, UnknownKinds};
 pub(crate) use workspaces::API_VERSIONS as WORKSPACE_VERSIONS;
 
 /// The rows, in the order in which a workspace is listed: what others refer to comes last or is small, so that little

@@ -146,9 +146,10 @@ pub trait Workspace: fmt::Debug + Send + Sync {
     /// The rows of the table that this workspace can have, in the order in which they are listed.
     fn kinds(&self) -> Vec<&'static Kind>;
 
-    /// Asks which kinds there are that the table does not have; from then on they are among the kinds.
-    async fn discover(&self) -> Result<(), Error> {
-        Ok(())
+    /// Asks which kinds there are that the table does not have; from then on they are among the kinds. Gives the types of
+    /// what lies below items of these and cannot be listed.
+    async fn discover(&self) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
     }
 
     /// Makes ready what is best read as it was at one moment: a snapshot of the share whose entries are items of the kind,

@@ -33,6 +33,8 @@ pub enum Event<'a> {
     NotOffered(&'static workspace::Kind, &'a str),
     /// Which kinds there are besides those that are known could not be asked; why.
     Undiscovered(&'a str),
+    /// The service has a type below items of a kind that is not known which cannot be listed; its path.
+    Unreached(&'a str),
     /// A kind's listing ended; how many items it showed.
     Listed(&'static workspace::Kind, u64),
     /// The files of the items listed are read now.

@@ -101,6 +101,8 @@ pub struct Report {
     pub gaps_left_out: u64,
     /// Why kinds that this version does not know could not be looked for, where that was so.
     pub undiscovered: Option<String>,
+    /// The types of what lies below items of kinds that this version does not know and cannot be listed: `quanta/parts/bits`.
+    pub unreached: Vec<String>,
     /// Items that are kept whole without being known for what they are: how many by kind, or by kind and type.
     pub unfamiliar: BTreeMap<String, u64>,
     /// What became of the locks of what the snapshot refers to; none where the repository has no lock period. Filled in by
@@ -138,7 +140,10 @@ impl Report {
         let undiscovered = self.undiscovered.iter().map(|why| {
             format!("Kinds that this version does not know could not be looked for: {why}; `mlark doctor --grant` prints the commands that allow it")
         });
-        unfamiliar.chain(undiscovered).collect()
+        let unreached = self.unreached.iter().map(|path| {
+            format!("What is at `{path}` in this workspace is not kept, if anything is: this version cannot list it")
+        });
+        unfamiliar.chain(undiscovered).chain(unreached).collect()
     }
 
     /// Why what the snapshot refers to is not locked as it should be, where it is not.
@@ -176,6 +181,9 @@ impl Report {
         }
         if let Some(why) = &self.undiscovered {
             document["undiscovered"] = json!(why);
+        }
+        if !self.unreached.is_empty() {
+            document["unreached"] = json!(self.unreached);
         }
         if !self.unfamiliar.is_empty() {
             document["unfamiliar"] = json!(self.unfamiliar);

@@ -52,6 +52,8 @@ pub(super) struct Run<'a> {
     pub(super) expected_items: u64,
     /// Why kinds that the table does not have could not be looked for, where that was so.
     pub(super) undiscovered: Option<String>,
+    /// The types below items of kinds that this version does not know which cannot be listed.
+    pub(super) unreached: Vec<String>,
     /// The first failure of a kind's listing.
     pub(super) first_failure: Mutex<Option<workspace::Error>>,
     /// Whether a partial snapshot is being made.

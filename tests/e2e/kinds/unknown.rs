@@ -65,6 +65,79 @@ async fn kinds_that_nobody_knows_are_kept_whole_without_credentials() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_lies_right_below_an_unknown_kind_is_kept_and_what_lies_deeper_is_told() {
+    let cloud = Cloud::small().await;
+    newer(&cloud.simulator, &cloud.key);
+    let ids = [
+        "quantumJobs/first/steps/one",
+        "quantumJobs/first/steps/two",
+        "quanta/gate/parts/left",
+        "quanta/gate/parts/left/bits/zero",
+    ];
+    {
+        let now = cloud.simulator.now();
+        let mut state = cloud.simulator.state();
+        let documents = &mut state.workspace_mut(&cloud.key).unwrap().documents;
+        for (number, id) in ids.iter().enumerate() {
+            let (collection, name) = id.rsplit_once('/').unwrap();
+            let body = Map::from_iter([("properties".to_owned(), json!({"number": number}))]);
+            documents.put(collection, Resource::new(name, body, "somebody", now));
+        }
+    }
+    let report = cloud.back_up().await;
+    assert!(!report.has_gaps(), "{:?}", report.gaps);
+    let told = [
+        ("quanta", 2),
+        ("quanta.parts", 1),
+        ("quantumJobs", 1),
+        ("quantumJobs.steps", 2),
+    ];
+    let told = told.map(|(kind, count)| (kind.to_owned(), count));
+    assert_eq!(report.unfamiliar, BTreeMap::from(told));
+    assert_eq!(report.unreached, ["quanta/parts/bits"]);
+    assert_eq!(report.to_json()["unreached"], json!(["quanta/parts/bits"]));
+    let remarks = report.remarks();
+    assert!(
+        remarks
+            .iter()
+            .any(|line| line.contains("`quanta/parts/bits`")),
+        "{remarks:?}"
+    );
+    let shown = cloud.simulator.dump(&cloud.key).unwrap();
+    let newest = cloud.bench.newest().await;
+    for (kind, name, id) in [
+        ("quantumJobs.steps", "first/one", ids[0]),
+        ("quantumJobs.steps", "first/two", ids[1]),
+        ("quanta.parts", "gate/left", ids[2]),
+    ] {
+        let item = cloud.bench.item(kind, name, None).await.unwrap();
+        let saved = newest.document(&item.documents[0]).await.unwrap();
+        assert_eq!(saved, shown["documents"][id], "{id}");
+    }
+    // The next backup finds nothing new.
+    let again = cloud.back_up().await;
+    assert_eq!(again.items["quanta.parts"].count(Counted::Unchanged), 1);
+    // What is no collection below one holds nothing; what is one and refuses is a gap.
+    for (status, code, gaps) in [
+        (405, "MethodNotAllowed", &[][..]),
+        (500, "InternalServerError", &["quantumJobs.steps"][..]),
+    ] {
+        let fault = Fault::Status {
+            status,
+            code: Some(code.to_owned()),
+        };
+        let rule = Rule {
+            contains: Some("/steps?".to_owned()),
+            ..Rule::always(fault)
+        };
+        cloud.simulator.set_faults(1, vec![rule]);
+        let report = cloud.back_up().await;
+        let found: Vec<&str> = report.gaps.iter().map(|gap| gap.item.as_str()).collect();
+        assert_eq!(found, gaps, "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn that_kinds_could_not_be_looked_for_is_told_and_no_gap() {
     let cloud = Cloud::small().await;
     newer(&cloud.simulator, &cloud.key);

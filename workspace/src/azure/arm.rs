@@ -202,12 +202,14 @@ pub(crate) fn item_parts(kind: &Kind, id: &ItemId) -> Result<Vec<String>, Error>
             parts
         }
         Origin::Nested { .. } => {
-            let (above, segment, name) = id.nested().ok_or_else(|| Error::Name {
+            let names = id.name.split_once('/');
+            let names = names.filter(|(above, name)| !above.is_empty() && !name.is_empty());
+            let nested = kind.above().zip(names).ok_or_else(|| Error::Name {
                 text: id.name.clone(),
                 what: "the names of two things, one below the other",
             })?;
-            let parent = Kind::by_name(&above.kind)?;
-            let mut parts = item_parts(parent, &above)?;
+            let ((parent, segment), (above, name)) = nested;
+            let mut parts = item_parts(parent, &ItemId::new(parent.name, above))?;
             parts.extend([segment.to_owned(), name.to_owned()]);
             parts
         }

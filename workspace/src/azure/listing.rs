@@ -18,6 +18,9 @@ type ItemStream<'a> = BoxStream<'a, Result<Listed, Error>>;
 pub(crate) fn collection<'a>(arm: &'a Arm, kind: &'static Kind) -> ItemStream<'a> {
     match kind.origin {
         Origin::Collection(path) => of_collection(arm, kind, path),
+        Origin::Nested { .. } if kind.is_unknown() => {
+            where_offered(arm, kind, of_parents(arm, kind))
+        }
         Origin::Nested { .. } => of_parents(arm, kind),
         Origin::Authorization => own_assignments(arm, kind),
         Origin::Workspace | Origin::Entries => stream::empty().boxed(),
@@ -34,7 +37,7 @@ fn of_collection<'a>(arm: &'a Arm, kind: &'static Kind, path: &'static str) -> I
         false => items,
     };
     match kind.container {
-        None if kind.below().next().is_some() => remembered(arm, kind, items),
+        None if kind.below().next().is_some() || kind.is_unknown() => remembered(arm, kind, items),
         None => items,
         Some(container) => items
             .map_ok(move |item| with_versions(arm, kind, path, container, item))
@@ -132,8 +135,10 @@ fn of_parents<'a>(arm: &'a Arm, kind: &'static Kind) -> ItemStream<'a> {
         let names = match arm.listed_names(parent) {
             Some(names) => names,
             None => {
-                let above = collection(arm, parent).map_ok(|item| item.id.name);
-                above.try_collect().await?
+                // Versions have the names of their containers.
+                let above = collection(arm, parent)
+                    .try_filter(|item| std::future::ready(item.id.version.is_none()));
+                above.map_ok(|item| item.id.name).try_collect().await?
             }
         };
         let below = stream::iter(names).map(move |name| {

@@ -15,7 +15,7 @@ const BELOW: &str = "workspaces/";
 /// The part of a type that holds the versions of another.
 const VERSIONS: &str = "/versions";
 
-/// The types right below a workspace.
+/// The types below a workspace, and below items in it.
 pub(crate) async fn below_workspaces(arm: &Arm) -> Result<Vec<ServiceType>, Error> {
     let answer = arm.connection.get(address(arm)?).await?;
     let document = answer.json()?;
@@ -54,7 +54,7 @@ fn read(types: &[Value]) -> Vec<ServiceType> {
         })
     };
     let types = types.iter().filter_map(|one| {
-        let name = name(one).filter(|name| !name.is_empty() && !name.contains('/'))?;
+        let name = name(one).filter(|name| name.split('/').all(|part| !part.is_empty()))?;
         let versions = one.get("apiVersions").and_then(Value::as_array)?.iter();
         let mut versions: Vec<String> = versions
             .filter_map(Value::as_str)
@@ -83,16 +83,30 @@ mod tests {
             json!({"resourceType": "workspaces", "apiVersions": ["2025-12-01"]}),
             json!({"resourceType": "Workspaces/quanta", "apiVersions": ["2024-01-01", "2025-12-01"]}),
             json!({"resourceType": "workspaces/quanta/Versions", "apiVersions": ["2025-12-01"]}),
+            json!({"resourceType": "workspaces/", "apiVersions": ["2025-12-01"]}),
+            json!({"resourceType": "workspaces/quanta/parts", "apiVersions": ["2025-12-01"]}),
             json!({"resourceType": "registries/models", "apiVersions": []}),
             json!({"resourceType": 3}),
         ];
         assert_eq!(
             read(&types),
-            [ServiceType {
-                name: "quanta".to_owned(),
-                api_versions: vec!["2025-12-01".to_owned(), "2024-01-01".to_owned()],
-                versioned: true,
-            }]
+            [
+                ServiceType {
+                    name: "quanta".to_owned(),
+                    api_versions: vec!["2025-12-01".to_owned(), "2024-01-01".to_owned()],
+                    versioned: true,
+                },
+                ServiceType {
+                    name: "quanta/Versions".to_owned(),
+                    api_versions: vec!["2025-12-01".to_owned()],
+                    versioned: false,
+                },
+                ServiceType {
+                    name: "quanta/parts".to_owned(),
+                    api_versions: vec!["2025-12-01".to_owned()],
+                    versioned: false,
+                },
+            ]
         );
     }
 }

@@ -28,7 +28,7 @@ use super::share_snapshot::ShareSnapshot;
 use super::ways::Ways;
 use super::write::MayWrite;
 use super::{listing, metric, range, secrets, tier, types};
-use crate::kind::{KINDS, Origin};
+use crate::kind::{KINDS, Origin, UnknownKinds};
 use crate::{
     ByteStream, Content, Details, Document, Entry, Error, FilePath, Form, FoundRun, Identity,
     ItemId, Kind, Listed, Location, RunList, Secret, SourceFile, Workspace,
@@ -320,15 +320,15 @@ impl Workspace for AzureWorkspace {
         known.chain(unknown.copied()).collect()
     }
 
-    async fn discover(&self) -> Result<(), Error> {
+    async fn discover(&self) -> Result<Vec<String>, Error> {
         if self.is_registry() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let types = types::below_workspaces(&self.arm).await?;
-        let unknown = types.iter().filter_map(Kind::unknown).collect();
+        let unknown = UnknownKinds::of(&types);
         // Who asks twice in one run gets what the first answer said.
-        let _ = self.unknown.set(unknown);
-        Ok(())
+        let _ = self.unknown.set(unknown.kinds);
+        Ok(unknown.unreached)
     }
 
     fn absence(&self, kind: &'static Kind) -> Option<String> {

@@ -7,7 +7,10 @@ impl Kind {
     /// The kind above and the path part between the names, for a kind whose items lie below others.
     pub fn above(&self) -> Option<(&'static Self, &'static str)> {
         match self.origin {
-            Origin::Nested { parent, segment } => Some((Self::find(parent)?, segment)),
+            Origin::Nested { parent, segment } => {
+                let kind = Self::find(parent).or_else(|| Self::find_made(parent));
+                Some((kind?, segment))
+            }
             _ => None,
         }
     }

@@ -1,4 +1,5 @@
-//! Kinds that the table does not have: what a newer service lists is kept whole all the same, and never restored.
+//! Kinds that the table does not have: what a newer service lists is kept whole all the same, and never restored. So are
+//! the items right below items of such a kind; what lies deeper is told.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -29,7 +30,7 @@ static MADE: Mutex<Vec<&'static Kind>> = Mutex::new(Vec::new());
 /// What a service says of one of its types.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceType {
-    /// The name below the workspace: `jobs`.
+    /// The name below the workspace: `jobs`, or `onlineEndpoints/deployments` of what lies below items.
     pub name: String,
     /// Its api-versions, newest first.
     pub api_versions: Vec<String>,
@@ -38,13 +39,32 @@ pub struct ServiceType {
 }
 
 impl Kind {
-    /// A row for a type that the table does not have; `None` where it has it, where the type holds no items, or where
-    /// there are too many.
+    /// A row for a type right below the workspace that the table does not have; `None` where it has it, where the type holds no
+    /// items, or where there are too many.
     pub fn unknown(of: &ServiceType) -> Option<&'static Self> {
-        let no_items = NO_ITEMS
-            .iter()
-            .any(|name| name.eq_ignore_ascii_case(&of.name));
-        if no_items || Self::find_any_case(&of.name).is_some() || of.api_versions.is_empty() {
+        let is_nested = of.name.contains('/');
+        if is_nested || has_no_items(&of.name) || Self::find_any_case(&of.name).is_some() {
+            return None;
+        }
+        Self::made(of, || row(of))
+    }
+
+    /// A row for a type right below the items of such a kind. The kind is named after both: `quanta.parts` is what lies at
+    /// `quanta/NAME/parts`.
+    fn unknown_below(
+        parent: &'static Self,
+        segment: &str,
+        of: &ServiceType,
+    ) -> Option<&'static Self> {
+        let of = ServiceType {
+            name: format!("{}.{segment}", parent.name),
+            ..of.clone()
+        };
+        Self::made(&of, || nested(parent, segment, &of))
+    }
+
+    fn made(of: &ServiceType, row: impl FnOnce() -> Self) -> Option<&'static Self> {
+        if of.api_versions.is_empty() {
             return None;
         }
         let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -57,14 +77,81 @@ impl Kind {
         if made.len() >= KINDS_MAX {
             return None;
         }
-        let kind: &'static Self = Box::leak(Box::new(row(of)));
+        let kind: &'static Self = Box::leak(Box::new(row()));
         made.push(kind);
         Some(kind)
+    }
+
+    /// A row that was made here, by its name.
+    pub(super) fn find_made(name: &str) -> Option<&'static Self> {
+        let made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+        made.iter().copied().find(|kind| kind.name == name)
     }
 
     /// Whether the table does not have it.
     pub fn is_unknown(&self) -> bool {
         Self::find(self.name).is_none()
+    }
+}
+
+/// What the table does not have of a service's types.
+#[derive(Clone, Debug, Default)]
+pub struct UnknownKinds {
+    /// The kinds that are kept, those above others first.
+    pub kinds: Vec<&'static Kind>,
+    /// The types below items of these kinds that cannot be listed: `quanta/parts/bits`.
+    pub unreached: Vec<String>,
+}
+
+impl UnknownKinds {
+    /// Of everything that a service has below a workspace.
+    pub fn of(types: &[ServiceType]) -> Self {
+        let mut found = Self {
+            kinds: types.iter().filter_map(Kind::unknown).collect(),
+            unreached: Vec::new(),
+        };
+        for of in types {
+            let Some((above, below)) = of.name.split_once('/') else {
+                continue;
+            };
+            let mut kinds = found.kinds.iter();
+            let parent = kinds.find(|kind| kind.name.eq_ignore_ascii_case(above));
+            let Some(parent) = parent.copied() else {
+                continue;
+            };
+            let versions = parent.container.map(|container| container.versions);
+            if versions.is_some_and(|versions| versions.eq_ignore_ascii_case(below)) {
+                continue;
+            }
+            if below.split('/').any(has_no_items) {
+                continue;
+            }
+            let is_deeper = below.contains('/');
+            let kind = (!is_deeper).then(|| Kind::unknown_below(parent, below, of));
+            match kind.flatten() {
+                Some(kind) => found.kinds.push(kind),
+                None => found.unreached.push(of.name.clone()),
+            }
+        }
+        found.unreached.sort();
+        found
+    }
+}
+
+fn has_no_items(name: &str) -> bool {
+    NO_ITEMS.iter().any(|no| no.eq_ignore_ascii_case(name))
+}
+
+fn nested(parent: &'static Kind, segment: &str, of: &ServiceType) -> Kind {
+    let segment: &'static str = Box::leak(segment.to_owned().into_boxed_str());
+    Kind {
+        origin: Origin::Nested {
+            parent: parent.name,
+            segment,
+        },
+        versioned: false,
+        container: None,
+        ..row(of)
     }
 }
 
@@ -125,6 +212,38 @@ mod tests {
                 .is_some_and(|(one, two)| std::ptr::eq(one, two))
         );
         assert!(first.is_some_and(Kind::is_unknown));
+    }
+
+    #[test]
+    fn what_lies_right_below_an_unknown_kind_is_one_too_and_what_lies_deeper_is_told() {
+        let types = [
+            of("atoms/cores/spins", &["2030-01-01"]),
+            of("atoms/versions", &["2030-01-01"]),
+            of("atoms/cores", &["2030-01-01"]),
+            of("atoms/operations", &[]),
+            of("models/newThings", &["2030-01-01"]),
+            ServiceType {
+                versioned: true,
+                ..of("atoms", &["2030-01-01"])
+            },
+        ];
+        let found = UnknownKinds::of(&types);
+        let names: Vec<&str> = found.kinds.iter().map(|kind| kind.name).collect();
+        assert_eq!(names, ["atoms", "atoms.cores"]);
+        assert_eq!(found.unreached, ["atoms/cores/spins"]);
+        let above = found.kinds.last().and_then(|kind| kind.above());
+        assert_eq!(
+            above.map(|(kind, segment)| (kind.name, segment)),
+            Some(("atoms", "cores"))
+        );
+        let again = UnknownKinds::of(&types).kinds;
+        assert!(
+            found
+                .kinds
+                .iter()
+                .zip(again)
+                .all(|(one, two)| std::ptr::eq(*one, two))
+        );
     }
 
     #[test]

@@ -112,6 +112,7 @@ mod tests {
             gaps: Vec::new(),
             gaps_left_out: 0,
             undiscovered: None,
+            unreached: Vec::new(),
             unfamiliar: BTreeMap::new(),
             locks: None,
         }

@@ -68,6 +68,10 @@ impl Observer for Watch {
                     json!({"event": "undiscovered", "workspace": self.workspace, "reason": why}),
                 );
             }
+            Event::Unreached(path) => {
+                self.say(&format!("what lies at {path} is left out"));
+                self.tell(json!({"event": "unreached", "workspace": self.workspace, "type": path}));
+            }
             Event::Reading => self.doing("reading files"),
             Event::Closing => self.doing("looking for what items refer to"),
             Event::Item(id, outcome) => {
