@@ -204,20 +204,50 @@ pub async fn refuse_archived(
     selectors: &[String],
 ) -> Result<(), Failure> {
     let foretold = foretell_snapshot(session, reader, selectors, Wish::default()).await?;
-    let Some(Foretold { estimate, .. }) = foretold else {
-        return Ok(());
-    };
     let snapshot = reader.record().id.to_string();
-    let packs = amount::counted(estimate.files + estimate.returning, "pack");
-    Err(Failure::failed("The snapshot cannot be read now")
-        .on(&snapshot)
+    match foretold {
+        None => Ok(()),
+        Some(foretold) => Err(not_now(
+            ("snapshot", &snapshot),
+            "pack",
+            selectors,
+            &foretold,
+        )),
+    }
+}
+
+/// The same of an export, by its address.
+pub async fn refuse_archived_export(
+    session: &Session,
+    storage: &dyn Storage,
+    seal: &SealRecord,
+    at: &str,
+) -> Result<(), Failure> {
+    let foretold = foretell_export(session, storage, seal, Wish::default()).await?;
+    match foretold {
+        None => Ok(()),
+        Some(foretold) => Err(not_now(("export", at), "file", &[], &foretold)),
+    }
+}
+
+/// What cannot be read, with the command that brings it back.
+fn not_now(
+    (what, name): (&str, &str),
+    file: &str,
+    selectors: &[String],
+    foretold: &Foretold,
+) -> Failure {
+    let estimate = &foretold.estimate;
+    let files = amount::counted(estimate.files + estimate.returning, file);
+    Failure::failed(format!("The {what} cannot be read now"))
+        .on(name)
         .why(format!(
-            "{packs} of it are in an archive tier, or on the way back from it"
+            "{files} of it are in an archive tier, or on the way back from it"
         ))
         .next(format!(
             "{}, which says how long it takes and what it costs; then run this again",
-            rehydrate::again("restore rehydrate", &snapshot, selectors, &[])
-        )))
+            rehydrate::again("restore rehydrate", name, selectors, &[])
+        ))
 }
 
 /// Whether the documents of a snapshot can be read, so that it can be planned with.

@@ -12,4 +12,4 @@ pub use body::{
     Accept, Body, EntryBody, Erase, Export, Forget, Hold, HolderSort, KeyFile, KeyHolder, Keys,
     Note, Protect, Repack, Repair, Replaced, Revoked, Sweep,
 };
-pub use drill::{Drill, DrillOutcome, LogHead};
+pub use drill::{Drill, DrillOutcome, LogHead, SealJudgement};

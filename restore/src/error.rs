@@ -3,6 +3,11 @@
 /// Whatever caused an error further down.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
+/// What was read of a sealed export is not what was exported: always the cause of another error.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Damaged(pub(crate) String);
+
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

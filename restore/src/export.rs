@@ -15,7 +15,7 @@ use workspace::{Identity, ItemId, Kind, Selection, Verdict};
 
 pub(crate) use path::yaml_of;
 
-use crate::origin::Origin;
+use crate::origin::{AT, Origin};
 use crate::snapshot::{Loaded, Source, id_of, may_select};
 use crate::world::{documents, known};
 use crate::{Error, Event, LostPart, Observer, Stop};
@@ -101,16 +101,17 @@ pub(crate) const EDITION: u32 = 1;
 
 const ORIGINAL: &str = "the original document lies below `.mlark/documents`";
 
-/// Writes the selected items into a folder, which must hold nothing yet.
+/// Writes the selected items of a snapshot, or of an export of one, into a folder, which must hold nothing yet.
 pub async fn export_folder(
-    reader: &archive_format::SnapshotReader,
+    snapshot: impl Into<Origin>,
     folder: &Folder,
     request: &ExportRequest,
     observer: &dyn Observer,
     stop: &Stop,
 ) -> Result<Exported, Error> {
     let selection = Selection::parse(&request.selectors, request.now).map_err(Error::Selection)?;
-    let source = Source::new(&Origin::from(reader), request.partial)?;
+    let origin = snapshot.into();
+    let source = Source::new(&origin, request.partial)?;
     let mut export = Export {
         sheets: Sheets::new(&source, &selection, str::to_owned),
         writer: Writer::new(folder, &source),
@@ -139,7 +140,7 @@ pub async fn export_folder(
             export.item(&loaded).await?;
         }
     }
-    export.end(reader, request).await
+    export.end(&origin, request).await
 }
 
 /// An item with its selected files; `None` where its documents say that it is not selected.
@@ -268,17 +269,14 @@ impl Export<'_> {
     }
 
     /// Writes what is about the whole, last of all.
-    async fn end(
-        mut self,
-        reader: &archive_format::SnapshotReader,
-        request: &ExportRequest,
-    ) -> Result<Exported, Error> {
+    async fn end(mut self, origin: &Origin, request: &ExportRequest) -> Result<Exported, Error> {
         self.writer.flush().await?;
         let source = self.writer.source();
         self.done.damaged = source.is_damaged();
         self.done.lost = source.lost_parts();
         if !self.done.stopped && !self.done.damaged {
-            let whole = ItemId::new("workspaces", reader.record().workspace.clone());
+            let of = origin.of();
+            let whole = ItemId::new("workspaces", of.workspace.clone());
             if let Some(config) = config(source.identity(), request.names.as_ref()) {
                 self.writer
                     .text(&whole, "config.json", pretty(&config))
@@ -287,10 +285,10 @@ impl Export<'_> {
             self.writer.flush().await?;
             let record = json!({
                 "edition": EDITION,
-                "snapshot": reader.record().id,
-                "workspace": reader.record().workspace,
-                "started": reader.record().started,
-                "identity": reader.record().identity,
+                "snapshot": of.snapshot,
+                "workspace": of.workspace,
+                "started": of.started,
+                "identity": origin.identity(),
             });
             let path = format!("{OWN}/snapshot.json");
             self.writer.text(&whole, &path, pretty(&record)).await?;
@@ -334,6 +332,9 @@ pub(crate) fn record(loaded: &Loaded, written: &BTreeMap<String, String>) -> Res
     line.asked = None;
     line.settled = false;
     line.secrets.clear();
+    for file in &mut line.files {
+        file.more.remove(AT);
+    }
     let item = serde_json::to_value(&line)
         .map_err(|error| Error::snapshot(loaded.id.to_string(), error))?;
     Ok(json!({ "item": item, "yaml": written }))

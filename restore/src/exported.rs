@@ -18,7 +18,7 @@ use workspace::folder::Folder;
 use workspace::{ByteStream, ItemId, Kind, Workspace};
 
 use crate::export::{EDITION, OWN, path};
-use crate::origin::Trouble;
+use crate::origin::{AT, Taken, Trouble};
 use crate::snapshot::id_of;
 use crate::{Action, Error, Loss};
 
@@ -28,9 +28,6 @@ const FILES: &str = "files";
 /// Larger documents and records are no service's.
 const TEXT_BYTES_MAX: u64 = 256 << 20;
 
-/// The member of a file's entry that says where it lies in the folder. It never leaves this process.
-const AT: &str = "at";
-
 /// An exported folder.
 #[derive(Clone, Debug)]
 pub struct ExportedFolder(Arc<Inner>);
@@ -39,6 +36,7 @@ pub struct ExportedFolder(Arc<Inner>);
 struct Inner {
     folder: Folder,
     id: String,
+    of: Taken,
     identity: Value,
     /// The items that are restored, with the path of what the snapshot says of each.
     records: BTreeMap<ItemId, String>,
@@ -49,6 +47,8 @@ struct Inner {
 #[derive(Deserialize)]
 struct Whole {
     edition: u32,
+    #[serde(flatten)]
+    of: Taken,
     identity: Value,
 }
 
@@ -96,6 +96,7 @@ impl ExportedFolder {
         let mut inner = Inner {
             folder,
             id: String::new(),
+            of: whole.of,
             identity: whole.identity,
             records: BTreeMap::new(),
             left: Vec::new(),
@@ -107,6 +108,10 @@ impl ExportedFolder {
     /// Its digest: over what it says of each item.
     pub(crate) fn id(&self) -> String {
         self.0.id.clone()
+    }
+
+    pub(crate) fn of(&self) -> &Taken {
+        &self.0.of
     }
 
     pub(crate) fn identity(&self) -> &Value {

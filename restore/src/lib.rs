@@ -34,7 +34,7 @@ mod world;
 pub use apply::{Session, apply};
 pub use bag::{BagRequest, Bagged, export_bag};
 pub use creation::Absent;
-pub use error::Error;
+pub use error::{Damaged, Error};
 pub use export::{ExportFailure, ExportLoss, ExportRequest, Exported, export_folder};
 pub use exported::ExportedFolder;
 pub use held::holds;

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use workspace::ItemId;
 
@@ -39,6 +40,20 @@ impl From<&Origin> for Origin {
     fn from(origin: &Origin) -> Self {
         origin.clone()
     }
+}
+
+/// The member of a file's entry that says where its bytes lie in a folder or an export. It never leaves this process.
+pub(crate) const AT: &str = "at";
+
+/// Of which snapshot something is, whatever it is read from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Taken {
+    /// The snapshot's id.
+    pub(crate) snapshot: String,
+    /// The name of its workspace.
+    pub(crate) workspace: String,
+    /// When it was begun.
+    pub(crate) started: Timestamp,
 }
 
 /// Reading failed, or what was read is not what was written.
@@ -77,6 +92,19 @@ impl Origin {
         }
     }
 
+    /// Of which snapshot it is: of a folder and of a sealed export the one that they were made of.
+    pub(crate) fn of(&self) -> Taken {
+        match self {
+            Self::Archive(reader) => Taken {
+                snapshot: reader.record().id.to_string(),
+                workspace: reader.record().workspace.clone(),
+                started: reader.record().started,
+            },
+            Self::Folder(folder) => folder.of().clone(),
+            Self::Bag(bag) => bag.of(),
+        }
+    }
+
     /// When it was taken, where that is known.
     pub(crate) fn taken(&self) -> Option<Timestamp> {
         match self {
@@ -87,7 +115,7 @@ impl Origin {
     }
 
     /// What names the workspace that it was taken of, as JSON.
-    pub(crate) fn identity(&self) -> Value {
+    pub fn identity(&self) -> Value {
         match self {
             Self::Archive(reader) => reader.record().identity.clone(),
             Self::Folder(folder) => folder.identity().clone(),

@@ -1,9 +1,10 @@
-//! `mlark drill`: restores a snapshot into a scratch place, compares, measures, and keeps the evidence in the repository. The
-//! scratch place goes away afterwards.
+//! `mlark drill`: restores a snapshot, or an export, into a scratch place, compares, measures, and keeps the evidence in the
+//! repository. The scratch place goes away afterwards.
 
 pub mod evidence;
 mod rehearsal;
 mod scratch;
+mod subject;
 
 use std::sync::atomic::Ordering;
 
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 
 pub use rehearsal::{Rehearsed, Wishes, may, rehearse};
 
+use crate::command::export::vouch::Vouch;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::place::Place;
@@ -29,9 +31,10 @@ const DIFFERENCES_SHOWN: usize = 20;
 Examples:
   mlark drill                              the newest snapshot of the workspace whose last drill is the longest ago
   mlark drill latest:prod                  into a folder below the cache, which is removed afterwards
-  mlark drill latest:prod --into scratch   into an empty workspace, a [[target]] of the configuration")]
+  mlark drill latest:prod --into scratch   into an empty workspace, a [[target]] of the configuration
+  mlark drill cold/prod-20261129-01kb2m8n0q         a sealed export, where it lies")]
 pub struct Args {
-    /// The snapshot: an id, a unique prefix, latest, latest:WORKSPACE, WORKSPACE@TIME
+    /// The snapshot: an id, a unique prefix, latest, latest:WORKSPACE, WORKSPACE@TIME, or an export's address
     snapshot: Option<String>,
     /// Where to: a name of the configuration, azureml://…, an ARM id or a folder, which must be empty
     #[arg(long, value_name = "TARGET")]
@@ -39,6 +42,8 @@ pub struct Args {
     /// Leave what was restored where it is
     #[arg(long)]
     keep: bool,
+    #[command(flatten)]
+    vouch: Vouch,
 }
 
 /// Rehearses.
@@ -53,6 +58,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
             .as_deref()
             .or_else(|| drill.and_then(|drill| drill.into.as_deref())),
         keep: args.keep,
+        vouch: Some(&args.vouch),
     };
     let done = rehearse(session, &repository, wishes, &watch).await;
     watch.0.finish();
@@ -90,12 +96,7 @@ fn show(session: &Session, done: &Rehearsed) {
         true => Tone::Good,
         false => Tone::Bad,
     };
-    let rest = format!(
-        ": snapshot {} of {}, {}",
-        drill.snapshot,
-        drill.workspace,
-        evidence::measured(drill)
-    );
+    let rest = format!(": {}, {}", evidence::of(drill), evidence::measured(drill));
     ui.toned(&[(Some(tone), evidence::word(drill.outcome)), (None, &rest)]);
     ui.line(&format!(
         "  the evidence is entry {} of the log",
@@ -112,7 +113,7 @@ fn show(session: &Session, done: &Rehearsed) {
         }
     }
     if drill.outcome == DrillOutcome::Different {
-        ui.line("  next: `mlark check --read-data` says whether the repository is damaged");
+        ui.line(&format!("  next: {}", evidence::next(drill)));
     }
 }
 

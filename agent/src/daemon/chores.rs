@@ -284,7 +284,7 @@ impl ChoreRun {
             )
             .on(workspace)
             .why(line)
-            .next("`mlark check --read-data` says whether the repository is damaged")),
+            .next(drill::evidence::next(&said.what))),
             _ => {
                 session.ui.note(&format!("Rehearsed: {line}"));
                 Ok(())

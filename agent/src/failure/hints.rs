@@ -2,7 +2,7 @@
 //! know neither.
 
 use archive_format::{Error as ArchiveError, KeyLack, StorageError};
-use restore::Error as RestoreError;
+use restore::{Damaged, Error as RestoreError};
 use workspace::Error as WorkspaceError;
 
 use crate::capture::Error as CaptureError;
@@ -202,7 +202,12 @@ impl Failure {
             let archive = source.downcast_ref::<ArchiveError>().map(Self::of_archive);
             let workspace = source.downcast_ref::<WorkspaceError>();
             let storage = source.downcast_ref::<StorageError>();
+            let damaged = source.downcast_ref::<Damaged>().map(|damaged| {
+                Self::new(ExitStatus::Damage, damaged.to_string())
+                    .next("`mlark export verify --read-data` says what is damaged")
+            });
             archive
+                .or(damaged)
                 .or_else(|| workspace.map(Self::of_workspace))
                 .or_else(|| storage.map(Self::of_destination))
         });

@@ -14,7 +14,7 @@ use crate::log::checkpoint::{self, Checkpoint};
 use crate::log::entry::{self, NOTHING_BEFORE};
 use crate::log::{
     Accept, Body, Drill, DrillOutcome, EntryBody, Erase, Export, Forget, Hold, Keys, LogHead, Note,
-    Protect, Repack, Repair, Replaced, Revoked, Sweep,
+    Protect, Repack, Repair, Replaced, Revoked, SealJudgement, Sweep,
 };
 use crate::magic::{CHECKPOINT_BYTES_MAX, CHECKPOINT_CONTEXT, ENTRY_BYTES_MAX, ENTRY_CONTEXT};
 use crate::{
@@ -247,6 +247,7 @@ fn drill(snapshot: SnapshotId) -> Drill {
         workspace: "prod".to_owned(),
         snapshot,
         export: Some("x".to_owned()),
+        seal: Some(SealJudgement::Open),
         head: LogHead {
             entry: 1,
             hash: FIRST,

@@ -17,6 +17,9 @@ pub struct Drill {
     /// The id of the sealed export that it was restored from; absent where it was the repository itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub export: Option<String>,
+    /// How the seal of that export was judged; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<SealJudgement>,
     /// The head of the log when it began.
     pub head: LogHead,
     /// The name of the machine that did it.
@@ -52,6 +55,29 @@ pub struct Drill {
     /// Fields that a later version wrote.
     #[serde(flatten)]
     pub more: Map<String, Value>,
+}
+
+/// How the seal of an export was judged, before anything was restored from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SealJudgement {
+    /// All of it is as it was written.
+    Good,
+    /// Something could not be judged: no key is named whose signature counts, or a time stamp has not come.
+    Open,
+    /// It is not what the log names, or what it names is not there.
+    Bad,
+}
+
+impl SealJudgement {
+    /// The word for it in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Open => "open",
+            Self::Bad => "bad",
+        }
+    }
 }
 
 /// Where a log ended.

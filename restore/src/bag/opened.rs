@@ -28,10 +28,10 @@ use self::index::{Index, Member};
 use super::parts::{Parts, PartsReader};
 use super::seal::SealRecord;
 use super::{EDITION, layout};
-use crate::Error;
 use crate::export::path;
-use crate::origin::Trouble;
+use crate::origin::{AT, Taken, Trouble};
 use crate::snapshot::id_of;
+use crate::{Damaged, Error};
 
 /// Larger documents and records are no service's.
 const TEXT_BYTES_MAX: u64 = 256 << 20;
@@ -39,8 +39,6 @@ const TEXT_BYTES_MAX: u64 = 256 << 20;
 const SMALL_BYTES: u64 = 1 << 20;
 /// The pieces that a larger one comes in.
 const PIECE_BYTES: usize = 1 << 20;
-/// The member of a file's entry that says where it lies in the bag. It never leaves this process.
-const AT: &str = "at";
 
 /// What reads the plain tar.
 trait Plain: Read + Seek + Send {}
@@ -148,6 +146,14 @@ impl ExportedBag {
         format!("export:{}", self.0.seal.export)
     }
 
+    pub(crate) fn of(&self) -> Taken {
+        Taken {
+            snapshot: self.0.seal.snapshot.to_string(),
+            workspace: self.0.seal.workspace.clone(),
+            started: self.taken(),
+        }
+    }
+
     pub(crate) fn identity(&self) -> &Value {
         &self.0.whole.identity
     }
@@ -233,7 +239,7 @@ impl ExportedBag {
 
 fn lost(path: &str, reason: &str) -> Trouble {
     Trouble {
-        cause: format!("`{path}` {reason}").into(),
+        cause: Box::new(Damaged(format!("`{path}` {reason}"))),
         damage: true,
     }
 }
@@ -381,8 +387,12 @@ fn unread(path: &str, error: io::Error) -> Trouble {
         error.kind(),
         io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
     );
+    let said = format!("`{path}` of the export: {error}");
     Trouble {
-        cause: format!("`{path}` of the export: {error}").into(),
+        cause: match damage {
+            true => Box::new(Damaged(said)),
+            false => said.into(),
+        },
         damage,
     }
 }

@@ -1,5 +1,7 @@
 //! Drills: what they restore, what they refuse, and what stays of them.
 
+mod exports;
+
 use std::path::PathBuf;
 
 use ::restore::{

@@ -456,6 +456,29 @@ async fn what_an_archived_export_of_many_small_files_costs_is_foretold() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_drill_from_an_archived_export_is_refused_before_anything_is_begun() {
+    let site = site();
+    site.well(&["init"]).await;
+    site.well(&["backup"]).await;
+    site.well(&["export", "bag", "latest", "--to", "deep", "--name", "audit"])
+        .await;
+    let words = ["drill", "deep/audit"];
+    let (status, _, why) = site.run(&words).await;
+    assert_eq!(status, ExitStatus::Failed, "{why}");
+    assert!(why.contains("mlark restore rehydrate deep/audit"), "{why}");
+    let status = site.json(&["status"], ExitStatus::Done).await;
+    assert_eq!(status["drills"], json!([]));
+    site.well(&["restore", "rehydrate", "deep/audit", "--yes"])
+        .await;
+    let done = site.json(&words, ExitStatus::Done).await;
+    assert_eq!(
+        (&done["drill"]["outcome"], &done["drill"]["seal"]),
+        (&json!("same"), &json!("good")),
+        "{done}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_archived_export_that_no_key_opens_is_not_brought_back_for_nothing() {
     let site = site();
     site.well(&["init"]).await;

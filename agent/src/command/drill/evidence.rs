@@ -61,6 +61,26 @@ pub fn word(outcome: DrillOutcome) -> &'static str {
     }
 }
 
+/// What was restored, for people.
+pub(super) fn of(drill: &Drill) -> String {
+    let snapshot = format!("snapshot {} of {}", drill.snapshot, drill.workspace);
+    match (&drill.export, drill.seal) {
+        (None, _) => snapshot,
+        (Some(export), None) => format!("export {export}, {snapshot}"),
+        (Some(export), Some(seal)) => {
+            format!("export {export} (its seal: {}), {snapshot}", seal.as_str())
+        }
+    }
+}
+
+/// What says more where what was restored differs.
+pub fn next(drill: &Drill) -> &'static str {
+    match drill.export {
+        None => "`mlark check --read-data` says whether the repository is damaged",
+        Some(_) => "`mlark export verify --read-data` says whether the export is damaged",
+    }
+}
+
 /// What was done, and how long it took.
 pub fn measured(drill: &Drill) -> String {
     let length = |milliseconds| amount::span(Duration::from_millis(milliseconds));
@@ -80,8 +100,12 @@ pub fn measured(drill: &Drill) -> String {
 /// The one line for people.
 pub fn line(said: &Said<Drill>, now: Timestamp) -> String {
     let drill = &said.what;
+    let from = match &drill.export {
+        Some(export) => format!(" from export {export}"),
+        None => String::new(),
+    };
     format!(
-        "{}: {}, {}: {}",
+        "{}: {}{from}, {}: {}",
         drill.workspace,
         word(drill.outcome),
         amount::age(drill.finished, now),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use archive_format::log::{Drill, DrillOutcome, LogHead};
-use archive_format::{Error, Repository, Said, SnapshotReader, SnapshotRecord};
+use archive_format::{Error, Repository, Said};
 use jiff::Timestamp;
 use restore::{
     ExportRequest, ExportedFolder, Journal, Observer, Options, Origin, OutcomeWord, Request, Stop,
@@ -12,15 +12,15 @@ use restore::{
 use serde_json::Map;
 use workspace::{Folder, Identity};
 
-use super::evidence::next_workspace;
 use super::scratch::Scratch;
+use super::subject::Subject;
+use crate::command::export::vouch::Vouch;
 use crate::command::restore::{apply, open};
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::lock::WorkspaceLock;
 use crate::session::Session;
 use crate::session::repository::{machine_label, make_folder};
-use crate::thaw;
 
 /// The lock of drills: no workspace can have this name.
 const LOCK: &str = "+drill";
@@ -28,12 +28,14 @@ const LOCK: &str = "+drill";
 /// What a drill is asked for.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wishes<'a> {
-    /// The snapshot; the newest of the workspace whose turn it is where none is named.
+    /// The snapshot, or an export's address; the newest of the workspace whose turn it is where none is named.
     pub snapshot: Option<&'a str>,
     /// Where to; a folder below the cache where none is named.
     pub into: Option<&'a str>,
     /// Whether what was restored stays.
     pub keep: bool,
+    /// Whose signature of an export counts, and what opens it.
+    pub vouch: Option<&'a Vouch>,
 }
 
 /// A drill that came to its end.
@@ -82,31 +84,28 @@ pub async fn rehearse(
         _ => failure,
     })?;
     let own = own_folder(&cache).await?;
-    let record = match wishes.snapshot {
-        Some(text) => session.resolve(repository, text).await?,
-        None => {
-            let workspace = next_workspace(session, repository).await?;
-            session
-                .resolve(repository, &format!("latest:{workspace}"))
-                .await?
-        }
-    };
-    thaw::refuse_archived(session, &repository.snapshot(&record), &[]).await?;
-    let scratch = Scratch::find(session, &record, wishes.into, &own).await?;
+    let subject = Subject::find(session, repository, wishes).await?;
+    let source = subject.source.as_ref();
+    let scratch = Scratch::find(session, source, wishes.into, &own).await?;
     let archive = |error| Failure::of_archive(&error);
     let (entry, hash) = repository.head().await.map_err(archive)?;
     scratch.make()?;
     let started = session.context.clock.now();
     let stop = apply::stop(session);
-    let attempt = Attempt {
-        session,
-        reader: repository.snapshot(&record),
-        scratch: &scratch,
-        own: &own,
-        observer,
-        stop: &stop,
+    let done = match &subject.origin {
+        Err(failure) => Err(failure.clone()),
+        Ok(origin) => {
+            let attempt = Attempt {
+                session,
+                origin,
+                scratch: &scratch,
+                own: &own,
+                observer,
+                stop: &stop,
+            };
+            attempt.make(source).await
+        }
     };
-    let done = attempt.make(&record).await;
     let finished = session.context.clock.now();
     if stop.asked() {
         clear(&scratch, &own, wishes.keep).await?;
@@ -117,7 +116,14 @@ pub async fn rehearse(
         );
     }
     let head = LogHead { entry, hash };
-    let drill = evidence(session, &record, head, &scratch, (started, finished), &done);
+    let drill = evidence(
+        session,
+        &subject,
+        head,
+        &scratch,
+        (started, finished),
+        &done,
+    );
     let said = repository.keep_drill(drill, finished).await;
     // Whatever became of the evidence, contents in the clear do not stay.
     let kept = clear(&scratch, &own, wishes.keep).await;
@@ -186,7 +192,7 @@ async fn own_folder(cache: &Path) -> Result<PathBuf, Failure> {
 
 fn evidence(
     session: &Session,
-    record: &SnapshotRecord,
+    subject: &Subject,
     head: LogHead,
     scratch: &Scratch,
     (started, finished): (Timestamp, Timestamp),
@@ -197,9 +203,10 @@ fn evidence(
         .get("USER")
         .or_else(|| environment.get("LOGNAME"));
     let drill = Drill {
-        workspace: record.workspace.clone(),
-        snapshot: record.id,
-        export: None,
+        workspace: subject.workspace.clone(),
+        snapshot: subject.snapshot,
+        export: subject.export.map(|(export, _)| export.to_string()),
+        seal: subject.export.map(|(_, seal)| seal),
         head,
         machine: machine_label(),
         by: by.map(str::to_owned),
@@ -251,7 +258,7 @@ fn milliseconds(from: Timestamp, to: Timestamp) -> u64 {
 /// A restore and a comparison under way.
 struct Attempt<'a> {
     session: &'a Session,
-    reader: SnapshotReader,
+    origin: &'a Origin,
     scratch: &'a Scratch,
     own: &'a Path,
     observer: &'a dyn Observer,
@@ -261,8 +268,7 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     /// Into a folder a workspace is restored as an exported one is: every document and every file. What is a folder itself,
     /// and whatever goes into a workspace, goes the way of `restore apply` and `restore verify`.
-    async fn make(&self, record: &SnapshotRecord) -> Result<Measured, Failure> {
-        let source: Option<Identity> = serde_json::from_value(record.identity.clone()).ok();
+    async fn make(&self, source: Option<&Identity>) -> Result<Measured, Failure> {
         match (self.scratch, source) {
             (Scratch::Folder { path, .. }, Some(Identity::Folder(_))) => {
                 let text = path.display().to_string();
@@ -282,11 +288,11 @@ impl Attempt<'_> {
             now: self.session.context.clock.now(),
             ..ExportRequest::default()
         };
-        let exported = export_folder(&self.reader, &folder, &request, self.observer, self.stop)
+        let exported = export_folder(self.origin, &folder, &request, self.observer, self.stop)
             .await
             .map_err(failed)?;
         if let Some(part) = exported.lost.first() {
-            return Err(lost(&format!("{} of {}", part.what, part.item)));
+            return Err(self.lost(&format!("{} of {}", part.what, part.item)));
         }
         if let Some(failure) = exported.failures.first() {
             return Err(Failure::failed("Not every file could be written")
@@ -297,7 +303,7 @@ impl Attempt<'_> {
         let exported_folder = ExportedFolder::open(path).await.map_err(failed)?;
         let text = path.display().to_string();
         let found = restore::prove(
-            &self.reader,
+            self.origin,
             &exported_folder,
             &text,
             self.observer,
@@ -313,14 +319,14 @@ impl Attempt<'_> {
 
     async fn by_plan(&self, text: &str, target: &Target) -> Result<Measured, Failure> {
         let failed = |error| Failure::of_restore(&error);
-        let origin = Origin::from(&self.reader);
+        let origin = self.origin;
         let request = Request {
             selectors: Vec::new(),
             target: text.to_owned(),
             options: Options::default(),
             now: self.session.context.clock.now(),
         };
-        let plan = restore::plan::plan(&origin, target, &request, self.observer).await;
+        let plan = restore::plan::plan(origin, target, &request, self.observer).await;
         let plan = plan.map_err(failed)?;
         plan.may_start()
             .map_err(|error| Failure::of_restore(&error))?;
@@ -335,11 +341,11 @@ impl Attempt<'_> {
             clock: &self.session.context.clock,
             fresh: true,
         };
-        let outline = restore::apply(&plan, &origin, target, &work)
+        let outline = restore::apply(&plan, origin, target, &work)
             .await
             .map_err(failed)?;
         if let Some(part) = outline.lost.first() {
-            return Err(lost(&format!("{} of {}", part.what, part.item)));
+            return Err(self.lost(&format!("{} of {}", part.what, part.item)));
         }
         if outline.outcome != OutcomeWord::Complete && outline.outcome != OutcomeWord::Planned {
             let first = outline.failures.first();
@@ -350,7 +356,7 @@ impl Attempt<'_> {
             });
         }
         let restored = self.session.context.clock.now();
-        let found = restore::verify(&origin, target, &request, Some(&journal), self.observer);
+        let found = restore::verify(origin, target, &request, Some(&journal), self.observer);
         let verification = found.await.map_err(failed)?;
         let bytes = plan.steps.iter().map(|step| step.bytes).sum();
         Ok(Measured {
@@ -360,13 +366,18 @@ impl Attempt<'_> {
             verification,
         })
     }
-}
 
-fn lost(what: &str) -> Failure {
-    Failure::new(ExitStatus::Damage, "The snapshot cannot be restored whole")
-        .on(what)
-        .why("the repository is damaged")
-        .next("`mlark check` says what is damaged")
+    fn lost(&self, what: &str) -> Failure {
+        let (whole, harmed, check) = match self.origin {
+            Origin::Archive(_) => ("snapshot", "repository", "check"),
+            Origin::Folder(_) | Origin::Bag(_) => ("export", "export", "export verify --read-data"),
+        };
+        let sentence = format!("The {whole} cannot be restored whole");
+        Failure::new(ExitStatus::Damage, sentence)
+            .on(what)
+            .why(format!("the {harmed} is damaged"))
+            .next(format!("`mlark {check}` says what is damaged"))
+    }
 }
 
 fn interrupted() -> Failure {

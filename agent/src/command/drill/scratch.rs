@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use archive_format::SnapshotRecord;
 use futures::TryStreamExt;
 use restore::Target;
 use tokio::fs;
@@ -37,7 +36,7 @@ impl Scratch {
     /// Looks at the place that was wished for; without one it is a new folder below `own`.
     pub(super) async fn find(
         session: &Session,
-        record: &SnapshotRecord,
+        source: Option<&Identity>,
         into: Option<&str>,
         own: &Path,
     ) -> Result<Self, Failure> {
@@ -48,7 +47,7 @@ impl Scratch {
             });
         };
         let place = session.target(text)?.0;
-        refuse_source(session, record, text, &place)?;
+        refuse_source(session, source, text, &place)?;
         match place {
             Place::Folder(path) => folder(&absolute(&path)).await,
             Place::Azure(name) => {
@@ -115,11 +114,10 @@ async fn empty(path: &Path) -> std::io::Result<()> {
 /// A drill never touches what is backed up: neither the snapshot's own source nor any workspace of the configuration.
 fn refuse_source(
     session: &Session,
-    record: &SnapshotRecord,
+    source: Option<&Identity>,
     text: &str,
     place: &Place,
 ) -> Result<(), Failure> {
-    let source: Option<Identity> = serde_json::from_value(record.identity.clone()).ok();
     let mut sources: Vec<Place> = session
         .config
         .workspace
@@ -127,7 +125,7 @@ fn refuse_source(
         .filter_map(|entry| Place::parse(&entry.url).ok())
         .collect();
     sources.extend(source.and_then(|source| match source {
-        Identity::Folder(path) => Some(Place::Folder(path)),
+        Identity::Folder(path) => Some(Place::Folder(path.clone())),
         other => other.name().map(Place::Azure),
     }));
     if sources.iter().any(|source| is_within(place, source)) {

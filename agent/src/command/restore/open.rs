@@ -311,17 +311,25 @@ async fn refuse_what_was_not_signed(
 fn refuse_another(logged: Logged, digest: Digest, text: &str) -> Result<(), Failure> {
     match logged {
         Logged::Known(known, _) if known == digest => Ok(()),
-        _ => Err(Failure::new(
-            ExitStatus::Damage,
-            "The export is not one that the repository's log names",
-        )
-        .on(text)
-        .next("`mlark export verify` says what differs")),
+        _ => Err(not_in_the_log(text)),
     }
 }
 
+/// An export that the repository's log does not name.
+pub(in crate::command) fn not_in_the_log(text: &str) -> Failure {
+    Failure::new(
+        ExitStatus::Damage,
+        "The export is not one that the repository's log names",
+    )
+    .on(text)
+    .next("`mlark export verify` says what differs")
+}
+
 /// The key of an encrypted export, where an owner or auditor is at hand.
-async fn key_of(repository: &Repository, seal: &SealRecord) -> Result<Option<Identity>, Failure> {
+pub(in crate::command) async fn key_of(
+    repository: &Repository,
+    seal: &SealRecord,
+) -> Result<Option<Identity>, Failure> {
     if !seal.encrypted {
         return Ok(None);
     }

@@ -75,6 +75,7 @@ async fn a_drill_is_kept_as_it_was_with_who_signed_it() {
         workspace: "prod".to_owned(),
         snapshot: SnapshotId::new(now()).unwrap(),
         export: None,
+        seal: None,
         head: LogHead { entry, hash },
         machine: "first".to_owned(),
         by: None,
