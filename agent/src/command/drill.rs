@@ -53,6 +53,7 @@ pub async fn run(args: &Args, session: &Session) -> Result<ExitStatus, Failure> 
     let drill = session.config.drill.as_ref();
     let wishes = Wishes {
         snapshot: args.snapshot.as_deref(),
+        from: drill.and_then(|drill| drill.from.as_deref()),
         into: args
             .into
             .as_deref()

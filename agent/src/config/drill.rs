@@ -14,6 +14,9 @@ pub struct Drill {
     /// The schedule's time zone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timezone: Option<String>,
+    /// The destination whose exports are restored in place of snapshots.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// Where to: a target or a folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub into: Option<String>,

@@ -337,6 +337,11 @@ pub const KEYS: &[Key] = &[
         "IANA time zone of the schedule; default UTC",
     ),
     key(
+        "drill.from",
+        "the name of a destination: drills restore exports that lie there, each time one that no drill has restored, the newest first, else the \
+         one whose drill is the longest ago; default snapshots of the repository",
+    ),
+    key(
         "drill.into",
         "where drills restore to: the name of a target, or a folder, which is empty; default a folder below the cache",
     ),

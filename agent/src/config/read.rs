@@ -276,6 +276,12 @@ impl Page<'_> {
             Schedule::new(pattern, drill.timezone.as_deref(), now)
                 .map_err(|why| self.bad("drill.schedule", pattern, why))?;
         }
+        if let Some(from) = &drill.from
+            && !config.destination.iter().any(|known| known.name == *from)
+        {
+            let why = "no [[destination]] has that name";
+            return Err(self.bad("drill.from", from, why));
+        }
         let Some(into) = &drill.into else {
             return Ok(());
         };

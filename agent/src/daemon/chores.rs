@@ -269,6 +269,7 @@ impl ChoreRun {
         let session = &self.session;
         let drill = session.config.drill.as_ref();
         let wishes = Wishes {
+            from: drill.and_then(|drill| drill.from.as_deref()),
             into: drill.and_then(|drill| drill.into.as_deref()),
             ..Wishes::default()
         };

@@ -1,6 +1,6 @@
 //! What the daemon does besides backups, by schedules of its own: drills.
 
-use archive_format::log::DrillOutcome;
+use archive_format::log::{DrillOutcome, SealJudgement};
 use archive_format::{Identity, Said};
 use jiff::Timestamp;
 use mlark::ExitStatus;
@@ -284,6 +284,63 @@ async fn exports_older_than_they_are_kept_are_erased_and_a_missed_one_is_made_up
         exports[2].time >= hours_after(start, 6 * 24),
         "it was made up for"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn drills_of_exports_take_the_newest_that_was_never_restored_and_then_the_longest_ago() {
+    let folder = tempfile::tempdir().unwrap();
+    let start: Timestamp = START.parse().unwrap();
+    let site = Site::new(folder.path(), start);
+    let cold = folder.path().join("cold").display().to_string();
+    site.configure(
+        None,
+        &format!(
+            "[[workspace]]\nname = \"prod\"\nurl = \"{}\"\nschedule = \"0 2 * * *\"\n\
+             [[destination]]\nname = \"cold\"\nurl = \"{cold}\"\nplain = true\n\
+             [drill]\nschedule = \"0 4 * * *\"\nfrom = \"cold\"\n",
+            site.workspace("ws").url(),
+        ),
+    );
+    site.init().await;
+    site.daemon_until(hours_after(start, 24), &[]).await;
+    assert!(drills(&site).await.is_empty(), "there is no export");
+    assert!(site.said.text().contains("no export to rehearse with"));
+    let mut made = Vec::new();
+    for name in ["a", "b"] {
+        let words = ["export", "bag", "latest", "--to", "cold", "--name", name];
+        made.push(site.json(&words).await["export"].clone());
+    }
+    // One that lies elsewhere is none of these.
+    let elsewhere = folder.path().join("elsewhere").display().to_string();
+    site.json(&[
+        "export", "bag", "latest", "--to", &elsewhere, "--plain", "--name", "c",
+    ])
+    .await;
+    site.daemon_until(hours_after(start, 4 * 24), &[]).await;
+    let drills = drills(&site).await;
+    let taken: Vec<_> = drills
+        .iter()
+        .map(|said| {
+            let export = serde_json::Value::from(said.what.export.clone());
+            (export, said.what.outcome)
+        })
+        .collect();
+    let of = |at: usize| (made[at].clone(), DrillOutcome::Same);
+    assert_eq!(taken, [of(1), of(0), of(1)], "{}", site.said.text());
+
+    // One that somebody deleted is a drill that failed, and the others have their turn all the same.
+    std::fs::remove_dir_all(folder.path().join("cold/a.seal")).unwrap();
+    site.daemon_until(hours_after(start, 6 * 24), &[]).await;
+    let all = site.repository().await.drills().await.unwrap();
+    let [gone, last] = &all[3..] else {
+        panic!("{all:?}: {}", site.said.text());
+    };
+    assert_eq!(serde_json::Value::from(gone.what.export.clone()), made[0]);
+    assert_eq!(
+        (gone.what.outcome, gone.what.seal),
+        (DrillOutcome::Failed, Some(SealJudgement::Bad))
+    );
+    assert_eq!(last.what.outcome, DrillOutcome::Same);
 }
 
 #[tokio::test(start_paused = true)]

@@ -30,6 +30,8 @@ const LOCK: &str = "+drill";
 pub struct Wishes<'a> {
     /// The snapshot, or an export's address; the newest of the workspace whose turn it is where none is named.
     pub snapshot: Option<&'a str>,
+    /// The destination of which an export is taken where no snapshot is named.
+    pub from: Option<&'a str>,
     /// Where to; a folder below the cache where none is named.
     pub into: Option<&'a str>,
     /// Whether what was restored stays.

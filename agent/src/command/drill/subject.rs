@@ -10,7 +10,7 @@ use restore::bag::verify::{Check, Logged, Outcome, VerifiedExport, VerifyRequest
 use workspace::Identity;
 
 use super::Wishes;
-use super::evidence::next_workspace;
+use super::evidence::{next_export, next_workspace};
 use crate::command::export::verify::locate;
 use crate::command::export::vouch::Vouch;
 use crate::command::restore::open;
@@ -41,18 +41,54 @@ impl Subject {
         repository: &Repository,
         wishes: Wishes<'_>,
     ) -> Result<Self, Failure> {
-        let Some(text) = wishes.snapshot else {
-            let workspace = next_workspace(session, repository).await?;
-            return Self::snapshot(session, repository, &format!("latest:{workspace}")).await;
-        };
-        match locate::export(session, text).await? {
-            None => Self::snapshot(session, repository, text).await,
-            Some(export) => {
-                let unsaid = Vouch::default();
-                let vouch = wishes.vouch.unwrap_or(&unsaid);
-                Self::export(session, repository, export, vouch).await
+        let unsaid = Vouch::default();
+        let vouch = wishes.vouch.unwrap_or(&unsaid);
+        match (wishes.snapshot, wishes.from) {
+            (Some(text), _) => match locate::export(session, text).await? {
+                Some(export) => Self::export(session, repository, export, vouch).await,
+                None => Self::snapshot(session, repository, text).await,
+            },
+            (None, Some(destination)) => {
+                let known = next_export(session, repository, destination).await?;
+                let at = format!("{destination}/{}", known.export.name);
+                match locate::export(session, &at).await? {
+                    Some(export) => Self::export(session, repository, export, vouch).await,
+                    None => Self::missing(repository, &known, &at).await,
+                }
+            }
+            (None, None) => {
+                let workspace = next_workspace(session, repository).await?;
+                Self::snapshot(session, repository, &format!("latest:{workspace}")).await
             }
         }
+    }
+
+    /// An export that the log names and that is not there, which is evidence too where it is known of which workspace it was.
+    async fn missing(
+        repository: &Repository,
+        known: &KnownExport,
+        at: &str,
+    ) -> Result<Self, Failure> {
+        let history = repository.history().await;
+        let history = history.map_err(|error| Failure::of_archive(&error))?;
+        let failure = Failure::new(
+            ExitStatus::Damage,
+            "The export is not where the log says that it lies",
+        )
+        .on(at)
+        .next("`mlark export status` says what is left of it");
+        let mut records = history.iter();
+        let record = records.find(|record| record.id == known.export.snapshot);
+        let Some(record) = record else {
+            return Err(failure);
+        };
+        Ok(Self {
+            workspace: record.workspace.clone(),
+            snapshot: record.id,
+            export: Some((known.export.export, SealJudgement::Bad)),
+            source: serde_json::from_value(record.identity.clone()).ok(),
+            origin: Err(failure),
+        })
     }
 
     async fn snapshot(

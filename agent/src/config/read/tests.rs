@@ -81,6 +81,7 @@ fn wrong_values_are_refused_with_their_place() {
         ("[[workspace]]\nname = \"a\"", "url"),
         ("[drill]\nschedule = \"0 2 31 2 *\"", "never comes"),
         ("[drill]\ninto = \"scratch\"", "no [[target]]"),
+        ("[drill]\nfrom = \"cold\"", "no [[destination]]"),
         (
             "[[workspace]]\nname = \"a\"\nurl = \"/x\"\n[[workspace.export]]\nschedule = \"0 2 1 * *\"\nto = \"cold\"",
             "no [[destination]]",
