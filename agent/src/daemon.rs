@@ -28,6 +28,7 @@ use crate::config::{self, read};
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::gone;
+use crate::health::{self, Health};
 use crate::metrics::Metrics;
 use crate::session::Session;
 use crate::session::patterns::pattern;
@@ -66,6 +67,10 @@ struct Daemon {
     notices: Notices,
     page: Page,
     pruned: Pruned,
+    /// How the workspaces stood when the repository was looked into last.
+    healths: Vec<Health>,
+    /// Until when that holds where nothing happens.
+    judged_until: Option<Timestamp>,
 }
 
 /// What a configuration means that was read again.
@@ -181,6 +186,8 @@ impl Daemon {
             notices: Notices::open(&session.repository_cache(&repository)?).await,
             page,
             pruned: Pruned::default(),
+            healths: Vec::new(),
+            judged_until: None,
             session,
         };
         daemon.roster = roster::known(&daemon.session, &repository).await?;
@@ -195,6 +202,7 @@ impl Daemon {
             &daemon.running,
         )
         .await?;
+        daemon.plan_judgement();
         // Later on what runs say of themselves counts: one that failed leaves no snapshot.
         for record in daemon.remember(&repository).await? {
             let outcome = record.outcome.as_str();
@@ -321,6 +329,7 @@ impl Daemon {
 
     /// Shows what the repository says: the one that a run had open, which knows all that the run did.
     async fn show(&mut self, opened: Option<Repository>) {
+        self.plan_judgement();
         let repository = match opened {
             Some(repository) => Ok(repository),
             None => self.session.open_repository().await,
@@ -331,7 +340,26 @@ impl Daemon {
         };
         if let Err(failure) = shown {
             self.session.ui.complain(&failure);
+            self.unknown(&failure).await;
         }
+    }
+
+    /// Finds out when a run that is not made will be late, whatever else happens.
+    fn plan_judgement(&mut self) {
+        let now = self.session.context.clock.now();
+        let schedules = (self.roster.keys()).filter_map(|name| self.session.schedule(name).ok()?);
+        let late = schedules.filter_map(|schedule| health::next_late(&schedule, now));
+        self.judged_until = late.min();
+    }
+
+    /// What the repository holds is not known now, so nothing counts as good.
+    async fn unknown(&mut self, failure: &Failure) {
+        for health in &mut self.healths {
+            health.fail(&failure.sentence());
+            self.metrics.state(&health.workspace, health.state);
+        }
+        self.notices.tell(&self.session, &self.healths).await;
+        self.page.judge(&self.healths);
     }
 
     /// Takes what the repository knows into metrics, page and notices. Gives its history.
@@ -356,7 +384,8 @@ impl Daemon {
             self.metrics.state(&health.workspace, health.state);
         }
         self.notices.tell(&self.session, &healths).await;
-        self.page.show(&self.session, repository, healths);
+        self.page.show(&self.session, repository, &healths);
+        self.healths = healths;
         Ok(history)
     }
 
@@ -404,9 +433,13 @@ impl Daemon {
         tokio::time::sleep(left.min(LOOK_EVERY))
     }
 
-    /// Looks for workspaces that came to fit a pattern, once in a while.
+    /// Judges anew where a run that was not made is late by now, and looks for workspaces that came to fit a pattern, once in a
+    /// while.
     async fn look_around(&mut self) {
         let now = self.session.context.clock.now();
+        if self.judged_until.is_some_and(|until| now > until) {
+            self.show(None).await;
+        }
         let has_patterns = |config: &config::Config| {
             let mut urls = config.workspace.iter().map(|entry| &entry.url);
             urls.any(|url| pattern(url).is_some())
@@ -455,6 +488,7 @@ impl Daemon {
                     self.session.ui.warn("`listen` or `token_file` changed; it takes effect when the daemon starts again");
                 }
                 self.session = session;
+                self.session.keep_to_limits();
                 self.roster = roster;
                 self.agenda = agenda;
                 self.chores = chores;
@@ -477,8 +511,7 @@ impl Daemon {
         let flag = self.session.config_file.as_deref();
         let loaded = read::load(flag, &context.environment, context.clock.now())?;
         let mut session = self.session.clone();
-        session.context.network = loaded.config.network.clone();
-        session.config = loaded.config;
+        session.configure(loaded.config);
         let repository = session.open_repository().await?;
         let roster = roster::known(&session, &repository).await?;
         roster::note_gone(&session, &repository, &roster, &[]).await?;

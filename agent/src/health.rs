@@ -112,6 +112,17 @@ pub struct Health {
     pub next: Option<String>,
 }
 
+impl Health {
+    /// Notes that it is not known whether what was good still is.
+    pub fn fail(&mut self, why: &str) {
+        if self.state == State::Good {
+            self.state = State::Failing;
+            self.last_failure = Some(why.to_owned());
+            self.next = advice(self);
+        }
+    }
+}
+
 /// A snapshot as it is shown.
 #[derive(Clone, Debug, Serialize)]
 pub struct Seen {
@@ -207,18 +218,34 @@ impl Facts<'_> {
         }
     }
 
-    /// A run is late when half the time to the next one has gone by, at most six hours.
+    /// Whether the newest run that is late by now would have been made after the last good one.
     fn is_late(&self, good: Timestamp) -> bool {
-        let due = self.schedule.and_then(|schedule| {
-            let due = schedule.last_before(self.now)?;
-            Some((due, schedule.next_after(due)?))
-        });
-        let Some((due, next)) = due else {
+        let Some(schedule) = self.schedule else {
             return false;
         };
-        let interval = next.duration_since(due).unsigned_abs();
-        good < due && self.now.duration_since(due).unsigned_abs() > (interval / 2).min(LATE_MAX)
+        let Some(due) = schedule.last_before(self.now) else {
+            return false;
+        };
+        // While the newest is not late yet, the one before it is.
+        match late_from(schedule, due).is_some_and(|late| self.now > late) {
+            true => good < due,
+            false => schedule.last_before(due).is_some_and(|due| good < due),
+        }
     }
+}
+
+/// From when on a run is late that was due: half the time to the next one, at most six hours.
+fn late_from(schedule: &Schedule, due: Timestamp) -> Option<Timestamp> {
+    let interval = schedule.next_after(due)?.duration_since(due).unsigned_abs();
+    due.checked_add((interval / 2).min(LATE_MAX)).ok()
+}
+
+/// The next moment from which on a workspace is late where no run is made until then.
+pub fn next_late(schedule: &Schedule, now: Timestamp) -> Option<Timestamp> {
+    let mut dues = [schedule.last_before(now), schedule.next_after(now)]
+        .into_iter()
+        .flatten();
+    dues.find_map(|due| late_from(schedule, due).filter(|late| *late > now))
 }
 
 fn seen(record: &SnapshotRecord) -> Seen {

@@ -44,22 +44,31 @@ impl Session {
             &context.environment,
             context.clock.now(),
         )?;
-        let context = Context {
-            network: config.network.clone(),
-            limits: config.limits,
-            ..context
-        };
-        let Limits {
-            upload, download, ..
-        } = config.limits;
-        context.bandwidth.set(upload.rate(), download.rate());
-        Ok(Self {
-            config,
+        let mut session = Self {
+            config: Config::default(),
             config_file: file,
             global,
             context,
             ui,
-        })
+        };
+        session.configure(config);
+        session.keep_to_limits();
+        Ok(session)
+    }
+
+    /// Takes a configuration, with what follows from it for requests to come.
+    pub fn configure(&mut self, config: Config) {
+        self.context.network = config.network.clone();
+        self.context.limits = config.limits;
+        self.config = config;
+    }
+
+    /// Lets the network of this process, requests under way included, keep to the limits of the configuration.
+    pub fn keep_to_limits(&self) {
+        let Limits {
+            upload, download, ..
+        } = self.config.limits;
+        self.context.bandwidth.set(upload.rate(), download.rate());
     }
 
     /// The address of the repository.

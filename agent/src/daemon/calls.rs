@@ -62,15 +62,15 @@ pub(super) async fn ping(session: &Session, ping: Ping, workspace: &str, text: S
 }
 
 /// Sends a document to the webhook, where the configuration has one.
-pub(super) async fn post(session: &Session, document: &Value) {
+pub(super) async fn post(session: &Session, document: &Value) -> bool {
     let Some(file) = &session.config.daemon.webhook_url_file else {
-        return;
+        return false;
     };
     let body = Body {
         text: document.to_string(),
         sort: "application/json",
     };
-    call(session, "webhook_url_file", file, Url::parse, body).await;
+    call(session, "webhook_url_file", file, Url::parse, body).await
 }
 
 struct Body {
@@ -84,7 +84,7 @@ async fn call(
     file: &Path,
     address: impl Fn(&str) -> Result<Url, url::ParseError>,
     body: Body,
-) {
+) -> bool {
     let limit = async {
         tokio::select! {
             () = tokio::time::sleep(LIMIT) => {}
@@ -95,11 +95,12 @@ async fn call(
         done = send(session, file, address, body) => done,
         () = limit => Err("it did not answer in time".to_owned()),
     };
-    if let Err(why) = done {
+    if let Err(why) = &done {
         session.ui.warn(&format!(
             "The address in daemon.{key} could not be told: {why}; the backup does not depend on it"
         ));
     }
+    done.is_ok()
 }
 
 /// Sends; errors name no part of the address.

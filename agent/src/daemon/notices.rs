@@ -39,10 +39,12 @@ impl Notices {
         let mut changed = false;
         for health in healths {
             let state = health.state.as_str();
-            let was = self.told.insert(health.workspace.clone(), state.to_owned());
-            if was.as_deref() != Some(state) {
+            let was = self.told.get(&health.workspace).map(String::as_str);
+            // One that nobody heard of is told again.
+            if was != Some(state) && calls::post(session, &document(health, was)).await {
+                let workspace = health.workspace.clone();
+                self.told.insert(workspace, state.to_owned());
                 changed = true;
-                calls::post(session, &document(health, was.as_deref())).await;
             }
         }
         if changed {
@@ -61,13 +63,11 @@ impl Notices {
             Some(_) => "failed",
             None => "good",
         };
-        let was = self.told.insert(outcome.name.clone(), state.to_owned());
-        let was = was.unwrap_or_else(|| "good".to_owned());
-        if was == state {
-            return;
+        let was = self.told.get(&outcome.name).map_or("good", String::as_str);
+        if was != state && calls::post(session, &of_chore(outcome, state, was)).await {
+            self.told.insert(outcome.name.clone(), state.to_owned());
+            self.keep(session).await;
         }
-        calls::post(session, &of_chore(outcome, state, &was)).await;
-        self.keep(session).await;
     }
 
     async fn keep(&self, session: &Session) {

@@ -79,10 +79,17 @@ impl Page {
     }
 
     /// Shows how the workspaces stand, and what the repository holds.
-    pub(super) fn show(&self, session: &Session, repository: &Repository, healths: Vec<Health>) {
+    pub(super) fn show(&self, session: &Session, repository: &Repository, healths: &[Health]) {
+        self.judge(healths);
         if let Some(shared) = &self.shared {
-            *lock(&shared.healths) = healths;
             *lock(&shared.source) = Some(Source::new(session, repository));
+        }
+    }
+
+    /// Shows how the workspaces stand.
+    pub(super) fn judge(&self, healths: &[Health]) {
+        if let Some(shared) = &self.shared {
+            *lock(&shared.healths) = healths.to_vec();
         }
     }
 

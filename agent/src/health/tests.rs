@@ -90,6 +90,40 @@ fn last_nights_complete_snapshot_is_good_and_yesterdays_is_late_by_morning() {
 }
 
 #[test]
+fn a_backup_that_missed_two_nights_is_late_also_before_the_third_is() {
+    let night = [snapshot("2026-11-21T02:00:00Z", "complete")];
+    for now in ["2026-11-23T02:30:00Z", "2026-11-23T07:00:00Z"] {
+        assert_eq!(judge(&night, &[], &[], now).state, State::Late, "{now}");
+    }
+}
+
+#[test]
+fn the_next_moment_at_which_a_run_is_late_is_half_its_interval_after_it_was_due_and_at_most_six_hours()
+ {
+    let next = |pattern, now| {
+        let schedule = Schedule::new(pattern, None, at(now)).unwrap();
+        super::next_late(&schedule, at(now)).unwrap()
+    };
+    let nightly = |now| next("0 2 * * *", now);
+    assert_eq!(nightly("2026-11-23T02:30:00Z"), at("2026-11-23T08:00:00Z"));
+    assert_eq!(nightly("2026-11-23T08:00:00Z"), at("2026-11-24T08:00:00Z"));
+    let hourly = next("0 * * * *", "2026-11-23T02:31:00Z");
+    assert_eq!(hourly, at("2026-11-23T03:30:00Z"));
+}
+
+#[test]
+fn what_was_good_is_failing_where_it_is_not_known_any_more() {
+    let night = [snapshot("2026-11-23T02:00:00Z", "complete")];
+    let mut health = judge(&night, &[], &[], "2026-11-23T12:00:00Z");
+    health.fail("The repository cannot be reached");
+    assert_eq!(health.state, State::Failing);
+    assert_eq!(health.next.as_deref(), Some("mlark backup prod"));
+    let mut late = judge(&night, &[], &[], "2026-11-24T12:00:00Z");
+    late.fail("The repository cannot be reached");
+    assert_eq!(late.state, State::Late, "the worse one stays");
+}
+
+#[test]
 fn runs_that_fail_hide_no_lateness() {
     let history = [snapshot("2026-11-22T02:00:00Z", "complete")];
     let runs = [failed("2026-11-23T02:00:00Z")];

@@ -6,6 +6,9 @@ use super::page::{Page, mlark};
 use super::{Facts, owner_key};
 use crate::store::Address;
 
+/// Where the unit of the package lets the daemon keep its cache (`StateDirectory`).
+const DAEMONS_CACHE: &str = "/var/lib/mlark";
+
 pub(super) fn write(page: &mut Page, facts: &Facts) {
     match &facts.address {
         Address::Folder(path) => page.say(&format!(
@@ -57,6 +60,16 @@ pub(super) fn write(page: &mut Page, facts: &Facts) {
         &mlark(facts, "status"),
     );
     if facts.scheduled {
+        let mut own = vec![facts.key_file.display().to_string()];
+        own.push(DAEMONS_CACHE.to_owned());
+        if let Address::Folder(path) = &facts.address {
+            own.push(path.display().to_string());
+        }
+        let own: Vec<String> = own.iter().map(|path| word(path)).collect();
+        page.say(
+            "The daemon runs as the user `mlark`; what was made above belongs to whoever typed it.",
+        );
+        page.shell(&format!("chown -R mlark: {}", own.join(" ")));
         page.shell("systemctl enable --now mlark");
     }
 }

@@ -1,6 +1,6 @@
 //! What `repair` entries say: packs in which nothing new is named, packs whose own table counts, objects that are lost.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use rusqlite::{Connection, Transaction, params};
 
@@ -27,6 +27,20 @@ impl Catalogue {
                     damaged: has(connection, "damaged", &pack)?,
                     tabled: has(connection, "tabled", &pack)?,
                 })
+            })
+            .await
+    }
+
+    /// Whether a repair found one of these packs damaged.
+    pub(crate) async fn any_damaged(&self, packs: BTreeSet<PackName>) -> Result<bool, Error> {
+        self.database
+            .read("look repairs up", move |connection| {
+                for pack in &packs {
+                    if has(connection, "damaged", pack)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
             })
             .await
     }

@@ -247,9 +247,12 @@ pub(super) async fn needed(
 ) -> Result<BTreeSet<PackName>, Error> {
     let mut needed = inner.sweep_lists().await?;
     for record in inner.catalogue.snapshots().await? {
-        let packs = lists.packs_of(inner, &record).await?;
-        if stock.is_some_and(|stock| !packs.iter().all(|pack| stock.has_pack(pack))) {
-            needed.extend(lists.named_by(inner, &record).await?);
+        let (packs, replaced) = lists.packs_and_replaced(inner, &record).await?;
+        if let Some(stock) = stock.filter(|_| !replaced.is_empty()) {
+            let missing = !packs.iter().all(|pack| stock.has_pack(pack));
+            if missing || inner.catalogue.any_damaged(packs.clone()).await? {
+                needed.extend(replaced);
+            }
         }
         needed.extend(packs);
     }

@@ -35,15 +35,24 @@ impl Lists {
         inner: &Inner,
         record: &SnapshotRecord,
     ) -> Result<BTreeSet<PackName>, Error> {
+        Ok(self.packs_and_replaced(inner, record).await?.0)
+    }
+
+    /// The same, and the packs whose place some of them took.
+    pub(super) async fn packs_and_replaced(
+        &self,
+        inner: &Inner,
+        record: &SnapshotRecord,
+    ) -> Result<(BTreeSet<PackName>, BTreeSet<PackName>), Error> {
         let named = self.named_by(inner, record).await?;
-        let mut needed = inner.carried(record, named).await?;
+        let (mut needed, replaced) = inner.carried(record, named).await?;
         // Its own list is read from where it was put.
         needed.extend(&record.pack_list_packs);
-        Ok(needed)
+        Ok((needed, replaced))
     }
 
     /// The packs that a snapshot named when it was committed: some of them may have been repacked since.
-    pub(super) async fn named_by(
+    async fn named_by(
         &self,
         inner: &Inner,
         record: &SnapshotRecord,

@@ -127,8 +127,7 @@ impl Repository {
         let Some(survey) = survey else {
             return Ok(Sparse::default());
         };
-        survey.marks.end().await?;
-        Ok(survey.sparse)
+        survey.end().await
     }
 
     /// Repacks them. `stop` is asked before each snapshot that is looked at and before each pack; what was begun is brought to
@@ -161,7 +160,7 @@ impl Repository {
             ..Repacked::default()
         };
         let result = self.rounds(&survey, now, stop, &mut done, events).await;
-        survey.marks.end().await?;
+        survey.end().await?;
         result.map(|()| done)
     }
 

@@ -45,19 +45,25 @@ impl Replacements {
         Self(entries.map(Replacement::from).collect())
     }
 
-    /// What the snapshot of an entry needs that names these packs.
-    fn carry(&self, entry: u64, mut packs: BTreeSet<PackName>) -> BTreeSet<PackName> {
+    /// What the snapshot of an entry needs that names these packs; and what it needed on the way.
+    fn carry(
+        &self,
+        entry: u64,
+        mut packs: BTreeSet<PackName>,
+    ) -> (BTreeSet<PackName>, BTreeSet<PackName>) {
+        let mut replaced_all = BTreeSet::new();
         let holds = |one: &&Replacement| one.entries.binary_search(&entry).is_ok();
         for one in self.0.iter().filter(holds) {
             let mut by: Vec<PackName> = Vec::new();
             for (pack, replaced_by) in &one.packs {
                 if packs.remove(pack) {
+                    replaced_all.insert(*pack);
                     by.extend(replaced_by);
                 }
             }
             packs.extend(by);
         }
-        packs
+        (packs, replaced_all)
     }
 }
 
@@ -71,14 +77,14 @@ pub(crate) struct Known {
 }
 
 impl Inner {
-    /// The packs that a snapshot needs whose own list names these.
+    /// The packs that a snapshot needs whose own list names these; and those whose place others took on the way.
     pub(crate) async fn carried(
         &self,
         record: &SnapshotRecord,
         named: BTreeSet<PackName>,
-    ) -> Result<BTreeSet<PackName>, Error> {
+    ) -> Result<(BTreeSet<PackName>, BTreeSet<PackName>), Error> {
         match self.catalogue.repacked_since(record.id).await? {
-            None => Ok(named),
+            None => Ok((named, BTreeSet::new())),
             Some((entry, newest)) => Ok(self.replacements(newest).await?.carry(entry, named)),
         }
     }
@@ -177,12 +183,12 @@ mod tests {
     #[test]
     fn an_entry_holds_for_the_snapshots_that_it_names_and_for_no_other() {
         let all = Replacements::new([repack(&[(1, &[8, 9]), (2, &[])], &[7, 5])].into_iter());
-        assert_eq!(all.carry(5, packs(&[1, 2, 3])), packs(&[3, 8, 9]));
-        assert_eq!(all.carry(7, packs(&[2])), packs(&[]));
-        assert_eq!(all.carry(7, packs(&[3])), packs(&[3]));
+        assert_eq!(all.carry(5, packs(&[1, 2, 3])).0, packs(&[3, 8, 9]));
+        assert_eq!(all.carry(7, packs(&[2])).0, packs(&[]));
+        assert_eq!(all.carry(7, packs(&[3])).0, packs(&[3]));
         // Committed in between, forgotten then, or later.
         for other in [4, 6, 8] {
-            assert_eq!(all.carry(other, packs(&[1, 2, 3])), packs(&[1, 2, 3]));
+            assert_eq!(all.carry(other, packs(&[1, 2, 3])).0, packs(&[1, 2, 3]));
         }
     }
 
@@ -191,11 +197,11 @@ mod tests {
         let first = repack(&[(1, &[2])], &[5, 6]);
         let second = repack(&[(2, &[3])], &[5]);
         let all = Replacements::new([first.clone(), second.clone()].into_iter());
-        assert_eq!(all.carry(5, packs(&[1])), packs(&[3]));
-        assert_eq!(all.carry(6, packs(&[1])), packs(&[2]));
+        assert_eq!(all.carry(5, packs(&[1])), (packs(&[3]), packs(&[1, 2])));
+        assert_eq!(all.carry(6, packs(&[1])).0, packs(&[2]));
         // In the other order the pack came after what replaces it was said.
         let turned = Replacements::new([second, first].into_iter());
-        assert_eq!(turned.carry(5, packs(&[1])), packs(&[2]));
+        assert_eq!(turned.carry(5, packs(&[1])).0, packs(&[2]));
     }
 
     #[test]
@@ -203,6 +209,6 @@ mod tests {
         let there = repack(&[(1, &[2])], &[5]);
         let back = repack(&[(2, &[1])], &[5]);
         let all = Replacements::new([there, back, repack(&[(3, &[3])], &[5])].into_iter());
-        assert_eq!(all.carry(5, packs(&[1, 3])), packs(&[1, 3]));
+        assert_eq!(all.carry(5, packs(&[1, 3])).0, packs(&[1, 3]));
     }
 }

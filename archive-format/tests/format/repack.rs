@@ -1,6 +1,8 @@
 //! Repacking: what is needed of packs that hold much else moves into new ones, and nothing is lost by it, whoever writes,
 //! reads, sweeps or dies meanwhile.
 
+mod deceived;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

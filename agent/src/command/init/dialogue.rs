@@ -208,7 +208,8 @@ fn text(answers: &Answers, file: &Path) -> String {
         "# `mlark config check` checks it; `mlark config show` prints it with every default.\n\n\
          [repository]\nurl = {}\n{places}{azure}\n\
          [[workspace]]\nname = {}\nurl = {}\nschedule = {}\ntimezone = {}\n\n\
-         [retention]\nkeep_daily = 14\nkeep_weekly = 8\nkeep_monthly = 12\n",
+         [retention]\nkeep_daily = 14\nkeep_weekly = 8\nkeep_monthly = 12\n\n\
+         [daemon]\nlisten = \"127.0.0.1:9464\"\n",
         quoted(&answers.repository),
         quoted(&answers.name),
         quoted(&answers.workspace),

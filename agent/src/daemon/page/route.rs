@@ -230,9 +230,10 @@ impl<'a> Place<'a> {
 /// restarting the daemon would not mend them. Whoever may not see more learns only that.
 fn health(shared: &Shared, whole: bool) -> Response {
     let healths = lock(&shared.healths);
+    let is_known = lock(&shared.source).is_some();
     let mut document = serde_json::json!({
         "alive": true,
-        "healthy": healths.iter().all(|health| health.state.is_well()),
+        "healthy": is_known && healths.iter().all(|health| health.state.is_well()),
     });
     if whole {
         document["workspaces"] = serde_json::json!(*healths);

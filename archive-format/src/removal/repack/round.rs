@@ -15,7 +15,7 @@ use crate::log::{Body, Repack, Replaced};
 use crate::pack::Class;
 use crate::repository::{Author, Inner};
 use crate::write::FreshObjects;
-use crate::{Address, Error, PackName, SnapshotId};
+use crate::{Address, Error, FileName, PackName, SnapshotId};
 
 /// Objects of a pack that are looked up together.
 const LOOKUPS: usize = 512;
@@ -93,7 +93,19 @@ impl<'a> Round<'a> {
     }
 
     async fn take_over(&self, sparse: &SparsePack) -> Result<Taken, Error> {
-        let mut table = self.inner.read_index(&sparse.pack).await?.table;
+        let index = self.inner.read_index(&sparse.pack).await?;
+        let own = self
+            .inner
+            .objects
+            .own_table(sparse.pack, index.stored_bytes);
+        let mut table = own.await?.table;
+        // An index is a hint, and what one leaves out would go with the pack.
+        if table != index.table {
+            return Err(Error::Damaged {
+                name: FileName::index(&sparse.pack),
+                reason: "the pack itself says otherwise".to_owned(),
+            });
+        }
         // In the order in which they lie there, so that no frame is read twice.
         (table.objects).sort_unstable_by_key(|row| (row.frame, row.offset));
         let mut taken = Taken {

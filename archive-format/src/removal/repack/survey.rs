@@ -24,6 +24,9 @@ pub(super) struct Survey {
     pub(super) lists: Lists,
     /// Every object that the snapshots of `entries` lead to.
     pub(super) marks: Marks,
+    /// The pieces and chunk lists that were gone through to their ends. A mark as such says nothing of that: any file may have
+    /// the bytes of a list.
+    walked: Marks,
     /// The numbers of the entries of the snapshots that were looked at.
     pub(super) entries: BTreeSet<u64>,
     pub(super) sparse: Sparse,
@@ -46,16 +49,18 @@ impl Survey {
     ) -> Result<Option<Self>, Error> {
         let inner = &repository.inner;
         let stock = Stock::list(inner).await?;
-        inner.sync_packs(&mut Vec::new()).await?;
+        // The packs of a snapshot that the log has now are among those that are listed after it.
         inner.read_log(false, &mut Vec::new()).await?;
+        inner.sync_packs(&mut Vec::new()).await?;
         let mut survey = Self {
             lists: Lists::default(),
             marks: Marks::begin(&inner.catalogue).await?,
+            walked: Marks::begin(&inner.catalogue).await?,
             entries: BTreeSet::new(),
             sparse: Sparse::default(),
         };
         if !survey.mark_all(repository, stop, events).await? {
-            survey.marks.end().await?;
+            survey.end().await?;
             return Ok(None);
         }
         let needed = garbage::needed(inner, Some(&stock), &survey.lists).await?;
@@ -159,8 +164,7 @@ impl Survey {
         let mut lines = 0;
         while let Some(piece) = walk.next(objects).await? {
             lines += piece.count;
-            let known = self.marks.of(vec![piece.address]).await?;
-            if !known.is_empty() {
+            if self.was_walked(piece.address).await? {
                 continue;
             }
             let mut addresses = Vec::new();
@@ -168,9 +172,8 @@ impl Survey {
                 self.mark_lists(reader, &line).await?;
                 addresses.extend(line.addresses());
             }
-            // A piece that has a mark was gone through to its end.
             self.marks.add(addresses).await?;
-            self.marks.add(vec![piece.address]).await?;
+            self.walked.add(vec![piece.address]).await?;
         }
         if lines == record.lines {
             return Ok(());
@@ -184,7 +187,18 @@ impl Survey {
         })
     }
 
-    /// Marks what the chunk lists of a line lead to. A list has its own mark only behind all that it leads to.
+    async fn was_walked(&self, address: Address) -> Result<bool, Error> {
+        Ok(!self.walked.of(vec![address]).await?.is_empty())
+    }
+
+    /// Gives up what was noted, but for what was found.
+    pub(super) async fn end(self) -> Result<Sparse, Error> {
+        self.walked.end().await?;
+        self.marks.end().await?;
+        Ok(self.sparse)
+    }
+
+    /// Marks what the chunk lists of a line lead to.
     async fn mark_lists(&self, reader: &SnapshotReader, line: &Line) -> Result<(), Error> {
         for file in &line.files {
             let Some(content) = &file.content else {
@@ -193,7 +207,7 @@ impl Survey {
             let Some(list) = content.chunk_list else {
                 continue;
             };
-            if !self.marks.of(vec![list.address]).await?.is_empty() {
+            if self.was_walked(list.address).await? {
                 continue;
             }
             let mut addresses: Vec<Address> = Vec::new();
@@ -205,7 +219,7 @@ impl Survey {
                 }
             }
             self.marks.add(addresses).await?;
-            self.marks.add(vec![list.address]).await?;
+            self.walked.add(vec![list.address]).await?;
         }
         Ok(())
     }
