@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use archive_format::{Outcome, Run, RunOutcome, SnapshotId, SnapshotRecord};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::config::value::Schedule;
@@ -229,7 +229,10 @@ impl Facts<'_> {
         // While the newest is not late yet, the one before it is.
         match late_from(schedule, due).is_some_and(|late| self.now > late) {
             true => good < due,
-            false => schedule.last_before(due).is_some_and(|due| good < due),
+            false => {
+                let before = due - SignedDuration::from_secs(1);
+                schedule.last_before(before).is_some_and(|due| good < due)
+            }
         }
     }
 }

@@ -195,7 +195,7 @@ impl Run {
         let spared = swept.iter().flat_map(|swept| &swept.garbage.spared);
         *pruned = Some(Freed {
             at: now,
-            more: spared.filter_map(|spared| spared.until).min(),
+            more: spared.filter_map(|spared| spared.first).min(),
         });
         match swept {
             Ok(swept) if swept.deleted > 0 || swept.undeleted > 0 => ui.note(&format!(

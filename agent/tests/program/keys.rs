@@ -151,7 +151,10 @@ async fn each_way_to_have_no_fitting_key_has_its_own_words() {
         "{status}"
     );
     let refused = mlark(home, &["key", "rotate"]).await;
-    assert_locked(&refused, &["Changing keys needs an owner's key"]);
+    assert_locked(
+        &refused,
+        &["Changing keys and repacking need an owner's key"],
+    );
 
     // No key at all, and only a wrong one.
     let key = find_key(home);

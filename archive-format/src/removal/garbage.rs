@@ -54,7 +54,9 @@ pub struct Spared {
     pub packs: u64,
     /// Their files' bytes.
     pub bytes: u64,
-    /// When the last of them is spared no longer for it; none: that is not known.
+    /// When the first of them is spared no longer for it; none: that is not known.
+    pub first: Option<Timestamp>,
+    /// When the last of them is; none: that of one is not known.
     pub until: Option<Timestamp>,
 }
 
@@ -269,11 +271,13 @@ impl SparedGroups {
             sparing,
             packs: 0,
             bytes: 0,
+            first: until,
             until,
         });
         group.packs += 1;
         group.bytes += bytes;
         group.until = group.until.zip(until).map(|(one, other)| one.max(other));
+        group.first = group.first.into_iter().chain(until).min();
     }
 
     pub(super) fn into_list(self) -> Vec<Spared> {
