@@ -11,8 +11,6 @@ use super::custody::{Actor, Custody};
 use super::seal::{self, SealRecord};
 use crate::Error;
 
-/// The largest `seal.json`: a tar of many parts.
-const SEAL_BYTES_MAX: u64 = 4 << 20;
 /// The largest line.
 const EVENT_BYTES_MAX: u64 = 64 << 10;
 /// The most lines.
@@ -21,7 +19,7 @@ const EVENTS_MAX: u64 = 9999;
 /// Reads the record of an export; none where it has none, because it was cut off or is not there.
 pub async fn read_seal(storage: &dyn Storage, name: &str) -> Result<Option<SealRecord>, Error> {
     let file = file(name, seal::NAME)?;
-    match storage.read(&file, SEAL_BYTES_MAX).await {
+    match storage.read(&file, seal::RECORD_BYTES_MAX).await {
         Ok(bytes) => SealRecord::from_bytes(&bytes).map(Some),
         Err(error) if error.fault == StorageFault::NotFound => Ok(None),
         Err(error) => Err(Error::snapshot(file.to_string(), error)),

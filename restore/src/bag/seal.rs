@@ -14,6 +14,9 @@ pub const EDITION: u32 = 1;
 /// The record's name in the seal.
 pub const NAME: &str = "seal.json";
 
+/// The largest `seal.json`, and the largest signature: lists of files, not of contents.
+pub(super) const RECORD_BYTES_MAX: u64 = 64 << 20;
+
 /// A stored file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredFile {

@@ -22,13 +22,11 @@ pub use report::{Check, Outcome, VerifiedExport};
 use self::content::{Sealed, Stored};
 use super::custody::Custody;
 use super::events::read_events;
-use super::seal::{NAME, SealRecord};
+use super::seal::{NAME, RECORD_BYTES_MAX, SealRecord};
 use super::{ANSWER, QUESTION, SIGNATURE};
 use crate::Error;
 use crate::seal::{Authority, Bundle, Fault, Query, Stamp, Trust, stamp};
 
-/// `seal.json` and signatures are lists of files, not of contents.
-const RECORD_BYTES_MAX: u64 = 64 << 20;
 /// A question and an answer with its certificates.
 const STAMP_BYTES_MAX: u64 = 1 << 20;
 
