@@ -104,12 +104,15 @@ impl Repository {
         self.inner.said("drill", drill).await
     }
 
-    /// Keeps the evidence of a drill.
-    pub async fn keep_drill(&self, drill: Drill, now: Timestamp) -> Result<(), Error> {
+    /// Keeps the evidence of a drill; gives the number of its entry.
+    pub async fn keep_drill(&self, drill: Drill, now: Timestamp) -> Result<u64, Error> {
         let compute = || std::future::ready(Ok(Some(Body::Drill(Box::new(drill.clone()))))).boxed();
-        self.inner
-            .append(SnapshotId::new(now)?, now, compute)
-            .await
-            .map(drop)
+        let author = super::append::Author::Machine;
+        let kept = self
+            .inner
+            .append_as(author, SnapshotId::new(now)?, now, compute);
+        kept.await?.ok_or(Error::Worker {
+            what: "the log entry",
+        })
     }
 }

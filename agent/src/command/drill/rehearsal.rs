@@ -129,9 +129,11 @@ pub async fn rehearse(
     let said = repository.keep_drill(drill, finished).await;
     // Whatever became of the evidence, contents in the clear do not stay.
     let kept = clear(&scratch, &own, wishes.keep).await;
-    said.map_err(archive)?;
+    let entry = said.map_err(archive)?;
     let kept = kept?;
-    let evidence = repository.drills().await.map_err(archive)?.pop();
+    // Another machine's may have come behind it.
+    let drills = repository.drills().await.map_err(archive)?;
+    let evidence = drills.into_iter().find(|said| said.entry == entry);
     let evidence =
         evidence.ok_or_else(|| Failure::failed("The evidence of the drill is not in the log"))?;
     let (verification, failure) = match done {

@@ -93,11 +93,14 @@ async fn a_drill_is_kept_as_it_was_with_who_signed_it() {
         reason: None,
         more: Map::new(),
     };
-    repository.keep_drill(drill.clone(), now()).await.unwrap();
-    // Twice the same is two drills.
-    repository.keep_drill(drill.clone(), now()).await.unwrap();
+    let first = repository.keep_drill(drill.clone(), now()).await.unwrap();
+    // Another machine comes in between; and twice the same is two drills.
+    let other = scene.open("c").await.unwrap();
+    let another = other.keep_note(note("one", "true"), now()).await.unwrap();
+    let second = repository.keep_drill(drill.clone(), now()).await.unwrap();
+    assert_eq!((first, another), (entry + 1, Some(entry + 2)));
     let drills = scene.open("b").await.unwrap().drills().await.unwrap();
     let found: Vec<(u64, &Drill)> = drills.iter().map(|said| (said.entry, &said.what)).collect();
-    assert_eq!(found, [(entry + 1, &drill), (entry + 2, &drill)]);
+    assert_eq!(found, [(first, &drill), (second, &drill)]);
     assert_eq!(drills[0].signer, scene.machine.signer());
 }
