@@ -3,10 +3,16 @@
 /// Whatever caused an error further down.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// What was read of a sealed export is not what was exported: always the cause of another error.
+/// What was read of an export is not what was exported: always the cause of another error.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Damaged(pub(crate) String);
+pub enum Damaged {
+    /// Of a sealed export.
+    #[error("{0}")]
+    Sealed(String),
+    /// Of an exported folder.
+    #[error("{0}")]
+    Folder(String),
+}
 
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]

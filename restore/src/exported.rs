@@ -20,7 +20,7 @@ use workspace::{ByteStream, ItemId, Kind, Workspace};
 use crate::export::{EDITION, OWN, path};
 use crate::origin::{AT, Taken, Trouble};
 use crate::snapshot::id_of;
-use crate::{Action, Error, Loss};
+use crate::{Action, Damaged, Error, Loss};
 
 /// The kind of a folder's entries.
 const FILES: &str = "files";
@@ -165,17 +165,13 @@ impl ExportedFolder {
         entry: &DocumentEntry,
     ) -> Result<Value, Trouble> {
         let path = path::of_document(id, &entry.form);
-        let lost = |reason: &str| Trouble {
-            cause: format!("`{path}` {reason}").into(),
-            damage: true,
-        };
         let text = text(&self.0.folder, &path)
             .await?
-            .ok_or_else(|| lost("is not there"))?;
-        let value = workspace::json::parse(&text).map_err(|_| lost("is no JSON"))?;
+            .ok_or_else(|| lost(&path, "is not there"))?;
+        let value = workspace::json::parse(&text).map_err(|_| lost(&path, "is no JSON"))?;
         let canonical = archive_format::json::canonical(&value);
         if Address::of(&canonical) != entry.address {
-            return Err(lost("is not what was exported"));
+            return Err(lost(&path, "is not what was exported"));
         }
         Ok(value)
     }
@@ -207,10 +203,7 @@ impl ExportedFolder {
             .map(|content| content.sha256.to_string());
         let opened = async move {
             let source = open(&this.0.folder, &at).await?;
-            let source = source.ok_or_else(|| Trouble {
-                cause: format!("`{at}` is not there").into(),
-                damage: true,
-            })?;
+            let source = source.ok_or_else(|| lost(&at, "is not there"))?;
             Ok::<_, Trouble>(checked(source, at, expected))
         };
         stream::once(opened).try_flatten().boxed()
@@ -231,11 +224,10 @@ impl Inner {
                 .map_err(|error| Error::snapshot(path.clone(), error))?
                 .unwrap_or_default();
             digest.update(Sha256::digest(&bytes));
-            let record: Record = serde_json::from_slice(&bytes)
-                .map_err(|error| Error::snapshot(path.clone(), error))?;
+            let record: Record = read(&path, &bytes)?;
             let id = id_of(&record.item);
             if path::of_record(&id) != path {
-                return Err(Error::snapshot(path, "it speaks of another item"));
+                return Err(damaged(&path, "speaks of another item"));
             }
             let mut edited = None;
             for (sheet, expected) in record.yaml {
@@ -310,11 +302,27 @@ async fn text(folder: &Folder, path: &str) -> Result<Option<Vec<u8>>, workspace:
 }
 
 async fn parsed<T: serde::de::DeserializeOwned>(folder: &Folder, path: &str) -> Result<T, Error> {
-    let read = text(folder, path)
+    let text = text(folder, path)
         .await
         .map_err(|error| Error::snapshot(path, error))?
-        .ok_or_else(|| Error::snapshot(path, "it is not there"))?;
-    serde_json::from_slice(&read).map_err(|error| Error::snapshot(path, error))
+        .ok_or_else(|| damaged(path, "is not there"))?;
+    read(path, &text)
+}
+
+fn read<T: serde::de::DeserializeOwned>(path: &str, text: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(text)
+        .map_err(|error| damaged(path, &format!("is not what was exported: {error}")))
+}
+
+fn damaged(path: &str, reason: &str) -> Error {
+    Error::snapshot(path, lost(path, reason).cause)
+}
+
+fn lost(path: &str, reason: &str) -> Trouble {
+    Trouble {
+        cause: Box::new(Damaged::Folder(format!("`{path}` {reason}"))),
+        damage: true,
+    }
 }
 
 /// A stream that ends in an error where its digest is another.
@@ -336,10 +344,7 @@ fn checked(
                     Ok(Some((piece, Some((source, digest)))))
                 }
                 None if Some(hex::encode(digest.finalize())) == expected => Ok(None),
-                None => Err(Trouble {
-                    cause: format!("`{at}` is not what was exported").into(),
-                    damage: true,
-                }),
+                None => Err(lost(&at, "is not what was exported")),
             }
         }
     })

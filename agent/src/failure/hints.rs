@@ -203,8 +203,11 @@ impl Failure {
             let workspace = source.downcast_ref::<WorkspaceError>();
             let storage = source.downcast_ref::<StorageError>();
             let damaged = source.downcast_ref::<Damaged>().map(|damaged| {
-                Self::new(ExitStatus::Damage, damaged.to_string())
-                    .next("`mlark export verify --read-data` says what is damaged")
+                let next = match damaged {
+                    Damaged::Sealed(_) => "`mlark export verify --read-data` says what is damaged",
+                    Damaged::Folder(_) => "export it anew, or restore from the repository itself",
+                };
+                Self::new(ExitStatus::Damage, damaged.to_string()).next(next)
             });
             archive
                 .or(damaged)

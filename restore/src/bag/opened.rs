@@ -239,7 +239,7 @@ impl ExportedBag {
 
 fn lost(path: &str, reason: &str) -> Trouble {
     Trouble {
-        cause: Box::new(Damaged(format!("`{path}` {reason}"))),
+        cause: Box::new(Damaged::Sealed(format!("`{path}` {reason}"))),
         damage: true,
     }
 }
@@ -390,7 +390,7 @@ fn unread(path: &str, error: io::Error) -> Trouble {
     let said = format!("`{path}` of the export: {error}");
     Trouble {
         cause: match damage {
-            true => Box::new(Damaged(said)),
+            true => Box::new(Damaged::Sealed(said)),
             false => said.into(),
         },
         damage,

@@ -6,6 +6,8 @@ use ::restore::{
     Action, ExportRequest, ExportedFolder, OnConflict, Origin, Outline, Plan, Request, Session,
     Stop, VerifyOutcome, apply, export_folder, plan, verify,
 };
+use mlark::ExitStatus;
+use mlark::failure::Failure;
 use simulator::workspace::WorkspaceKey;
 use simulator::world::World;
 use workspace::Folder;
@@ -162,7 +164,16 @@ async fn other_bytes_and_other_documents_are_refused() {
         &::restore::Unobserved,
     )
     .await;
-    assert!(refused.is_err());
+    let failure = Failure::of_restore(&refused.unwrap_err());
+    assert_eq!(failure.status, ExitStatus::Damage, "{failure:?}");
+
+    // So is what the export says of an item where it is none of its documents.
+    let record = find(&path.join(".mlark/items"), "");
+    let bytes = std::fs::read(&record).unwrap();
+    std::fs::write(&record, &bytes[..bytes.len() / 2]).unwrap();
+    let refused = ExportedFolder::open(&path).await;
+    let failure = Failure::of_restore(&refused.unwrap_err());
+    assert_eq!(failure.status, ExitStatus::Damage, "{failure:?}");
 }
 
 /// The first file below a folder with a name, or with any bytes.
