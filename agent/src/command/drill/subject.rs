@@ -137,6 +137,7 @@ impl Subject {
             read_data: false,
             identities,
             trust: vouch.trust(session)?,
+            signer_named: vouch.names_a_signer(),
             authority: vouch.authority(session)?,
             logged: Logged::Known(known.export.seal, erased),
             now: session.context.clock.now(),

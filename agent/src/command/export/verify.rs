@@ -149,6 +149,7 @@ async fn sealed(args: &Args, session: &Session, export: Export) -> Result<ExitSt
         read_data: args.read_data,
         identities,
         trust: args.vouch.trust(session)?,
+        signer_named: args.vouch.names_a_signer(),
         authority: args.vouch.authority(session)?,
         logged,
         now: session.context.clock.now(),

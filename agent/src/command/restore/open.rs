@@ -265,6 +265,7 @@ async fn refuse_what_was_not_signed(
         read_data: false,
         identities,
         trust: vouch.trust(session)?,
+        signer_named: vouch.names_a_signer(),
         authority: vouch.authority(session)?,
         logged: Logged::Unasked,
         now: session.context.clock.now(),
@@ -309,9 +310,9 @@ async fn refuse_what_was_not_signed(
 
 /// Refuses an export that is not the one that the repository's log names.
 fn refuse_another(logged: Logged, digest: Digest, text: &str) -> Result<(), Failure> {
-    match logged {
-        Logged::Known(known, _) if known == digest => Ok(()),
-        _ => Err(not_in_the_log(text)),
+    match logged.vouches(digest) {
+        true => Ok(()),
+        false => Err(not_in_the_log(text)),
     }
 }
 

@@ -19,13 +19,18 @@ enum Counts {
     Expired,
 }
 
-/// Judges each signature that was read; they were there by `signed_by`, when the list of all files was signed.
-pub(super) fn judge(
-    judgement: &Judgement,
-    trust: &Trust,
-    signed_by: Timestamp,
-    report: &mut VerifiedExport,
-) {
+/// Whose signatures count.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Signers<'a> {
+    pub(super) trust: &'a Trust,
+    /// Whether those of others are no fault.
+    pub(super) may_be_others: bool,
+    /// When the list of all files was signed: by then they were there.
+    pub(super) signed_by: Timestamp,
+}
+
+/// Judges each signature that was read.
+pub(super) fn judge(judgement: &Judgement, signers: &Signers<'_>, report: &mut VerifiedExport) {
     let (mut good, mut open, mut expired) = (0, 0, 0);
     let paths: Vec<&str> = judgement.kept_paths().collect();
     for path in &paths {
@@ -40,7 +45,7 @@ pub(super) fn judge(
             continue;
         };
         let bundle = judgement.kept(path).unwrap_or_default();
-        match one(bundle, &files(judgement, name, version), trust, signed_by) {
+        match one(bundle, &files(judgement, name, version), signers) {
             Ok((counts, differences)) if differences.is_empty() => match counts {
                 Counts::Yes => good += 1,
                 Counts::Unasked => open += 1,
@@ -100,14 +105,14 @@ fn files(judgement: &Judgement, name: &str, version: &str) -> Vec<Resource> {
 fn one(
     bundle: &[u8],
     files: &[Resource],
-    trust: &Trust,
-    signed_by: Timestamp,
+    signers: &Signers<'_>,
 ) -> Result<(Counts, Vec<String>), Fault> {
     let bundle = Bundle::parse(bundle)?;
-    let nobody = trust.keys.is_empty() && trust.roots.is_empty();
-    let (statement, counts) = match bundle.verify(trust, signed_by) {
+    let (statement, counts) = match bundle.verify(signers.trust, signers.signed_by) {
         Ok((statement, _)) => (statement, Counts::Yes),
-        Err(Fault::Untrusted { .. }) if nobody => (bundle.statement()?, Counts::Unasked),
+        Err(Fault::Untrusted { .. }) if signers.may_be_others => {
+            (bundle.statement()?, Counts::Unasked)
+        }
         Err(Fault::Expired { .. }) => (bundle.statement()?, Counts::Expired),
         Err(fault) => return Err(fault),
     };

@@ -185,3 +185,72 @@ async fn a_wrong_seal_is_a_failed_drill_and_nothing_is_restored() {
     }
     assert_eq!(known(&program).await, evidence);
 }
+
+/// Makes a key that signs exports, and the public one beside it; the program signs with it from now on.
+fn signs_with(program: &Program<'_>, name: &str) -> String {
+    let folder = program.path("");
+    for line in [
+        format!("genpkey -algorithm ed25519 -out {name}.pem"),
+        format!("pkey -in {name}.pem -pubout -out {name}.pub"),
+    ] {
+        let mut openssl = Command::new("openssl");
+        openssl.args(line.split(' ')).current_dir(&folder);
+        let done = openssl.output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+    }
+    std::fs::copy(
+        program.path(&format!("{name}.pem")),
+        program.path("sign.pem"),
+    )
+    .unwrap();
+    program.path(&format!("{name}.pub")).display().to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signature_by_an_earlier_key_is_open_where_the_log_vouches_and_nobody_is_named() {
+    let bench = Bench::small().await;
+    let (program, key) = backed_up(&bench, "").await;
+    let earlier = signs_with(&program, "earlier");
+    let config = program.path("mlark.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let signing = format!(
+        "{text}[export]\nsigning_key_file = \"{}\"\n",
+        program.path("sign.pem").display()
+    );
+    std::fs::write(&config, signing).unwrap();
+    let (_, place) = exported(&program, &key, &[]).await;
+    let later = signs_with(&program, "later");
+    for (words, status, seal) in [
+        (vec![], ExitStatus::Done, "open"),
+        (vec!["--key", &earlier], ExitStatus::Done, "good"),
+        (vec!["--key", &later], ExitStatus::Damage, "bad"),
+    ] {
+        let (ended, said) = drill(
+            &program,
+            &[&[place.as_str()][..], &words[..]].concat(),
+            &key,
+        )
+        .await;
+        assert_eq!(ended, status, "{words:?}: {said}");
+        assert_eq!(known(&program).await[0]["seal"], seal, "{words:?}: {said}");
+    }
+    let verify = [
+        "export",
+        "verify",
+        &place,
+        "--no-record",
+        "--identity-file",
+        &key,
+    ];
+    for (words, status) in [
+        (vec![], ExitStatus::Gaps),
+        (vec!["--key", &later], ExitStatus::Damage),
+    ] {
+        let (ended, said) = json(&program, &[&verify[..], &words[..]].concat()).await;
+        assert_eq!(ended, status, "{words:?}: {said}");
+        // Whoever signed: what was signed is compared.
+        let mut checks = said["checks"].as_array().unwrap().iter();
+        let compared = checks.any(|check| check["check"] == "tag files");
+        assert_eq!(compared, words.is_empty(), "{said}");
+    }
+}
