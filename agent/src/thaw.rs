@@ -223,11 +223,21 @@ pub async fn refuse_archived_export(
     seal: &SealRecord,
     at: &str,
 ) -> Result<(), Failure> {
-    let foretold = foretell_export(session, storage, seal, Wish::default()).await?;
-    match foretold {
+    match archived_export(session, storage, seal, at).await? {
         None => Ok(()),
-        Some(foretold) => Err(not_now(("export", at), "file", &[], &foretold)),
+        Some(failure) => Err(failure),
     }
+}
+
+/// Why an export cannot be read now, where some of its tar is archived.
+pub async fn archived_export(
+    session: &Session,
+    storage: &dyn Storage,
+    seal: &SealRecord,
+    at: &str,
+) -> Result<Option<Failure>, Failure> {
+    let foretold = foretell_export(session, storage, seal, Wish::default()).await?;
+    Ok(foretold.map(|foretold| not_now(("export", at), "file", &[], &foretold)))
 }
 
 /// What cannot be read, with the command that brings it back.

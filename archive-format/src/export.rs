@@ -305,7 +305,8 @@ pub async fn open_export_key(
         .map_err(damaged)?;
     let plain = opened.ok_or(Error::NoKey(KeyLack::NoneFits))?;
     let text = std::str::from_utf8(&plain).map_err(|_| damaged("it is no text".to_owned()))?;
-    let pair = Pair::parse_file(text)?.into_iter().next();
+    let pairs = Pair::parse_file(text).map_err(|error| damaged(error.to_string()))?;
+    let pair = pairs.into_iter().next();
     pair.ok_or_else(|| damaged("it holds no key".to_owned()))
 }
 

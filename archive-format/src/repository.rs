@@ -250,6 +250,12 @@ impl Repository {
         self.inner.catalogue.snapshots().await
     }
 
+    /// The record of a snapshot, also of one that is forgotten or whose signer was revoked; none where the log names none.
+    pub async fn record_of(&self, id: SnapshotId) -> Result<Option<SnapshotRecord>, Error> {
+        let records = self.inner.catalogue.records_of(vec![id]).await?;
+        Ok(records.into_iter().next())
+    }
+
     /// The workspaces that ever had a snapshot, also those of which all are forgotten.
     pub async fn workspaces(&self) -> Result<BTreeSet<String>, Error> {
         self.inner.catalogue.workspaces().await

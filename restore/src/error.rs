@@ -199,6 +199,18 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether what was read is not what was written, and not only out of reach.
+    pub fn is_damage(&self) -> bool {
+        let Some(cause) = std::error::Error::source(self) else {
+            return false;
+        };
+        let of_archive = cause.downcast_ref::<archive_format::Error>();
+        let of_storage = cause.downcast_ref::<archive_format::StorageError>();
+        cause.is::<Damaged>()
+            || of_archive.is_some_and(archive_format::Error::is_damage)
+            || of_storage.is_some_and(archive_format::StorageError::is_of_wrong_length)
+    }
+
     /// Reading something from the snapshot failed.
     pub(crate) fn snapshot(what: impl Into<String>, source: impl Into<Cause>) -> Self {
         Self::Snapshot {

@@ -5,6 +5,7 @@ pub mod evidence;
 mod rehearsal;
 mod scratch;
 mod subject;
+mod turn;
 
 use std::sync::atomic::Ordering;
 

@@ -182,3 +182,15 @@ async fn an_owner_without_a_machine_key_writes_exports_under_the_owners_name() {
     assert_eq!(known[0].signer, agent.record().owners_signer);
     assert_eq!((known.len(), known[0].export.export), (1, id));
 }
+
+#[tokio::test]
+async fn a_key_file_that_holds_no_key_is_damaged_and_no_lack_of_a_key() {
+    let export = ExportId::new(now()).unwrap();
+    let holder = Pair::generate();
+    for text in [&b"\xff"[..], b"no key\n", b"# a comment alone\n"] {
+        let stored = envelope::seal_for(&[&holder.to_recipient()], text).unwrap();
+        let holders = vec![Identity::from(holder.clone())];
+        let opened = open_export_key(export, Bytes::from(stored), holders).await;
+        assert!(matches!(opened, Err(Error::Damaged { .. })), "{text:?}");
+    }
+}

@@ -65,7 +65,7 @@ pub enum SealJudgement {
     Good,
     /// Something could not be judged: no key is named whose signature counts, or a time stamp has not come.
     Open,
-    /// It is not what the log names, or what it names is not there.
+    /// It is not what the log names, what it names is not there, or the export's key is lost.
     Bad,
 }
 

@@ -343,6 +343,126 @@ async fn drills_of_exports_take_the_newest_that_was_never_restored_and_then_the_
     assert_eq!(last.what.outcome, DrillOutcome::Same);
 }
 
+/// Drills at four in the morning, of exports at `cold`.
+fn drilling(site: &Site<'_>, place: &Place, cold: &str) {
+    site.configure(
+        None,
+        &format!(
+            "[[workspace]]\nname = \"prod\"\nurl = \"{}\"\nschedule = \"0 2 * * *\"\n\
+             [[destination]]\nname = \"cold\"\nurl = \"{cold}\"\nplain = true\n\
+             [drill]\nschedule = \"0 4 * * *\"\nfrom = \"cold\"\n",
+            place.url(),
+        ),
+    );
+}
+
+/// Exports the newest snapshot to `cold`; the export's id.
+async fn bag(site: &Site<'_>, name: &str, more: &[&str]) -> String {
+    let words = ["export", "bag", "latest", "--to", "cold", "--name", name];
+    let made = site.json(&[&words[..], more].concat()).await;
+    made["export"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn exports_that_cannot_be_drilled_are_put_on_record_and_the_others_have_their_turn() {
+    let folder = tempfile::tempdir().unwrap();
+    let start: Timestamp = START.parse().unwrap();
+    let site = Site::new(folder.path(), start);
+    let cold = folder.path().join("cold");
+    drilling(&site, &site.workspace("ws"), &cold.display().to_string());
+    site.init().await;
+    site.daemon_until(hours_after(start, 24), &[]).await;
+    let forgotten = bag(&site, "forgotten", &[]).await;
+    site.json(&["backup"]).await;
+    let whole = bag(&site, "whole", &[]).await;
+    let unread = bag(&site, "unread", &[]).await;
+    let newer = bag(&site, "newer", &[]).await;
+    let foreign = bag(&site, "foreign", &[]).await;
+
+    let seal = |name: &str| cold.join(format!("{name}.seal/seal.json"));
+    std::fs::write(seal("unread"), "{").unwrap();
+    let text = std::fs::read_to_string(seal("newer")).unwrap();
+    assert!(text.contains("\"edition\":1"), "{text}");
+    std::fs::write(
+        seal("newer"),
+        text.replace("\"edition\":1", "\"edition\":2"),
+    )
+    .unwrap();
+    std::fs::copy(seal("whole"), seal("foreign")).unwrap();
+    std::fs::remove_dir_all(cold.join("forgotten.seal")).unwrap();
+    std::fs::remove_file(cold.join("forgotten.tar")).unwrap();
+    let first = site.repository().await.history().await.unwrap()[0].id;
+    site.json(&["forget", &first.to_string()]).await;
+    let live = site.repository().await.history().await.unwrap();
+    assert!(live.iter().all(|record| record.id != first));
+
+    site.daemon_until(hours_after(start, 7 * 24), &[]).await;
+    let said = site.said.text();
+    let all = drills(&site).await;
+    let taken: Vec<_> = all
+        .iter()
+        .map(|said| {
+            let drill = &said.what;
+            assert_eq!(drill.workspace, "prod");
+            (drill.export.as_deref().unwrap(), drill.outcome, drill.seal)
+        })
+        .collect();
+    let failed = (DrillOutcome::Failed, Some(SealJudgement::Bad));
+    let expected = [
+        (&foreign, failed),
+        (&newer, failed),
+        (&unread, failed),
+        (&whole, (DrillOutcome::Same, Some(SealJudgement::Good))),
+        (&forgotten, failed),
+        // And from the beginning: what was on record first.
+        (&foreign, failed),
+    ];
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|(export, (outcome, seal))| (export.as_str(), *outcome, *seal))
+        .collect();
+    assert_eq!(taken, expected, "{said}");
+    assert_eq!(all[4].what.snapshot, first);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_archived_export_is_passed_over_and_refused_where_there_is_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let start: Timestamp = START.parse().unwrap();
+    let site = Site::new(folder.path(), start);
+    let place = site.workspace("ws");
+    let vault = site.vault(&place);
+    drilling(&site, &place, &vault);
+    site.init().await;
+    site.daemon_until(hours_after(start, 24), &[]).await;
+    let warm = bag(&site, "warm", &[]).await;
+    bag(&site, "frozen", &["--tier", "archive"]).await;
+    // The newer one comes first, and cannot be read.
+    site.daemon_until(hours_after(start, 3 * 24), &[]).await;
+    let taken = async || -> Vec<(Option<String>, DrillOutcome)> {
+        let drills = drills(&site).await.into_iter();
+        drills
+            .map(|said| (said.what.export, said.what.outcome))
+            .collect()
+    };
+    let same = (Some(warm), DrillOutcome::Same);
+    assert_eq!(
+        taken().await,
+        [same.clone(), same.clone()],
+        "{}",
+        site.said.text()
+    );
+    assert!(!site.said.text().contains("cannot be read now"));
+
+    let hard = ["export", "tier", "warm", "archive"];
+    let moved = site.mlark(&hard, &[], Shutdown::default()).await;
+    assert_eq!(moved, ExitStatus::Done, "{}", site.said.text());
+    site.daemon_until(hours_after(start, 4 * 24), &[]).await;
+    let said = site.said.text();
+    assert!(said.contains("cannot be read now"), "{said}");
+    assert_eq!(taken().await, [same.clone(), same], "{said}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_evidence_of_drills_goes_into_the_next_export() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,11 +1,10 @@
 //! The evidence of drills as it is shown, and which of many is the newest.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use archive_format::log::{Drill, DrillOutcome};
-use archive_format::{KnownExport, Outcome, Repository, Said};
+use archive_format::{Outcome, Repository, Said};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -51,34 +50,6 @@ pub(super) async fn next_workspace(
             Failure::usage("There is no snapshot to rehearse with")
                 .why("no workspace has a complete one")
                 .next("run `mlark backup`, or name a snapshot")
-        })
-}
-
-/// The export at a destination that is to be rehearsed next: the newest that no drill has restored, else the
-/// one whose last drill is the longest ago. One whose key is erased is none.
-pub(super) async fn next_export(
-    session: &Session,
-    repository: &Repository,
-    destination: &str,
-) -> Result<KnownExport, Failure> {
-    let archive = |error| Failure::of_archive(&error);
-    let place = session.destination(destination)?.1.to_string();
-    let mut exports = repository.exports().await.map_err(archive)?;
-    exports.retain(|known| known.erased.is_none() && known.export.url == place);
-    let drills = repository.drills().await.map_err(archive)?;
-    let last = |id: &str| {
-        let mut drills = drills.iter();
-        let drill = drills.rfind(|said| said.what.export.as_deref() == Some(id));
-        drill.map(|said| said.what.finished)
-    };
-    exports
-        .into_iter()
-        .min_by_key(|known| (last(&known.export.export.to_string()), Reverse(known.entry)))
-        .ok_or_else(|| {
-            Failure::usage("There is no export to rehearse with")
-                .on(destination)
-                .why("the log names none there whose key is not erased")
-                .next("run `mlark export bag`, or name a snapshot or an export")
         })
 }
 

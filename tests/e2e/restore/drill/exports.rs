@@ -254,3 +254,56 @@ async fn a_signature_by_an_earlier_key_is_open_where_the_log_vouches_and_nobody_
         assert_eq!(compared, words.is_empty(), "{said}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_whose_key_is_lost_or_damaged_is_a_failed_drill_and_the_next_has_its_turn() {
+    let bench = Bench::small().await;
+    let (program, key) = backed_up(&bench, "").await;
+    let config = program.path("mlark.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let cold = program.path("cold").display().to_string();
+    let more =
+        format!("[[destination]]\nname = \"cold\"\nurl = \"{cold}\"\n[drill]\nfrom = \"cold\"\n");
+    std::fs::write(&config, text + &more).unwrap();
+    for name in ["whole", "lost", "damaged"] {
+        let words = ["export", "bag", "latest", "--to", "cold", "--name", name];
+        let words = [&words[..], &["--identity-file", &key]].concat();
+        let (status, said) = program.run(&words).await;
+        assert_eq!(status, ExitStatus::Done, "{said}");
+    }
+    let (_, exports) = json(&program, &["export", "status"]).await;
+    let of = |name: &str| {
+        let mut exports = exports["exports"].as_array().unwrap().iter();
+        exports.find(|export| export["name"] == name).unwrap()["export"].clone()
+    };
+    let file = |name: &str| {
+        let export = of(name);
+        program.path(&format!(
+            "repository/keys/export-{}.age",
+            export.as_str().unwrap()
+        ))
+    };
+    std::fs::remove_file(file("lost")).unwrap();
+    change(&file("damaged"), |bytes| {
+        let last = bytes.len() - 1;
+        bytes[last] ^= 0xff;
+    });
+    for (name, status, outcome, seal) in [
+        ("damaged", ExitStatus::Damage, "failed", "bad"),
+        ("lost", ExitStatus::Damage, "failed", "bad"),
+        ("whole", ExitStatus::Done, "same", "good"),
+    ] {
+        let (ended, said) = drill(&program, &[], &key).await;
+        assert_eq!(ended, status, "{name}: {said}");
+        let evidence = known(&program).await.remove(0);
+        assert_eq!(
+            (&evidence["export"], &evidence["outcome"], &evidence["seal"]),
+            (&of(name), &json!(outcome), &json!(seal)),
+            "{evidence}"
+        );
+        if name != "whole" {
+            let reason = evidence["reason"].as_str().unwrap();
+            assert!(reason.contains("keys/export-"), "{reason}");
+        }
+    }
+}

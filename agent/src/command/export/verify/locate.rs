@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use archive_format::{Digest, Repository, Storage};
 use futures::TryStreamExt;
+use restore::Error;
 use restore::bag::SealRecord;
 use restore::bag::verify::read_seal;
 
@@ -41,6 +42,17 @@ pub(in crate::command) struct Export {
     pub(in crate::command) digest: Digest,
     /// The repository, where it was asked for the export's place.
     pub(in crate::command) repository: Option<Repository>,
+}
+
+/// What lies where an export of a name would.
+#[derive(Debug)]
+pub(in crate::command) enum Lying {
+    /// An export with a seal that can be read.
+    Export(Box<Export>),
+    /// A seal of which nothing can be read: it is damaged, or of an edition that this version does not know.
+    Unread(Failure),
+    /// No seal.
+    Nothing,
 }
 
 /// Finds what a word means.
@@ -135,29 +147,51 @@ fn plain(word: &str) -> &str {
     word
 }
 
-async fn at(session: &Session, place: &str, name: &str) -> Result<Option<Export>, Failure> {
+/// What lies where an export of a name would.
+///
+/// # Errors
+/// The place cannot be read.
+pub(in crate::command) async fn lying(
+    session: &Session,
+    place: &str,
+    name: &str,
+) -> Result<Lying, Failure> {
     let (destination, address) = session.destination(place)?;
     let storage: Arc<dyn Storage> = session.destination_storage(&destination, &address).await?;
-    let seal = match read_seal(storage.as_ref(), name).await {
-        Ok(seal) => seal,
+    let at = format!("{}/{name}", place.trim_end_matches('/'));
+    match read_seal(storage.as_ref(), name).await {
+        Ok(None) => Ok(Lying::Nothing),
+        Ok(Some((seal, digest))) => Ok(Lying::Export(Box::new(Export {
+            storage,
+            name: name.to_owned(),
+            at,
+            seal,
+            digest,
+            repository: None,
+        }))),
+        Err(error @ Error::ExportEdition { .. }) => Ok(Lying::Unread(
+            Failure::of_restore(&error)
+                .with_place(&at)
+                .next("use a newer mlark"),
+        )),
         // It is there and says nothing that can be read.
-        Err(error @ restore::Error::Export { .. }) => {
-            return Err(
+        Err(error) if matches!(error, Error::Export { .. }) || error.is_damage() => {
+            Ok(Lying::Unread(
                 Failure::new(ExitStatus::Damage, "The seal of the export is damaged")
-                    .on(format!("{place}/{name}"))
+                    .on(at)
                     .because(&error),
-            );
+            ))
         }
-        Err(error) => return Err(Failure::of_restore(&error).with_place(place)),
-    };
-    Ok(seal.map(|(seal, digest)| Export {
-        storage,
-        name: name.to_owned(),
-        at: format!("{}/{name}", place.trim_end_matches('/')),
-        seal,
-        digest,
-        repository: None,
-    }))
+        Err(error) => Err(Failure::of_restore(&error).with_place(place)),
+    }
+}
+
+async fn at(session: &Session, place: &str, name: &str) -> Result<Option<Export>, Failure> {
+    match lying(session, place, name).await? {
+        Lying::Export(export) => Ok(Some(*export)),
+        Lying::Unread(failure) => Err(failure),
+        Lying::Nothing => Ok(None),
+    }
 }
 
 /// The one export at a place.
