@@ -378,6 +378,8 @@ async fn exports_that_cannot_be_drilled_are_put_on_record_and_the_others_have_th
     let unread = bag(&site, "unread", &[]).await;
     let newer = bag(&site, "newer", &[]).await;
     let foreign = bag(&site, "foreign", &[]).await;
+    let until = hours_after(start, 32).to_string();
+    let over = bag(&site, "over", &["--retain", &until]).await;
 
     let seal = |name: &str| cold.join(format!("{name}.seal/seal.json"));
     std::fs::write(seal("unread"), "{").unwrap();
@@ -389,8 +391,10 @@ async fn exports_that_cannot_be_drilled_are_put_on_record_and_the_others_have_th
     )
     .unwrap();
     std::fs::copy(seal("whole"), seal("foreign")).unwrap();
-    std::fs::remove_dir_all(cold.join("forgotten.seal")).unwrap();
-    std::fs::remove_file(cold.join("forgotten.tar")).unwrap();
+    for name in ["forgotten", "over"] {
+        std::fs::remove_dir_all(cold.join(format!("{name}.seal"))).unwrap();
+        std::fs::remove_file(cold.join(format!("{name}.tar"))).unwrap();
+    }
     let first = site.repository().await.history().await.unwrap()[0].id;
     site.json(&["forget", &first.to_string()]).await;
     let live = site.repository().await.history().await.unwrap();
@@ -423,6 +427,7 @@ async fn exports_that_cannot_be_drilled_are_put_on_record_and_the_others_have_th
         .collect();
     assert_eq!(taken, expected, "{said}");
     assert_eq!(all[4].what.snapshot, first);
+    assert!(!taken.iter().any(|(export, _, _)| *export == over));
 }
 
 #[tokio::test(start_paused = true)]

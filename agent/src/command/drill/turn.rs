@@ -19,6 +19,8 @@ enum Turn {
     Taken(Box<Subject>),
     /// It cannot be rehearsed here and now: its tar is archived, its key was made for others.
     Refused(Failure),
+    /// It was to be kept until a time that is past, and nothing of it is left.
+    Over,
 }
 
 /// The export that is rehearsed next: the first, in their order, that can be.
@@ -41,12 +43,13 @@ pub(super) async fn next_export(
             Turn::Refused(failure) => {
                 refused.get_or_insert(failure);
             }
+            Turn::Over => {}
         }
     }
     Err(refused.unwrap_or_else(|| {
         Failure::usage("There is no export to rehearse with")
             .on(destination)
-            .why("the log names none there whose key is not erased")
+            .why("the log names none there whose key is not erased and whose time is not past")
             .next("run `mlark export bag`, or name a snapshot or an export")
     }))
 }
@@ -84,7 +87,12 @@ async fn turn(
     let export = match locate::lying(session, destination, name).await? {
         Lying::Export(export) => *export,
         Lying::Unread(failure) => return Ok(recorded(repository, known, failure).await),
-        Lying::Nothing => {
+        Lying::Nothing(storage) => {
+            let now = session.context.clock.now();
+            let ended = known.export.retain_until.is_some_and(|until| until <= now);
+            if ended && !known.export.hold && !locate::is_left(storage.as_ref(), name).await? {
+                return Ok(Turn::Over);
+            }
             let failure = gone(&format!("{destination}/{name}"));
             return Ok(recorded(repository, known, failure).await);
         }

@@ -13,6 +13,7 @@ use crate::command::export::erase::known;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::session::Session;
+use crate::thaw;
 
 /// More exports at one place are not told one by one.
 const EXPORTS_MAX: usize = 20;
@@ -51,8 +52,8 @@ pub(in crate::command) enum Lying {
     Export(Box<Export>),
     /// A seal of which nothing can be read: it is damaged, or of an edition that this version does not know.
     Unread(Failure),
-    /// No seal.
-    Nothing,
+    /// No seal, in this store.
+    Nothing(Arc<dyn Storage>),
 }
 
 /// Finds what a word means.
@@ -160,7 +161,7 @@ pub(in crate::command) async fn lying(
     let storage: Arc<dyn Storage> = session.destination_storage(&destination, &address).await?;
     let at = format!("{}/{name}", place.trim_end_matches('/'));
     match read_seal(storage.as_ref(), name).await {
-        Ok(None) => Ok(Lying::Nothing),
+        Ok(None) => Ok(Lying::Nothing(storage)),
         Ok(Some((seal, digest))) => Ok(Lying::Export(Box::new(Export {
             storage,
             name: name.to_owned(),
@@ -190,8 +191,27 @@ async fn at(session: &Session, place: &str, name: &str) -> Result<Option<Export>
     match lying(session, place, name).await? {
         Lying::Export(export) => Ok(Some(*export)),
         Lying::Unread(failure) => Err(failure),
-        Lying::Nothing => Ok(None),
+        Lying::Nothing(_) => Ok(None),
     }
+}
+
+/// Whether any file of an export of a name is left, whole or not.
+pub(in crate::command) async fn is_left(
+    storage: &dyn Storage,
+    name: &str,
+) -> Result<bool, Failure> {
+    let seal = format!("{name}.seal/");
+    for prefix in [seal.clone(), format!("{name}.tar")] {
+        let mut listed = storage.list(&prefix);
+        while let Some(file) = listed.try_next().await.map_err(thaw::of_storage)? {
+            let file = file.name.as_str();
+            // Another export's name may begin with this one's.
+            if file.starts_with(&seal) || plain(file) == name {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// The one export at a place.
