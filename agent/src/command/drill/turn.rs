@@ -49,7 +49,7 @@ pub(super) async fn next_export(
     Err(refused.unwrap_or_else(|| {
         Failure::usage("There is no export to rehearse with")
             .on(destination)
-            .why("the log names none there whose key is not erased and whose time is not past")
+            .why("the log names none there whose key is not erased and that is not gone after its time")
             .next("run `mlark export bag`, or name a snapshot or an export")
     }))
 }
