@@ -65,19 +65,19 @@ fn string_to_sign(call: &Call, account: &str) -> String {
 }
 
 fn canonical_headers(call: &Call) -> Vec<String> {
-    let mut found: Vec<String> = call
+    let mut found: Vec<(&str, String)> = call
         .headers
         .iter()
-        .filter(|(name, _)| name.as_str().starts_with("x-ms-"))
-        .map(|(name, value)| {
-            format!(
-                "{name}:{}",
-                String::from_utf8_lossy(value.as_bytes()).trim()
-            )
-        })
+        .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
+        .filter(|(name, _)| name.starts_with("x-ms-"))
+        .map(|(name, value)| (name, value.trim().to_owned()))
         .collect();
+    // By name, of which one may begin with another; the colon behind it takes no part.
     found.sort();
     found
+        .into_iter()
+        .map(|(name, value)| format!("{name}:{value}"))
+        .collect()
 }
 
 fn canonical_query(call: &Call) -> Vec<String> {
@@ -98,4 +98,30 @@ fn canonical_query(call: &Call) -> Vec<String> {
         .into_iter()
         .map(|(name, values)| format!("{name}:{}", values.join(",")))
         .collect()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use bytes::Bytes;
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::cloud::Cloud;
+
+    #[test]
+    fn own_headers_are_signed_in_the_order_of_their_names() {
+        let request = http::Request::get("https://acct.file.core.sim.localhost/share/a?comp=range")
+            .header("x-ms-version", "2024-11-04")
+            .header("x-ms-range-get-content-md5", "true")
+            .header("x-ms-range", "bytes=0-4")
+            .header("x-ms-date", "Mon, 23 Nov 2026 02:00:00 GMT")
+            .body(Bytes::new());
+        let cloud = Cloud::new("sim.localhost", None);
+        let call = Call::parse(request.unwrap(), &cloud, Timestamp::UNIX_EPOCH).unwrap();
+        let expected = "GET\n\n\n\n\n\n\n\n\n\n\n\nx-ms-date:Mon, 23 Nov 2026 02:00:00 GMT\n\
+                        x-ms-range:bytes=0-4\nx-ms-range-get-content-md5:true\n\
+                        x-ms-version:2024-11-04\n/acct/share/a\ncomp:range";
+        assert_eq!(string_to_sign(&call, "acct"), expected);
+    }
 }

@@ -161,15 +161,15 @@ fn string_to_sign(request: &Request, account: &str) -> String {
                 .to_owned(),
         });
     }
-    let mut own: Vec<String> = request
+    let mut own: Vec<(String, &str)> = request
         .headers()
         .iter()
         .map(|(name, value)| (name.as_str().to_ascii_lowercase(), value.as_str().trim()))
         .filter(|(name, _)| name.starts_with("x-ms-"))
-        .map(|(name, value)| format!("{name}:{value}"))
         .collect();
+    // By name alone: as whole lines, `x-ms-range-…` would come before `x-ms-range:`.
     own.sort();
-    lines.extend(own);
+    lines.extend(own.iter().map(|(name, value)| format!("{name}:{value}")));
     lines.push(format!("/{account}{}", request.url().path()));
     let mut pairs: Vec<(String, String)> = request
         .url()
@@ -198,6 +198,24 @@ mod tests {
         request.insert_header("range", "bytes=0-4");
         let expected = "GET\n\n\n\n\n\n\n\n\n\n\nbytes=0-4\nx-ms-date:Mon, 23 Nov 2026 02:00:00 GMT\n\
                         x-ms-version:2024-11-04\n/acct/c/a%20b\ncomp:list\nprefix:ä\nrestype:container";
+        assert_eq!(string_to_sign(&request, "acct"), expected);
+    }
+
+    #[test]
+    fn own_headers_are_signed_in_the_order_of_their_names() {
+        let url = Url::parse("https://acct.file.x/share/a?sharesnapshot=2026");
+        let mut request = Request::new(url.unwrap(), Method::Get);
+        for (name, value) in [
+            ("x-ms-version", "2024-11-04"),
+            ("x-ms-range-get-content-md5", "true"),
+            ("x-ms-range", "bytes=0-4"),
+            ("x-ms-date", "Mon, 23 Nov 2026 02:00:00 GMT"),
+        ] {
+            request.insert_header(name, value);
+        }
+        let expected = "GET\n\n\n\n\n\n\n\n\n\n\n\nx-ms-date:Mon, 23 Nov 2026 02:00:00 GMT\n\
+                        x-ms-range:bytes=0-4\nx-ms-range-get-content-md5:true\n\
+                        x-ms-version:2024-11-04\n/acct/share/a\nsharesnapshot:2026";
         assert_eq!(string_to_sign(&request, "acct"), expected);
     }
 
