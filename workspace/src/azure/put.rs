@@ -243,12 +243,18 @@ impl Pause {
 
     fn next(&mut self, answer: &Answer, workspace: &AzureWorkspace) {
         let now = workspace.connection().clock().now();
-        self.next = retry_after(&answer.headers, now).unwrap_or(self.growing);
+        self.ask(retry_after(&answer.headers, now));
+    }
+
+    /// Waits next as the service asks for, but never less than the first wait: the end is counted in waits, and without any
+    /// it would never come.
+    fn ask(&mut self, asked: Option<Duration>) {
+        self.next = asked.unwrap_or(self.growing).max(POLL_FIRST);
         self.growing = (self.growing * 2).min(POLL_MOST);
     }
 
     async fn wait(&mut self, act: &str) -> Result<(), Error> {
-        self.waited += self.next;
+        self.waited = self.waited.saturating_add(self.next);
         if self.waited > POLL_FOR {
             return Err(Error::Operation {
                 act: act.to_owned(),
@@ -287,5 +293,44 @@ fn missing_reference(error: Error) -> Error {
             Error::MissingReference(refusal)
         }
         error => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pause() -> Pause {
+        Pause {
+            next: POLL_FIRST,
+            waited: Duration::ZERO,
+            growing: POLL_FIRST,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_operation_that_asks_for_no_wait_is_given_up_after_two_hours_too() {
+        let start = tokio::time::Instant::now();
+        let mut pause = pause();
+        let mut looks = 0;
+        while looks < 100_000 && pause.wait("PUT x").await.is_ok() {
+            looks += 1;
+            pause.ask(Some(Duration::ZERO));
+        }
+        assert_eq!(looks, 2 * 60 * 60 * 2, "two a second");
+        assert!(start.elapsed() >= POLL_FOR, "{:?}", start.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_operation_that_asks_for_the_longest_wait_of_all_is_given_up_at_once() {
+        let start = tokio::time::Instant::now();
+        let mut pause = pause();
+        assert!(pause.wait("PUT x").await.is_ok());
+        pause.ask(Some(Duration::MAX));
+        assert!(matches!(
+            pause.wait("PUT x").await,
+            Err(Error::Operation { .. })
+        ));
+        assert!(start.elapsed() < POLL_MOST, "{:?}", start.elapsed());
     }
 }
