@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use super::answer::{act_of, cause, reason};
 use super::cloud::host_of;
 use super::hold::Hold;
-use super::pace::Pace;
+use super::pace::{Pace, Pass};
 use super::quota::Quota;
 use super::traffic::{Counter, Exchange, Service};
 use super::wire::own;
@@ -113,15 +113,7 @@ impl Policy for Retry {
         let once = ctx.value::<Once>().is_some();
         let mut tries = Tries::default();
         loop {
-            let pass = self.shared.pace.enter(self.service).await;
-            if let Some(until) = self.shared.hold.until(&act_of(request)) {
-                drop(pass);
-                tokio::time::sleep_until(until).await;
-                continue;
-            }
-            if self.service == Service::Arm {
-                self.shared.quota.take(request).await;
-            }
+            let pass = self.admitted(request).await;
             let result = next[0].send(ctx, request, &next[1..]).await;
             drop(pass);
             let step = match &result {
@@ -138,6 +130,27 @@ impl Policy for Retry {
 }
 
 impl Retry {
+    /// Waits until a request may go: there is room, nothing holds its address back, and the quota allows it. What came to be
+    /// held back while the quota was waited for is waited for too; the quota is taken once.
+    async fn admitted(&self, request: &Request) -> Pass {
+        let address = act_of(request);
+        let mut allowed = self.service != Service::Arm;
+        loop {
+            let pass = self.shared.pace.enter(self.service).await;
+            let mut held = self.shared.hold.until(&address);
+            if held.is_none() && !allowed {
+                self.shared.quota.take(request).await;
+                allowed = true;
+                held = self.shared.hold.until(&address);
+            }
+            let Some(until) = held else {
+                return pass;
+            };
+            drop(pass);
+            tokio::time::sleep_until(until).await;
+        }
+    }
+
     fn after_answer(
         &self,
         answer: &AsyncRawResponse,
@@ -171,10 +184,11 @@ impl Retry {
             }
             _ if retried(status) || self.also.contains(&status) => {
                 tries.trouble += 1;
-                if once || tries.trouble > TROUBLE_MAX {
+                let wait = asked.unwrap_or_default().max(backoff(tries.trouble));
+                if once || tries.trouble > TROUBLE_MAX || wait > LONGEST_RETRY_AFTER {
                     Next::Done
                 } else {
-                    Next::Wait(asked.unwrap_or_default().max(backoff(tries.trouble)))
+                    Next::Wait(wait)
                 }
             }
             _ => {
@@ -290,8 +304,120 @@ fn moment(text: &str) -> Option<Timestamp> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
+    use azure_core::http::Method;
+    use futures::FutureExt;
+    use tokio::time::Instant;
+    use url::Url;
+
     use super::*;
+
+    /// What lies behind the policy: it answers the first request with a status and a wait, all others with 200, and notes
+    /// when each came.
+    #[derive(Debug)]
+    struct Behind {
+        status: u16,
+        wait: &'static str,
+        asked: Mutex<Vec<Instant>>,
+    }
+
+    impl Behind {
+        fn new(status: u16, wait: &'static str) -> Arc<Self> {
+            Arc::new(Self {
+                status,
+                wait,
+                asked: Mutex::default(),
+            })
+        }
+
+        fn asked(&self) -> Vec<Instant> {
+            self.asked.lock().unwrap().clone()
+        }
+    }
+
+    #[async_trait]
+    impl Policy for Behind {
+        async fn send(
+            &self,
+            _ctx: &Context,
+            _request: &mut Request,
+            _next: &[Arc<dyn Policy>],
+        ) -> PolicyResult {
+            let mut headers = Headers::new();
+            let mut asked = self.asked.lock().unwrap();
+            asked.push(Instant::now());
+            let status = if asked.len() == 1 {
+                headers.insert("retry-after", self.wait);
+                self.status
+            } else {
+                200
+            };
+            let body = Vec::<u8>::new();
+            Ok(AsyncRawResponse::from_bytes(status.into(), headers, body))
+        }
+    }
+
+    fn retry() -> Retry {
+        let (counter, pace) = (Counter::default(), Pace::new(None));
+        let shared = Shared::new(counter, pace, Quota::default(), Clock::system());
+        Retry {
+            service: Service::Arm,
+            shared: Arc::new(shared),
+            also: &[],
+        }
+    }
+
+    fn request() -> Request {
+        let url = Url::parse("https://management.x/subscriptions/a/b").unwrap();
+        Request::new(url, Method::Get)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_of_up_to_an_hour_is_kept_and_a_longer_one_is_not_whatever_the_status() {
+        for status in [408, 429, 500, 502, 503, 504] {
+            for (wait, kept) in [
+                ("3600", true),
+                ("3601", false),
+                ("18446744073709551615", false),
+            ] {
+                let behind = Behind::new(status, wait);
+                let next: [Arc<dyn Policy>; 1] = [behind.clone()];
+                let start = Instant::now();
+                let answer = retry().send(&Context::new(), &mut request(), &next).await;
+                let (last, tries) = if kept { (200, 2) } else { (status, 1) };
+                assert_eq!(u16::from(answer.unwrap().status()), last, "{status} {wait}");
+                assert_eq!(behind.asked().len(), tries, "{status} {wait}");
+                let waited = start.elapsed() >= LONGEST_RETRY_AFTER;
+                assert_eq!(waited, kept, "{status} {wait}");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_held_back_while_the_quota_is_waited_for_is_waited_for_too() {
+        let retry = retry();
+        // Others took all that is left, and what comes back in the next two seconds.
+        for _ in 0..300 {
+            let _ = retry.shared.quota.take(&request()).now_or_never();
+        }
+        let behind = Behind::new(200, "0");
+        let next: [Arc<dyn Policy>; 1] = [behind.clone()];
+        let start = Instant::now();
+        let second = Duration::from_secs(1);
+        let (ctx, mut asked) = (Context::new(), request());
+        let told = async {
+            tokio::time::sleep(second).await;
+            retry.shared.hold.back(act_of(&request()), 10 * second);
+        };
+        let (answer, ()) = tokio::join!(retry.send(&ctx, &mut asked, &next), told);
+        assert!(answer.is_ok());
+        let came: Vec<Duration> = behind.asked().iter().map(|at| *at - start).collect();
+        assert!(
+            matches!(came.as_slice(), [at] if *at >= 11 * second && *at < 12 * second),
+            "{came:?}"
+        );
+    }
 
     fn wait(pairs: &[(&'static str, &'static str)]) -> Option<Duration> {
         let mut headers = Headers::new();
