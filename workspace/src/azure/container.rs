@@ -5,11 +5,13 @@
 //! be made longer, five times at most, and nothing else.
 
 use azure_core::http::{Context, Method};
+use futures::TryStreamExt;
 use serde_json::{Value, json};
 use url::Url;
 
 use super::answer::Answer;
 use super::connection::{Access, Connection, json_request, success};
+use super::pager;
 use crate::Error;
 
 const API_VERSION: &str = "2023-01-01";
@@ -55,19 +57,15 @@ impl KeptContainer {
             let path = format!(
                 "/subscriptions/{subscription}/providers/Microsoft.Storage/storageAccounts"
             );
-            let mut next = Some(url(connection, &path));
-            while let Some(page) = next.take() {
-                let document = connection.get(page).await?.json()?;
-                let rows = document.get("value").and_then(Value::as_array);
-                let found = rows.into_iter().flatten().find(|row| {
+            let mut pages = std::pin::pin!(pager::pages(connection, url(connection, &path)));
+            while let Some(page) = pages.try_next().await? {
+                let found = page.values.iter().find(|row| {
                     let name = row.get("name").and_then(Value::as_str);
                     name.is_some_and(|name| name.eq_ignore_ascii_case(account))
                 });
                 if let Some(id) = found.and_then(|row| row.get("id")?.as_str()) {
                     return Ok(Some(Self::of_account(connection, id, container)));
                 }
-                let link = document.get("nextLink").and_then(Value::as_str);
-                next = link.and_then(|link| Url::parse(link).ok());
             }
         }
         Ok(None)

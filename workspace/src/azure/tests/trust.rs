@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use azure_core::http::Request;
 use azure_core::http::headers::Headers;
 use futures::StreamExt;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::bench::{Bench, bytes, list};
 use super::spy::Spy;
-use crate::azure::{AzureWorkspace, Connection, ReadOptions};
+use crate::azure::{AzureWorkspace, Connection, KeptContainer, ReadOptions};
 use crate::{Error, ItemId, Workspace};
 
 /// A host of the simulated cloud that nothing trusted names, and one that is elsewhere altogether.
@@ -93,6 +93,41 @@ async fn a_next_link_elsewhere_gets_no_token() -> Result<(), Error> {
     })
     .await?;
     assert!(spy.sent().iter().all(|sent| !sent.host.ends_with(EVIL)));
+    Ok(())
+}
+
+/// Looks for an account that is not there, in a list whose pages all name a next one: this, or themselves.
+async fn find_nobodys(link: Option<&'static str>) -> Result<(Option<Error>, Arc<Spy>), Error> {
+    let bench = Bench::new();
+    let pages = AtomicU32::new(0);
+    let (settings, spy) = Spy::before(bench.settings(), move |request, status, _, body| {
+        // Even a list without end ends here, so that nobody reads it for ever.
+        if request.url().path().ends_with("/storageAccounts")
+            && *status == 200
+            && pages.fetch_add(1, Ordering::Relaxed) < 8
+        {
+            let mut document: Value = serde_json::from_str(body).expect("JSON");
+            document["nextLink"] = json!(link.unwrap_or(request.url().as_str()));
+            *body = document.to_string();
+        }
+    });
+    let connection = Connection::open(settings).await?;
+    let subscriptions = [bench.source.subscription.clone()];
+    let found = KeptContainer::find(&connection, &subscriptions, "nobodys", "c").await;
+    Ok((found.err(), spy))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_of_storage_accounts_that_leads_elsewhere_or_nowhere_is_an_error()
+-> Result<(), Error> {
+    let (error, spy) = find_nobodys(Some("https://evil.example/x")).await?;
+    assert!(matches!(error, Some(Error::Untrusted { .. })), "{error:?}");
+    assert!(spy.sent().iter().all(|sent| !sent.host.ends_with(EVIL)));
+    let (error, _) = find_nobodys(Some("https://[")).await?;
+    assert!(matches!(error, Some(Error::Name { .. })), "{error:?}");
+    let (error, _) = find_nobodys(None).await?;
+    let text = error.map(|error| error.to_string()).unwrap_or_default();
+    assert!(text.contains("in a circle"), "{text}");
     Ok(())
 }
 
