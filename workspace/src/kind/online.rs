@@ -36,6 +36,8 @@ pub(super) const DEPLOYMENT_READ_ONLY: &[&str] = &[
     "/systemData",
     "/identity/principalId",
     "/identity/tenantId",
+    "/identity/userAssignedIdentities/*/principalId",
+    "/identity/userAssignedIdentities/*/clientId",
     "/properties/provisioningState",
 ];
 

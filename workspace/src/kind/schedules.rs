@@ -10,7 +10,18 @@ pub(super) static ROW: Kind = Kind {
     list_query: &[("listViewType", "All")],
     free_text: definition::FREE_TEXT,
     bare_names: definition::BARE_NAMES,
-    read_only: attribute::VERSION_READ_ONLY,
+    read_only: &[
+        "/id",
+        "/name",
+        "/type",
+        "/systemData",
+        "/properties/provisioningState",
+        // Of the identity that a monitor computes with.
+        "/properties/action/monitorDefinition/computeConfiguration/computeIdentity/identity/principalId",
+        "/properties/action/monitorDefinition/computeConfiguration/computeIdentity/identity/tenantId",
+        "/properties/action/monitorDefinition/computeConfiguration/computeIdentity/identity/userAssignedIdentities/*/principalId",
+        "/properties/action/monitorDefinition/computeConfiguration/computeIdentity/identity/userAssignedIdentities/*/clientId",
+    ],
     create_only: &[
         "/properties/displayName",
         "/properties/action/monitorDefinition",

@@ -16,6 +16,8 @@ pub(super) static ENDPOINT: Kind = Kind {
         "/systemData",
         "/identity/principalId",
         "/identity/tenantId",
+        "/identity/userAssignedIdentities/*/principalId",
+        "/identity/userAssignedIdentities/*/clientId",
         "/properties/provisioningState",
         "/properties/endpointState",
         "/properties/inferenceEndpoint",

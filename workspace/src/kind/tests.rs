@@ -186,3 +186,32 @@ fn a_changed_status_is_a_change_and_a_node_count_is_none() {
     let compute = |nodes| json!({"properties": {"properties": {"currentNodeCount": nodes}}});
     assert!(row("computes").is_unchanged(&compute(1), &compute(2)));
 }
+
+#[test]
+fn a_body_names_identities_without_what_the_service_knows_of_them() {
+    let own = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i";
+    let read = json!({"type": "SystemAssigned,UserAssigned", "principalId": "p", "tenantId": "t",
+        "userAssignedIdentities": {own: {"principalId": "p2", "clientId": "c2"}}});
+    let written =
+        json!({"type": "SystemAssigned,UserAssigned", "userAssignedIdentities": {own: {}}});
+    let of_resource = |identity: &Value| json!({"identity": identity});
+    for name in [
+        "workspaces",
+        "computes",
+        "onlineEndpoints",
+        "onlineDeployments",
+        "batchEndpoints",
+        "batchDeployments",
+        "serverlessEndpoints",
+    ] {
+        let body = row(name).body(&ItemId::new(name, "x"), &of_resource(&read));
+        assert_eq!(body, of_resource(&written), "{name}");
+    }
+    let of_monitor = |identity: &Value| {
+        json!({"properties": {"action": {"actionType": "CreateMonitor", "monitorDefinition": {
+            "computeConfiguration": {"computeType": "ServerlessSpark",
+                "computeIdentity": {"computeIdentityType": "ManagedIdentity", "identity": identity}}}}}})
+    };
+    let body = row("schedules").body(&ItemId::new("schedules", "x"), &of_monitor(&read));
+    assert_eq!(body, of_monitor(&written));
+}
