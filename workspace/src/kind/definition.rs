@@ -16,12 +16,26 @@ pub(super) const FREE_TEXT: &[&str] = &[
     "/properties/**/experiment_name",
     "/properties/**/command",
     "/properties/**/args",
-    "/properties/**/conf/**",
-    "/properties/**/entry/**",
     "/properties/**/condaFile",
     "/properties/**/conda_file",
     "/properties/**/scoringScript",
     "/properties/**/program_arguments",
+    // What Spark is told and starts, in a job, a specification, a schedule, and their steps, nested ones too. Any step, input
+    // or output may be called so as well, and leads somewhere.
+    "/properties/conf/**",
+    "/properties/entry/**",
+    "/properties/componentSpec/conf/**",
+    "/properties/componentSpec/entry/**",
+    "/properties/action/jobDefinition/conf/**",
+    "/properties/action/jobDefinition/entry/**",
+    "/properties/jobs/*/conf/**",
+    "/properties/jobs/*/entry/**",
+    "/properties/componentSpec/jobs/*/conf/**",
+    "/properties/componentSpec/jobs/*/entry/**",
+    "/properties/action/jobDefinition/jobs/*/conf/**",
+    "/properties/action/jobDefinition/jobs/*/entry/**",
+    "/properties/**/jobs/*/jobs/*/conf/**",
+    "/properties/**/jobs/*/jobs/*/entry/**",
 ];
 
 /// Words that stand for no compute of the workspace.

@@ -76,6 +76,69 @@ fn strings_at_any_depth_are_rewritten_and_free_text_is_not() {
 }
 
 #[test]
+fn what_spark_is_told_is_free_text_and_what_is_called_so_is_not() {
+    let id = format!("{WORKSPACE}/codes/c/versions/1");
+    let definition = json!({
+        "conf": {"spark.jars": id},
+        "entry": {"file": id},
+        "inputs": {"conf": {"uri": id}},
+        "jobs": {
+            "conf": {"componentId": id, "conf": {"spark.jars": id}},
+            "entry": {"componentId": id, "entry": {"file": id}, "inputs": {"entry": {"uri": id}}, "jobs": {
+                "conf": {"conf": {"spark.jars": id}, "environment": id},
+                "entry": {"componentId": id, "entry": {"file": id}},
+            }},
+        },
+        "outputs": {"entry": {"uri": id}},
+    });
+    for (name, at, value) in [
+        (
+            "jobs",
+            "/properties",
+            json!({"properties": definition.clone()}),
+        ),
+        (
+            "components",
+            "/properties/componentSpec",
+            json!({"properties": {"componentSpec": definition.clone()}}),
+        ),
+        (
+            "schedules",
+            "/properties/action/jobDefinition",
+            json!({"properties": {"action": {"jobDefinition": definition.clone()}}}),
+        ),
+    ] {
+        let rewritten = rewrite(kind(name), &value, &rewriter());
+        let below = |below: &[&str]| -> Vec<String> {
+            below.iter().map(|below| format!("{at}{below}")).collect()
+        };
+        assert_eq!(
+            pointers(&rewritten.changed, |row| &row.pointer),
+            below(&[
+                "/inputs/conf/uri",
+                "/jobs/conf/componentId",
+                "/jobs/entry/componentId",
+                "/jobs/entry/inputs/entry/uri",
+                "/jobs/entry/jobs/conf/environment",
+                "/jobs/entry/jobs/entry/componentId",
+                "/outputs/entry/uri",
+            ])
+        );
+        assert_eq!(
+            pointers(&rewritten.mentions, |row| &row.pointer),
+            below(&[
+                "/conf/spark.jars",
+                "/entry/file",
+                "/jobs/conf/conf/spark.jars",
+                "/jobs/entry/entry/file",
+                "/jobs/entry/jobs/conf/conf/spark.jars",
+                "/jobs/entry/jobs/entry/entry/file",
+            ])
+        );
+    }
+}
+
+#[test]
 fn a_mention_is_a_whole_name_in_any_letter_case() {
     let rewriter = rewriter();
     for (text, names) in [
