@@ -301,7 +301,8 @@ impl Draft<'_> {
                 substitute,
             ));
             let own = self.world.container_registry();
-            let into = to.or(own).unwrap_or_else(|| SOME_REGISTRY.to_owned());
+            let named = to.map(|host| registry_of(&host).to_owned());
+            let into = named.or(own).unwrap_or_else(|| SOME_REGISTRY.to_owned());
             let command = format!(
                 "az acr import --name {} --source {} --image {}",
                 quoted(&into),
@@ -320,5 +321,22 @@ impl Draft<'_> {
                 });
             }
         }
+    }
+}
+
+/// The name of a container registry by the first part of its host, which the mapping file names. With a domain name label
+/// that is `NAME-HASH`; a name itself has no hyphen, and `az acr` asks for the name.
+fn registry_of(host: &str) -> &str {
+    host.split_once('-').map_or(host, |(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_with_a_domain_name_label_is_asked_for_by_its_name() {
+        assert_eq!(registry_of("acr2-e7c8hqb9d2f4bpas"), "acr2");
+        assert_eq!(registry_of("acr2"), "acr2");
     }
 }

@@ -103,6 +103,7 @@ fn forms() -> Vec<(String, Form)> {
         ("abfss://fs@sta.dfs.core.windows.net/".into(), Form::Hadoop),
         ("adl://lake.azuredatalakestore.net/p".into(), Form::Lake),
         ("acr1.azurecr.io/azureml/azureml_0123:latest".into(), Form::Image),
+        ("acr1-e7c8hqb9d2f4bpas.azurecr.io/train/base:4".into(), Form::Image),
         ("https://kv.vault.azure.net/secrets/s/0123".into(), Form::Vault),
         ("https://KV.Vault.usgovcloudapi.net".into(), Form::Vault),
     ]
@@ -159,6 +160,8 @@ fn what_is_no_reference_as_a_whole_is_none() {
         "runs:j",
         "mcr.microsoft.com/azureml/openmpi:latest",
         "azurecr.io/x",
+        "-acr1.azurecr.io/x",
+        "acr1-.azurecr.io/x",
         "${{parent.inputs.data}}",
         long.as_str(),
     ] {

@@ -93,7 +93,10 @@ pub(super) fn image(mut scan: Scan<'_>) -> Option<Reference> {
         zone.to_ascii_lowercase().as_str(),
         "azurecr.io" | "azurecr.us" | "azurecr.cn"
     );
-    let named = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    // With a domain name label the host of a registry is `NAME-HASH`.
+    let named = name
+        .split('-')
+        .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     if !zoned || !named {
         return None;
     }
