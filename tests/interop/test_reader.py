@@ -569,6 +569,15 @@ class Store:
     def use(self, _):
         """All packs are at hand."""
 
+    @property
+    def log(self):
+        """One in which nothing was repacked."""
+        return self
+
+    def carried(self, _, packs):
+        """What a snapshot needs that names these packs."""
+        return packs
+
     def object(self, address, _limit=0, meta=False):
         """An object."""
         return self.objects[address]
