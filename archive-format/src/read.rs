@@ -96,7 +96,10 @@ impl SnapshotReader {
             ..key.clone()
         };
         let key = from.clone();
-        self.lines_while(Some(from), move |line| line.is_of(&key))
+        // As `LineKey::same_item`, without a copy of the line's key.
+        self.lines_while(Some(from), move |line| {
+            line.kind == key.kind && line.name == key.name && line.version == key.version
+        })
     }
 
     /// One item, all its lines together.

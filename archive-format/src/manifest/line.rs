@@ -156,11 +156,6 @@ impl Line {
         (&self.kind, &self.name, self.version.as_deref(), self.part)
     }
 
-    /// Whether it is of the item that a key names.
-    pub(crate) fn is_of(&self, key: &LineKey) -> bool {
-        self.kind == key.kind && self.name == key.name && self.version == key.version
-    }
-
     /// Refuses a key that no item has.
     fn check_key(&self) -> Result<(), Error> {
         let version = self.version.as_deref();
