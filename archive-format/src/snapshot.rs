@@ -193,6 +193,17 @@ pub struct SnapshotRecord {
 }
 
 impl SnapshotRecord {
+    /// Refuses a manifest of so many lines where the record says otherwise.
+    pub(crate) fn expect_lines(&self, lines: u64) -> Result<(), Error> {
+        if lines == self.lines {
+            return Ok(());
+        }
+        Err(Error::Json {
+            what: "a manifest".to_owned(),
+            reason: format!("it has {lines} lines, and its snapshot says {}", self.lines),
+        })
+    }
+
     /// How many items it holds: saved and unchanged ones of all kinds.
     pub fn item_count(&self) -> u64 {
         let counts = self.items.values();

@@ -26,25 +26,15 @@ keyUsage = critical,keyCertSign
 [stamper]
 basicConstraints = critical,CA:false
 extendedKeyUsage = critical,timeStamping
-[answers]
-serial = serial
-signer_cert = stamper.pem
-signer_key = stamper.key
-certs = root.pem
-signer_digest = sha256
-default_policy = 1.2.3.4.1
-digests = sha256
-ess_cert_id_alg = sha256
-[refuses]
-serial = serial
-signer_cert = stamper.pem
-signer_key = stamper.key
-certs = root.pem
-signer_digest = sha256
-default_policy = 1.2.3.4.1
-digests = sha512
-ess_cert_id_alg = sha256
 ";
+
+/// The section of an answer that takes one sort of digest.
+fn answering(section: &str, digest: &str) -> String {
+    format!(
+        "[{section}]\nserial = serial\nsigner_cert = stamper.pem\nsigner_key = stamper.key\ncerts = root.pem\n\
+         signer_digest = sha256\ndefault_policy = 1.2.3.4.1\ndigests = {digest}\ness_cert_id_alg = sha256\n"
+    )
+}
 
 /// What the authority does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +65,10 @@ impl Authority {
     fn beside(cloud: Arc<dyn HttpClient>, folder: &Path) -> Arc<Self> {
         let folder = folder.join("authority");
         std::fs::create_dir(&folder).unwrap();
-        std::fs::write(folder.join("openssl.cnf"), CONFIGURATION).unwrap();
+        let answers = [("answers", "sha256"), ("refuses", "sha512")];
+        let answers = answers.map(|(section, digest)| answering(section, digest));
+        let configuration = [CONFIGURATION, &answers.concat()].concat();
+        std::fs::write(folder.join("openssl.cnf"), configuration).unwrap();
         std::fs::write(folder.join("serial"), "01\n").unwrap();
         for name in ["root", "signer", "stamper"] {
             let line =

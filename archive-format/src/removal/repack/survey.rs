@@ -175,16 +175,7 @@ impl Survey {
             self.marks.add(addresses).await?;
             self.walked.add(vec![piece.address]).await?;
         }
-        if lines == record.lines {
-            return Ok(());
-        }
-        Err(Error::Json {
-            what: "a manifest".to_owned(),
-            reason: format!(
-                "it has {lines} lines, and its snapshot says {}",
-                record.lines
-            ),
-        })
+        record.expect_lines(lines)
     }
 
     async fn was_walked(&self, address: Address) -> Result<bool, Error> {
